@@ -1,0 +1,107 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The engine's shared library is laid here by `scripts/get-duckdb`; SLUICE_DUCKDB_LIB names another folder.
+let duckdb = Context.environment["SLUICE_DUCKDB_LIB"] ?? Context.packageDirectory + "/.deps/lib"
+
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let foundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+
+let package = Package(
+    name: "sluice",
+    products: [.executable(name: "sluice", targets: ["sluice"])],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        // C wrappers: declarations and link rules only.
+        .target(
+            name: "CDuckDB",
+            linkerSettings: [
+                .unsafeFlags([
+                    "-L", duckdb, "-Xlinker", "-rpath", "-Xlinker", duckdb, "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN",
+                ]),
+                .linkedLibrary("duckdb"), .linkedLibrary("duckdb_pystub"),
+            ]),
+        .target(name: "CCodecs", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
+        // The rooms, lowest first. Each may use those before it and none after.
+        .target(name: "Model"),
+        .target(name: "Codecs", dependencies: ["CCodecs"]),
+        .target(name: "DuckDB", dependencies: ["CDuckDB"]),
+        .target(name: "Control", dependencies: ["Model", crypto, .product(name: "GRDB", package: "GRDB.swift")]),
+        .target(name: "Journal", dependencies: ["Model", "CCodecs", logging]),
+        .target(name: "EventStore", dependencies: ["Model", "Journal", "DuckDB", logging]),
+        .target(name: "People", dependencies: ["Model", "EventStore", "DuckDB"]),
+        .target(name: "Exports", dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "People", crypto, logging]),
+        .target(name: "Collect", dependencies: ["Model", "Journal", crypto]),
+        .target(
+            name: "Server",
+            dependencies: [
+                "Model", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People", "Exports", "Collect",
+                hummingbird, nio, foundationCompat, logging, metrics, lifecycle, crypto,
+            ]),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "Model", "Codecs", "Control", "Exports", "Collect", "Server", logging, lifecycle, nio, crypto,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ]),
+        // Tests, one target a room.
+        .testTarget(name: "ModelTests", dependencies: ["Model"]),
+        .testTarget(name: "DuckDBTests", dependencies: ["DuckDB"]),
+        .testTarget(name: "JournalTests", dependencies: ["Journal", "Model", logging]),
+        .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Journal", "Model", "DuckDB", logging]),
+        .testTarget(
+            name: "PeopleTests", dependencies: ["People", "EventStore", "Journal", "Model", "DuckDB", logging]),
+        .testTarget(name: "CollectTests", dependencies: ["Collect", "Journal", "Model"]),
+        .testTarget(
+            name: "ExportsTests",
+            dependencies: ["Exports", "People", "EventStore", "Journal", "Codecs", "Model", "DuckDB", logging]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "Control", "Exports", "Collect", "EventStore", "Journal", "Model",
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+// A short edit-and-test loop: `SLUICE_ONLY=JournalTests swift test` builds that target and what it needs, nothing else.
+if let only = Context.environment["SLUICE_ONLY"] {
+    var wanted = Set(only.split(separator: ",").map(String.init))
+    var before = -1
+    while wanted.count != before {
+        before = wanted.count
+        for target in package.targets where wanted.contains(target.name) {
+            for dependency in target.dependencies {
+                if case .byNameItem(let name, _) = dependency { wanted.insert(name) }
+            }
+        }
+    }
+    package.targets.removeAll { !wanted.contains($0.name) }
+    package.products.removeAll { !wanted.contains($0.name) }
+}
+
+for target in package.targets where !["CDuckDB", "CCodecs"].contains(target.name) {
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableUpcomingFeature("MemberImportVisibility"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            .strictMemorySafety(), .treatAllWarnings(as: .error),
+        ]
+}

@@ -1,0 +1,8 @@
+#include "codecs.h"
+
+// 15 is the largest window; 16 more asks deflate for a gzip wrapper, 32 more lets inflate read the header's kind.
+int sluice_gzip_deflate_init(z_stream *stream, int level) {
+  return deflateInit2(stream, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+}
+
+int sluice_gzip_inflate_init(z_stream *stream) { return inflateInit2(stream, 15 + 32); }

@@ -1,0 +1,14 @@
+// Debian's zlib and zstd, as they are. zlib's set-up macros are not visible to Swift, so two functions stand for them.
+#ifndef SLUICE_CODECS_H
+#define SLUICE_CODECS_H
+
+#include <stdint.h>
+#include <zlib.h>
+#include <zstd.h>
+
+/// deflateInit2 for a gzip stream at `level` (1-9); returns zlib's code.
+int sluice_gzip_deflate_init(z_stream *stream, int level);
+/// inflateInit2 for a gzip or zlib stream, told apart by its header; returns zlib's code.
+int sluice_gzip_inflate_init(z_stream *stream);
+
+#endif

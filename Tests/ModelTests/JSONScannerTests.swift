@@ -1,0 +1,58 @@
+import Model
+import Testing
+
+@Suite("The scanner accepts JSON and nothing else")
+struct JSONScannerTests {
+    @Test(arguments: [
+        "{}", "[]", " {\"a\" : [1, -0.5e+10, true, false, null, \"x\\u00e9\\n\"] } ", "\"\u{1F600}\"", "0", "-1",
+        "[[[[]]]]", "{\"long key over eight bytes\":\"a value over eight bytes, too\"}",
+    ])
+    func accepts(_ text: String) throws {
+        _ = try JSONValue(text: text)
+    }
+
+    @Test(arguments: [
+        "", "{", "[1,]", "{\"a\":}", "{\"a\" 1}", "01", "1.", "+1", ".5", "1e", "tru", "nul", "\"a", "\"\\x\"",
+        "\"\\u12g4\"",
+        "\"a\nb\"", "{a:1}", "[1 2]", "NaN", "'a'",
+    ])
+    func refuses(_ text: String) {
+        #expect(throws: JSONError.self) { _ = try JSONValue(text: text) }
+    }
+
+    @Test func refusesBytesThatAreNotUTF8() {
+        for bad: [UInt8] in [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82]] {
+            let bytes = [0x22] + bad + [0x22]
+            #expect(refusal(of: bytes)?.reason == "the text is not UTF-8")
+        }
+    }
+
+    private func refusal(of bytes: [UInt8]) -> JSONError? {
+        do {
+            _ = try JSONValue(bytes.span)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func boundsDepth() {
+        let deep = String(repeating: "[", count: 100_000)
+        #expect(throws: JSONError.self) { _ = try JSONValue(text: deep) }
+    }
+
+    @Test func keepsNumbersAndOrder() throws {
+        let text = "{\"b\":1.10,\"a\":12345678901234567890123,\"c\":\"\\ud83d\\ude00\\ud800\"}"
+        let value = try JSONValue(text: text)
+        #expect(value["b"] == .number("1.10"))
+        #expect(value["a"] == .number("12345678901234567890123"))
+        #expect(value["c"] == .string("\u{1F600}\u{fffd}"))
+        #expect(value.text.hasPrefix("{\"b\":1.10,\"a\":12345678901234567890123"))
+    }
+
+    @Test func compactsOutsideStringsOnly() {
+        var out: [UInt8] = []
+        JSONText.appendCompact(Array("{ \"a b\\\" \" : [1 , 2]\n}".utf8).span, to: &out)
+        #expect(String(decoding: out, as: UTF8.self) == "{\"a b\\\" \":[1,2]}")
+    }
+}
