@@ -40,7 +40,10 @@ let package = Package(
         // The rooms, lowest first. Each may use those before it and none after.
         .target(name: "Model"),
         .target(name: "Codecs", dependencies: ["CCodecs"]),
-        .target(name: "DuckDB", dependencies: ["CDuckDB"]),
+        // Lifetimes: a column's view and a text in it borrow the chunk's memory, and the compiler refuses to let one escape.
+        .target(
+            name: "DuckDB", dependencies: ["CDuckDB"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "Control", dependencies: ["Model", crypto, .product(name: "GRDB", package: "GRDB.swift")]),
         .target(name: "Journal", dependencies: ["Model", "CCodecs", logging]),
         .target(name: "EventStore", dependencies: ["Model", "Journal", "DuckDB", logging]),

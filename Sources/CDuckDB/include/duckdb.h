@@ -29,9 +29,10 @@ typedef enum {
 
 // Only the kinds that callers tell apart; the field holds any of the library's numbers.
 typedef enum {
-  DUCKDB_ERROR_INVALID = 0, DUCKDB_ERROR_TRANSACTION = 10, DUCKDB_ERROR_PARSER = 14, DUCKDB_ERROR_CONSTRAINT = 18,
+  DUCKDB_ERROR_INVALID = 0, DUCKDB_ERROR_CONVERSION = 2, DUCKDB_ERROR_TRANSACTION = 10, DUCKDB_ERROR_CATALOG = 13,
+  DUCKDB_ERROR_PARSER = 14, DUCKDB_ERROR_CONSTRAINT = 18,
   DUCKDB_ERROR_BINDER = 24, DUCKDB_ERROR_IO = 28, DUCKDB_ERROR_INTERRUPT = 29, DUCKDB_ERROR_FATAL = 30,
-  DUCKDB_ERROR_INTERNAL = 31, DUCKDB_ERROR_OUT_OF_MEMORY = 33
+  DUCKDB_ERROR_INTERNAL = 31, DUCKDB_ERROR_INVALID_INPUT = 32, DUCKDB_ERROR_OUT_OF_MEMORY = 33
 } duckdb_error_type;
 
 typedef struct { uint64_t lower; int64_t upper; } duckdb_hugeint;
@@ -65,6 +66,8 @@ typedef struct _duckdb_vector *duckdb_vector;
 typedef struct _duckdb_error_data *duckdb_error_data;
 typedef struct _duckdb_scalar_function *duckdb_scalar_function;
 typedef struct _duckdb_function_info *duckdb_function_info;
+typedef struct _duckdb_extracted_statements *duckdb_extracted_statements;
+typedef struct _duckdb_value *duckdb_value;
 
 typedef void (*duckdb_scalar_function_t)(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
 typedef void (*duckdb_delete_callback_t)(void *data);
@@ -95,7 +98,22 @@ duckdb_state duckdb_bind_double(duckdb_prepared_statement statement, idx_t index
 duckdb_state duckdb_bind_timestamp(duckdb_prepared_statement statement, idx_t index, duckdb_timestamp value);
 duckdb_state duckdb_bind_varchar_length(duckdb_prepared_statement statement, idx_t index, const char *value, idx_t length);
 duckdb_state duckdb_bind_null(duckdb_prepared_statement statement, idx_t index);
+duckdb_state duckdb_bind_value(duckdb_prepared_statement statement, idx_t index, duckdb_value value);
+duckdb_value duckdb_create_varchar_length(const char *text, idx_t length);
+duckdb_value duckdb_create_bool(bool value);
+duckdb_value duckdb_create_int64(int64_t value);
+duckdb_value duckdb_create_double(double value);
+duckdb_value duckdb_create_timestamp(duckdb_timestamp value);
+duckdb_value duckdb_create_null_value(void);
+duckdb_value duckdb_create_list_value(duckdb_logical_type type, duckdb_value *values, idx_t count);
+void duckdb_destroy_value(duckdb_value *value);
+idx_t duckdb_extract_statements(duckdb_connection connection, const char *query, duckdb_extracted_statements *out);
+const char *duckdb_extract_statements_error(duckdb_extracted_statements statements);
+duckdb_state duckdb_prepare_extracted_statement(
+    duckdb_connection connection, duckdb_extracted_statements statements, idx_t index, duckdb_prepared_statement *out);
+void duckdb_destroy_extracted(duckdb_extracted_statements *statements);
 duckdb_state duckdb_execute_prepared(duckdb_prepared_statement statement, duckdb_result *out);
+duckdb_state duckdb_pending_prepared(duckdb_prepared_statement statement, duckdb_pending_result *out);
 duckdb_state duckdb_pending_prepared_streaming(duckdb_prepared_statement statement, duckdb_pending_result *out);
 void duckdb_destroy_pending(duckdb_pending_result *pending);
 const char *duckdb_pending_error(duckdb_pending_result pending);
@@ -130,7 +148,8 @@ void duckdb_data_chunk_set_size(duckdb_data_chunk chunk, idx_t size);
 void *duckdb_vector_get_data(duckdb_vector vector);
 uint64_t *duckdb_vector_get_validity(duckdb_vector vector);
 void duckdb_vector_ensure_validity_writable(duckdb_vector vector);
-void duckdb_vector_assign_string_element_len(duckdb_vector vector, idx_t index, const char *text, idx_t length);
+duckdb_error_data duckdb_valid_utf8_check(const char *text, idx_t length);
+void duckdb_unsafe_vector_assign_string_element_len(duckdb_vector vector, idx_t index, const char *text, idx_t length);
 duckdb_vector duckdb_list_vector_get_child(duckdb_vector vector);
 idx_t duckdb_list_vector_get_size(duckdb_vector vector);
 void duckdb_validity_set_row_invalid(uint64_t *validity, idx_t row);
@@ -139,6 +158,7 @@ void duckdb_validity_set_row_invalid(uint64_t *validity, idx_t row);
 duckdb_state duckdb_appender_create(duckdb_connection connection, const char *schema, const char *table, duckdb_appender *out);
 duckdb_error_data duckdb_appender_error_data(duckdb_appender appender);
 duckdb_state duckdb_append_data_chunk(duckdb_appender appender, duckdb_data_chunk chunk);
+duckdb_state duckdb_appender_clear(duckdb_appender appender);
 duckdb_state duckdb_appender_flush(duckdb_appender appender);
 duckdb_state duckdb_appender_close(duckdb_appender appender);
 duckdb_state duckdb_appender_destroy(duckdb_appender *appender);

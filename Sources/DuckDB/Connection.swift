@@ -1,0 +1,136 @@
+internal import CDuckDB
+
+/// A connection to a database: one statement at a time, on one thread at a time. Not `Sendable`; a `Lane` owns one.
+///
+/// While `Rows` are read, no other statement may run on the same connection.
+@safe public final class Connection {
+    let database: Database
+    /// Stops what runs here, from any thread.
+    public let interrupter: Interrupter
+    /// Counts statements, so that an abandoned stream is noticed.
+    private(set) var generation = 0
+
+    init(database: Database, interrupter: Interrupter) {
+        self.database = database
+        self.interrupter = interrupter
+    }
+
+    // Lives as long as the interrupter.
+    var handle: duckdb_connection { unsafe interrupter.connection }
+
+    /// How far the running statement is, from 0 to 1; nil when nothing runs or DuckDB cannot tell.
+    public var progress: Double? { interrupter.progress }
+
+    /// Runs one or several statements and drops their rows.
+    public func execute(_ sql: String) throws(DuckDBError) {
+        try begin()
+        defer { interrupter.endStatement() }
+        var all: duckdb_extracted_statements?
+        // Owned here.
+        defer { unsafe duckdb_destroy_extracted(&all) }
+        let count = Int(unsafe duckdb_extract_statements(handle, sql, &all))
+        if count == 0, let reason = unsafe duckdb_extract_statements_error(all) {
+            throw DuckDBError(duckdb: unsafe String(cString: reason))
+        }
+        for index in 0..<count {
+            unsafe try run(Statement(handle, all, index), streaming: false)
+        }
+    }
+
+    /// Runs one statement with bound values and drops its rows.
+    ///
+    /// - Returns: how many rows it inserted, updated or deleted.
+    @discardableResult
+    public func execute(_ sql: String, _ values: [DuckValue]) throws(DuckDBError) -> Int {
+        try begin()
+        defer { interrupter.endStatement() }
+        return try run(prepare(sql, values), streaming: false).rowsChanged
+    }
+
+    /// Starts a statement whose rows come chunk by chunk, in order, without being gathered first.
+    public func query(_ sql: String, _ values: [DuckValue] = []) throws(DuckDBError) -> Rows {
+        try begin()
+        do throws(DuckDBError) {
+            let result = try run(prepare(sql, values), streaming: true)
+            return Rows(result, of: self, generation: generation)
+        } catch {
+            interrupter.endStatement()
+            throw error
+        }
+    }
+
+    /// All rows of a small result.
+    public func rows(_ sql: String, _ values: [DuckValue] = []) throws(DuckDBError) -> [[DuckValue]] {
+        let rows = try query(sql, values)
+        var all: [[DuckValue]] = []
+        while let chunk = try rows.nextChunk() {
+            for row in 0..<chunk.rowCount { all.append(try chunk.values(row: row)) }
+        }
+        return all
+    }
+
+    /// The first row of a result, or nil if it is empty.
+    public func row(_ sql: String, _ values: [DuckValue] = []) throws(DuckDBError) -> [DuckValue]? {
+        let rows = try query(sql, values)
+        while let chunk = try rows.nextChunk() {
+            if chunk.rowCount > 0 { return try chunk.values(row: 0) }
+        }
+        return nil
+    }
+
+    /// Runs `body` in one transaction: committed if it returns, rolled back if it throws.
+    ///
+    /// The last step is not cut short by an interrupt, so that its verdict is true.
+    public func transaction<T, E: Error>(_ body: (Connection) throws(E) -> T) throws -> T {
+        try execute("BEGIN TRANSACTION")
+        let value: T
+        do {
+            value = try body(self)
+            try interrupter.check()
+        } catch {
+            try? shielded("ROLLBACK")
+            throw error
+        }
+        do throws(DuckDBError) {
+            try shielded("COMMIT")
+        } catch {
+            // A failed commit has usually rolled back; if not, nothing may stay open.
+            try? shielded("ROLLBACK")
+            throw error
+        }
+        return value
+    }
+
+    private func shielded(_ sql: String) throws(DuckDBError) {
+        interrupter.shield(true)
+        defer { interrupter.shield(false) }
+        try execute(sql)
+    }
+
+    // MARK: Steps
+
+    func begin() throws(DuckDBError) {
+        try interrupter.beginStatement()
+        generation += 1
+    }
+
+    private func prepare(_ sql: String, _ values: [DuckValue]) throws(DuckDBError) -> Statement {
+        let statement = unsafe try Statement(handle, sql)
+        try statement.bind(values)
+        return statement
+    }
+
+    @discardableResult
+    private func run(_ statement: Statement, streaming: Bool) throws(DuckDBError) -> StatementResult {
+        let pending = try statement.makePending(streaming: streaming)
+        // Starting a statement clears DuckDB's flag; an interrupt from before would be lost but for this look.
+        try interrupter.check()
+        return try pending.run()
+    }
+
+    /// Clears DuckDB's flag after an interrupted job.
+    func settle() {
+        // It may fail in an aborted transaction; the flag is down then, too.
+        try? execute("SELECT 1")
+    }
+}

@@ -1,0 +1,81 @@
+internal import CDuckDB
+internal import Synchronization
+
+/// An open DuckDB file, or a database in memory. It closes when the last connection and the last reference are gone.
+///
+/// A file can be open in one process only; `memory_limit` and `threads` belong to the whole database.
+@safe public final class Database: Sendable {
+    // DuckDB guards the instance with locks of its own; only `duckdb_connect` and `duckdb_close` touch the handle.
+    private nonisolated(unsafe) let handle: duckdb_database
+    private let registered = Mutex<Set<String>>([])
+
+    /// Opens a file, or a database in memory if `path` is nil.
+    ///
+    /// - Parameter settings: DuckDB's global settings by name, such as `memory_limit: "400MB"`.
+    /// - Throws: DuckDB's own reason; `.busy` if another process has the file.
+    public init(path: String?, settings: [String: String] = [:]) throws(DuckDBError) {
+        var config: duckdb_config?
+        // The configuration is copied by `duckdb_open_ext` and freed here.
+        defer { unsafe duckdb_destroy_config(&config) }
+        guard unsafe duckdb_create_config(&config) == DuckDBSuccess else {
+            throw DuckDBError(.outOfMemory, "no memory for DuckDB's settings")
+        }
+        for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
+            guard unsafe duckdb_set_config(config, name, value) == DuckDBSuccess else {
+                throw DuckDBError(.usage, "DuckDB has no setting \"\(name)\", or it does not take \"\(value)\"")
+            }
+        }
+        var opened: duckdb_database?
+        var reason: UnsafeMutablePointer<CChar>?
+        let state = unsafe duckdb_open_ext(path, &opened, config, &reason)
+        guard state == DuckDBSuccess, let opened = unsafe opened else {
+            // DuckDB allocated the message for us.
+            let message = unsafe text(reason, or: "DuckDB could not open \(path ?? "a database in memory")")
+            unsafe duckdb_free(reason)
+            throw DuckDBError(duckdb: message)
+        }
+        unsafe handle = unsafe opened
+    }
+
+    deinit {
+        // The last reference; connections hold one each.
+        var owned: duckdb_database? = unsafe handle
+        unsafe duckdb_close(&owned)
+    }
+
+    /// Opens a connection. It belongs to one thread at a time; a `Lane` gives it one.
+    public func connect() throws(DuckDBError) -> Connection {
+        var opened: duckdb_connection?
+        guard unsafe duckdb_connect(handle, &opened) == DuckDBSuccess, let opened = unsafe opened else {
+            throw DuckDBError(.outOfMemory, "DuckDB could not open a connection")
+        }
+        let connection = unsafe Connection(database: self, interrupter: Interrupter(owning: opened))
+        // Without these two DuckDB keeps no progress.
+        try connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+        return connection
+    }
+
+    /// The library's version, such as `v1.5.5`.
+    public static var libraryVersion: String {
+        // A constant text inside the library.
+        unsafe text(duckdb_library_version(), or: "unknown")
+    }
+
+    /// Runs `register` unless a function of that name and number of arguments is known: functions belong to the database, and
+    /// DuckDB refuses the second of two equal ones.
+    func once(_ signature: String, _ register: () throws(DuckDBError) -> Void) throws(DuckDBError) {
+        guard registered.withLock({ $0.insert(signature).inserted }) else { return }
+        do throws(DuckDBError) {
+            try register()
+        } catch {
+            _ = registered.withLock { $0.remove(signature) }
+            throw error
+        }
+    }
+}
+
+/// A C text copied, or `other` if there is none.
+@safe func text(_ pointer: UnsafePointer<CChar>?, or other: String) -> String {
+    // The caller's text ends in NUL and lives for the call.
+    if let pointer = unsafe pointer { unsafe String(cString: pointer) } else { other }
+}

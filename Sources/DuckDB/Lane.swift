@@ -1,0 +1,61 @@
+internal import Synchronization
+
+/// A connection with an executor of its own. What runs on it is serial and blocks nobody else.
+public final class Lane: Sendable {
+    public let name: String
+    private let worker: LaneWorker
+    private let interrupter: Interrupter
+    private let lastJob = Atomic<UInt64>(0)
+
+    /// Opens a connection and prepares it.
+    ///
+    /// - Parameter setUp: runs once on the new connection: `SET`, `ATTACH`, functions.
+    public init(
+        database: Database, name: String, setUp: @Sendable (Connection) throws(DuckDBError) -> Void = { _ in }
+    ) throws(DuckDBError) {
+        self.name = name
+        let connection = try database.connect()
+        try setUp(connection)
+        interrupter = connection.interrupter
+        worker = LaneWorker(connection: connection, label: "duckdb." + name)
+    }
+
+    /// Runs `body` on the lane and gives back what it gives back.
+    ///
+    /// Cancelling the task interrupts the statement that runs for it, and no other; the call then throws `.interrupted`.
+    public func run<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
+        let job = lastJob.add(1, ordering: .relaxed).newValue
+        return try await withTaskCancellationHandler {
+            try await worker.run(job, body)
+        } onCancel: {
+            interrupter.cancel(job: job)
+        }
+    }
+
+    /// How far the running statement is, from 0 to 1; nil when nothing runs or DuckDB cannot tell.
+    public var progress: Double? { interrupter.progress }
+
+    /// Stops the job that runs, if one does.
+    public func interrupt() { interrupter.interrupt() }
+}
+
+/// Binds the connection to its executor.
+private actor LaneWorker {
+    private let connection: Connection
+    private let executor: QueueExecutor
+
+    init(connection: sending Connection, label: String) {
+        self.connection = connection
+        executor = QueueExecutor(label: label)
+    }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    func run<T: Sendable>(_ job: UInt64, _ body: @Sendable (Connection) throws -> T) throws -> T {
+        connection.interrupter.begin(job: job)
+        defer { if connection.interrupter.endJob() { connection.settle() } }
+        // A cancellation from before `begin` found no job to stop.
+        if Task.isCancelled { throw Interrupter.error }
+        return try body(connection)
+    }
+}

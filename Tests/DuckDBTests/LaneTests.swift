@@ -1,0 +1,129 @@
+import DuckDB
+import Synchronization
+import Testing
+
+/// More work than any test waits for.
+private let endless = "SELECT count(*) FROM range(10000000) a(x), range(10000000) b(y) WHERE x * y % 7 = 3"
+
+@Suite("Lanes run one thing at a time and can be stopped", .timeLimit(.minutes(2)))
+struct LaneTests {
+    private let database: Database
+
+    init() throws { database = try Database(path: nil, settings: ["threads": "2"]) }
+
+    @Test func cancellingATaskInterruptsItsStatementAndTheLaneGoesOn() async throws {
+        let lane = try Lane(database: database, name: "test")
+        for _ in 0..<5 {
+            let started = Flag()
+            let task = Task {
+                try await lane.run { connection in
+                    started.raise()
+                    return try connection.rows(endless)
+                }
+            }
+            await started.wait()
+            let clock = ContinuousClock()
+            let begin = clock.now
+            task.cancel()
+            let error = await #expect(throws: DuckDBError.self) { try await task.value }
+            #expect(error?.code == .interrupted && clock.now - begin < .seconds(5))
+            #expect(
+                try await lane.run { try $0.rows("SELECT sum(i) FROM range(100000) r(i)") } == [
+                    [.hugeint(4_999_950_000)]
+                ])
+        }
+    }
+
+    @Test func cancellingInTheMiddleOfAStreamThrows() async throws {
+        let lane = try Lane(database: database, name: "test")
+        let started = Flag()
+        let task = Task {
+            try await lane.run { connection in
+                let rows = try connection.query("SELECT i FROM range(100000000000) r(i)")
+                _ = try rows.nextChunk()
+                started.raise()
+                while let chunk = try rows.nextChunk() { _ = chunk.rowCount }
+            }
+        }
+        await started.wait()
+        task.cancel()
+        let error = await #expect(throws: DuckDBError.self) { try await task.value }
+        #expect(error?.code == .interrupted)
+        #expect(try await lane.run { try $0.rows("SELECT 1") } == [[1]])
+    }
+
+    @Test func aCancelledJobStartsNoFurtherStatementAndLeavesNoTransaction() async throws {
+        let lane = try Lane(database: database, name: "test") { connection throws(DuckDBError) in
+            try connection.execute("CREATE TABLE t(a INTEGER)")
+        }
+        let started = Flag()
+        let task = Task {
+            try await lane.run { connection in
+                try connection.transaction { connection in
+                    try connection.execute("INSERT INTO t VALUES (1)")
+                    started.raise()
+                    while true { try connection.execute("SELECT 1") }
+                }
+            }
+        }
+        await started.wait()
+        task.cancel()
+        await #expect(throws: DuckDBError.self) { try await task.value }
+        #expect(try await lane.run { try $0.rows("SELECT count(*) FROM t") } == [[0]])
+        try await lane.run { try $0.transaction { try $0.execute("INSERT INTO t VALUES (2)") } }
+        #expect(try await lane.run { try $0.rows("SELECT a FROM t") } == [[2]])
+    }
+
+    @Test func aCancelledJobBehindAnotherNeverStartsAndStopsNoOther() async throws {
+        let lane = try Lane(database: database, name: "test")
+        let started = Flag()
+        let gate = Flag()
+        let first = Task {
+            try await lane.run { connection in
+                started.raise()
+                gate.block()
+                return try connection.rows("SELECT count(*) FROM range(3000000) r(i) WHERE i % 3 = 0")
+            }
+        }
+        await started.wait()
+        let second = Task { try await lane.run { try $0.rows(endless) } }
+        second.cancel()
+        gate.raise()
+        #expect(try await first.value == [[1_000_000]])
+        await #expect(throws: DuckDBError.self) { try await second.value }
+    }
+
+    @Test func progressCanBeReadWhileAQueryRuns() async throws {
+        let lane = try Lane(database: database, name: "test")
+        try await lane.run { connection in
+            try connection.execute("CREATE TABLE big AS SELECT i, i % 1000 AS k FROM range(3000000) r(i)")
+        }
+        #expect(lane.progress == nil)
+        let task = Task {
+            // Slow enough to be seen, and never finished.
+            try await lane.run {
+                try $0.rows("SELECT count(*) FROM big a JOIN big b ON a.k = b.k WHERE a.i * b.i % 7 = 3")
+            }
+        }
+        var seen: Double?
+        while seen == nil {
+            seen = lane.progress
+            await Task.yield()
+        }
+        lane.interrupt()
+        await #expect(throws: DuckDBError.self) { try await task.value }
+        #expect((seen ?? -1) >= 0 && (seen ?? 2) <= 1)
+    }
+}
+
+/// A flag that a lane's thread raises and a test waits for, or the other way round.
+final class Flag: Sendable {
+    private let raised = Atomic<Bool>(false)
+
+    func raise() { raised.store(true, ordering: .releasing) }
+
+    func wait() async { while !raised.load(ordering: .acquiring) { await Task.yield() } }
+
+    /// Holds a lane's own thread.
+    func block() { while !raised.load(ordering: .acquiring) {} }
+}
