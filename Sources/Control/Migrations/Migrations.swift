@@ -1,0 +1,13 @@
+internal import GRDB
+
+/// The schema's steps, in order. A step that was released is never changed; the next one repairs it.
+enum Migrations {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("001_projects_and_keys", migrate: projectsAndKeys)
+        migrator.registerMigration("002_export_runs", migrate: exportRuns)
+        migrator.registerMigration("003_idempotency", migrate: idempotency)
+        migrator.registerMigration("004_import_runs", migrate: importRuns)
+        return migrator
+    }
+}
