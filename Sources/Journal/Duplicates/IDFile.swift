@@ -1,0 +1,154 @@
+internal import Glibc
+internal import Model
+
+/// A sealed table: an immutable file that is mapped into memory; little-endian.
+///
+/// ```
+/// 0  u64 magic      8  u32 format version    12 u32 bits: the table has 2^bits slots
+/// 16 i64 hour since 1970 of the newest id    24 i64 fromSeq    32 i64 toSeq: holds the ids of (fromSeq, toSeq]
+/// 40 u64 number of ids    48 u64 multiplier  56 u64 blocks of the Bloom filter    64 u32 CRC-32 of these 64 bytes
+/// 4096 Bloom filter, then the slots
+/// ```
+///
+/// Unchecked: the mapping is only read.
+@safe final class IDFile: @unchecked Sendable {
+    static let headerBytes = 4_096
+    static let magic: UInt64 = 0x3149_4543_4955_4c53  // "SLUICEI1"
+    static let version: UInt32 = 1
+
+    let path: String
+    let hour: Int64
+    let fromSeq: Int64
+    let toSeq: Int64
+    let count: Int
+    let bytes: Int
+    private let bits: UInt64
+    private let multiplier: UInt64
+    private let blocks: Int
+    // The mapping is `bytes` long, checked against the file's size, and lives as long as this object.
+    private nonisolated(unsafe) let base: UnsafeMutableRawPointer
+    private nonisolated(unsafe) let filter: UnsafeRawPointer
+    private nonisolated(unsafe) let slots: UnsafeRawPointer
+
+    /// Maps a file; `.damaged` if its head or its size is not right.
+    init(path: String, files: any JournalFiles) throws(JournalError) {
+        self.path = path
+        let descriptor: Int32
+        let size: Int
+        var head = [UInt8](repeating: 0, count: 68)
+        do throws(FileError) {
+            descriptor = try files.open(path, .read)
+            do throws(FileError) {
+                size = Int(try Folder.size(descriptor))
+                _ = try Folder.read(descriptor, into: &head, count: head.count, at: 0)
+            } catch {
+                files.close(descriptor)
+                throw error
+            }
+        } catch {
+            throw JournalError(error, while: "opening a file of ids")
+        }
+        defer { files.close(descriptor) }
+        func damage(_ what: String) -> JournalError {
+            JournalError(.damaged, "The file of ids \(path) is damaged: \(what).", file: path, offset: 0)
+        }
+        let fields = head.span
+        guard fields.load(0) == Self.magic, fields.load(8) == Self.version,
+            Checksum.crc32(fields.extracting(0..<64)) == fields.load(64, as: UInt32.self)
+        else { throw damage("its head is not right") }
+        bits = UInt64(fields.load(12, as: UInt32.self))
+        hour = fields.load(16)
+        fromSeq = fields.load(24)
+        toSeq = fields.load(32)
+        count = Int(truncatingIfNeeded: fields.load(40, as: UInt64.self))
+        multiplier = fields.load(48)
+        blocks = Int(truncatingIfNeeded: fields.load(56, as: UInt64.self))
+        let tableAt = Self.headerBytes + blocks * BlockedBloom.blockBytes
+        bytes = tableAt + (1 << Int(bits)) * IDTable.slotBytes
+        guard bytes == size else { throw damage("it has \(size) bytes instead of \(bytes)") }
+        let mapped = unsafe mmap(nil, bytes, PROT_READ, MAP_SHARED, descriptor, 0)
+        // MAP_FAILED is all ones, which the macro cannot tell Swift.
+        guard let mapped = unsafe mapped, UInt(bitPattern: mapped) != UInt.max else {
+            throw JournalError(.io, "mmap of \(path) failed (error \(errno)).", file: path)
+        }
+        unsafe madvise(mapped, bytes, MADV_RANDOM)
+        unsafe base = mapped
+        unsafe filter = UnsafeRawPointer(mapped) + Self.headerBytes
+        unsafe slots = UnsafeRawPointer(mapped) + tableAt
+    }
+
+    deinit { unsafe munmap(base, bytes) }
+
+    /// Sets the `seq` in `found` of each id that is here. `open` are the places in `ids` that are still looked for;
+    /// those that were found leave it.
+    func find(_ ids: [Hash128], _ open: inout [Int32], _ found: inout [Int64]) {
+        var kept = 0
+        for i in 0..<open.count {
+            let at = Int(open[i])
+            let id = ids[at]
+            // The filter and the slots lie within the mapping.
+            if unsafe BlockedBloom.mayHold(id, in: filter, blocks: blocks, multiplier: multiplier) {
+                let seq = unsafe IDSlots.find(id, in: slots, bits: bits, multiplier: multiplier)
+                if seq != 0 {
+                    found[at] = seq
+                    continue
+                }
+            }
+            open[kept] = open[i]
+            kept += 1
+        }
+        open.removeLast(open.count - kept)
+    }
+
+    /// Writes a table to a file, which appears under its name only when it is whole and on disk.
+    static func write(_ table: IDTable, to path: String, folder: String, files: any JournalFiles) throws(FileError) {
+        let temporary = path + ".tmp"
+        if Folder.exists(temporary) { try files.unlink(temporary) }
+        let blocks = BlockedBloom.blocks(for: table.count)
+        var head: [UInt8] = []
+        head.reserveCapacity(headerBytes + blocks * BlockedBloom.blockBytes)
+        head.appendLittleEndian(magic)
+        head.appendLittleEndian(version)
+        head.appendLittleEndian(UInt32(table.bits))
+        head.appendLittleEndian(table.hour)
+        head.appendLittleEndian(table.fromSeq)
+        head.appendLittleEndian(table.toSeq)
+        head.appendLittleEndian(UInt64(table.count))
+        head.appendLittleEndian(table.multiplier)
+        head.appendLittleEndian(UInt64(blocks))
+        head.appendLittleEndian(Checksum.crc32(head.span))
+        head.append(contentsOf: repeatElement(0, count: headerBytes - head.count))
+        var filter = [UInt8](repeating: 0, count: blocks * BlockedBloom.blockBytes)
+        table.forEachID { BlockedBloom.insert($0, into: &filter, blocks: blocks, multiplier: table.multiplier) }
+        head.append(contentsOf: filter)
+
+        let descriptor = try files.open(temporary, .create)
+        do {
+            defer { files.close(descriptor) }
+            try writeInSteps(head.span, descriptor, at: 0, files)
+            // The slots live as long as the table, which is not changed any more.
+            let slots = unsafe Span<UInt8>(
+                _unsafeStart: UnsafeRawPointer(table.slots).assumingMemoryBound(to: UInt8.self),
+                count: table.slotCount * IDTable.slotBytes)
+            try writeInSteps(slots, descriptor, at: Int64(head.count), files)
+            try files.rename(temporary, to: path)
+            try files.synchronizeDirectory(folder)
+        } catch {
+            try? files.unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Syncs every 4 MiB: a large heap of dirty pages would make the journal's own syncs wait for it.
+    private static func writeInSteps(
+        _ bytes: Span<UInt8>, _ descriptor: Int32, at offset: Int64, _ files: any JournalFiles
+    ) throws(FileError) {
+        var at = 0
+        while at < bytes.count {
+            let end = min(at + (4 << 20), bytes.count)
+            try files.write(bytes.extracting(at..<end), to: descriptor, at: offset + Int64(at))
+            try files.synchronizeData(descriptor)
+            at = end
+        }
+    }
+}

@@ -1,0 +1,209 @@
+internal import Glibc
+internal import Model
+
+/// 128-bit ids and the `seq` that each was stored under, in an open-addressing table.
+///
+/// A slot is three words: the id's high and low half and the `seq`, which is 0 where the slot is free. The sealed
+/// files hold the slots as they are here.
+///
+/// Unchecked: the writer's thread alone changes a table, and nobody changes one that was handed over for sealing.
+@safe final class IDTable: @unchecked Sendable {
+    static let slotBytes = 24
+    /// A table of 2²¹ slots (48 MiB) is full at 70 percent.
+    static let fullCount = 1_468_006
+
+    /// The hour since 1970 in which the newest id came.
+    var hour: Int64
+    /// The table holds the ids of the items after `fromSeq` up to `toSeq`.
+    var fromSeq: Int64
+    var toSeq: Int64
+    /// Where in the journal's life the table was begun, in bytes written.
+    var startedAt: Int64 = 0
+    private(set) var count = 0
+    private(set) var bits: UInt64
+    /// Random and odd: nobody can choose ids that fall into one place.
+    let multiplier: UInt64
+    // Owned by the table and as long as 2^bits slots.
+    private(set) nonisolated(unsafe) var slots: UnsafeMutableRawPointer
+
+    init(hour: Int64, fromSeq: Int64, expecting: Int = 0) {
+        self.hour = hour
+        self.fromSeq = fromSeq
+        toSeq = fromSeq
+        bits = 10
+        while expecting * 10 > (1 << Int(bits)) * 7 { bits += 1 }
+        multiplier = UInt64.random(in: 0...UInt64.max) | 1
+        unsafe slots = Self.allocate(bits)
+    }
+
+    deinit { unsafe free(slots) }
+
+    var slotCount: Int { 1 << Int(bits) }
+    var isEmpty: Bool { count == 0 && toSeq == fromSeq }
+
+    /// Zeroed memory, which the system gives page by page as it is touched.
+    private static func allocate(_ bits: UInt64) -> UnsafeMutableRawPointer {
+        guard let memory = unsafe calloc(1 << Int(bits), slotBytes) else {
+            fatalError("no memory for the table of duplicates (\((1 << Int(bits)) * slotBytes) bytes)")
+        }
+        return unsafe memory
+    }
+
+    /// Makes the table empty, and small if it has grown large.
+    func removeAll() {
+        if bits > 14 {
+            unsafe free(slots)
+            bits = 10
+            unsafe slots = Self.allocate(bits)
+        } else if count > 0 {
+            unsafe memset(slots, 0, slotCount * Self.slotBytes)
+        }
+        count = 0
+    }
+
+    /// The `seq` of an id, or 0.
+    @inline(__always)
+    func find(_ id: Hash128) -> Int64 {
+        unsafe IDSlots.find(id, in: UnsafeRawPointer(slots), bits: bits, multiplier: multiplier)
+    }
+
+    /// Loads the places of `ids` into the processor's cache. The loads do not depend on one another and so overlap,
+    /// while those of `find` wait for each other; a table is much larger than the cache.
+    func touch(_ ids: [Hash128]) {
+        var sum: Int64 = 0
+        for id in ids {
+            let at = IDSlots.home(id, bits: bits, multiplier: multiplier) &* Self.slotBytes
+            // In bounds: a home is below the number of slots.
+            unsafe sum &+= slots.load(fromByteOffset: at &+ 16, as: Int64.self)
+        }
+        // What was read must be used, or the reads go.
+        if sum == .min { lastTouch = sum }
+    }
+    private var lastTouch: Int64 = 0
+
+    /// Notes an id unless it is there; returns the `seq` that stood there before, or 0.
+    @discardableResult
+    func insert(_ id: Hash128, _ seq: Int64) -> Int64 {
+        if count &* 10 >= slotCount &* 7 { grow() }
+        let mask = slotCount &- 1
+        var slot = IDSlots.home(id, bits: bits, multiplier: multiplier)
+        while true {
+            // In bounds: `slot` is masked.
+            let place = unsafe slots + slot &* Self.slotBytes
+            let there = unsafe place.load(fromByteOffset: 16, as: Int64.self)
+            if there == 0 {
+                unsafe place.storeBytes(of: id.high, as: UInt64.self)
+                unsafe place.storeBytes(of: id.low, toByteOffset: 8, as: UInt64.self)
+                unsafe place.storeBytes(of: seq, toByteOffset: 16, as: Int64.self)
+                count &+= 1
+                return 0
+            }
+            if unsafe place.load(as: UInt64.self) == id.high,
+                unsafe place.load(fromByteOffset: 8, as: UInt64.self) == id.low
+            {
+                return there
+            }
+            slot = (slot &+ 1) & mask
+        }
+    }
+
+    private func grow() {
+        let old = unsafe slots
+        let oldCount = slotCount
+        bits += 1
+        unsafe slots = Self.allocate(bits)
+        count = 0
+        var at = 0
+        while at < oldCount * Self.slotBytes {
+            // In bounds: `at` is a slot of the old memory.
+            let seq = unsafe old.load(fromByteOffset: at + 16, as: Int64.self)
+            if seq != 0 {
+                let high = unsafe old.load(fromByteOffset: at, as: UInt64.self)
+                let low = unsafe old.load(fromByteOffset: at + 8, as: UInt64.self)
+                insert(Hash128(high: high, low: low), seq)
+            }
+            at += Self.slotBytes
+        }
+        unsafe free(old)
+    }
+
+    /// Calls `body` with each id.
+    func forEachID(_ body: (Hash128) -> Void) {
+        for slot in 0..<slotCount {
+            let place = unsafe slots + slot * Self.slotBytes
+            if unsafe place.load(fromByteOffset: 16, as: Int64.self) != 0 {
+                let high = unsafe place.load(as: UInt64.self)
+                let low = unsafe place.load(fromByteOffset: 8, as: UInt64.self)
+                body(Hash128(high: high, low: low))
+            }
+        }
+    }
+}
+
+/// The look-up that tables in memory and in files share.
+enum IDSlots {
+    /// The slot where the search for an id begins.
+    @inline(__always)
+    static func home(_ id: Hash128, bits: UInt64, multiplier: UInt64) -> Int {
+        Int(truncatingIfNeeded: ((id.low ^ id.high) &* multiplier) &>> (64 &- bits))
+    }
+
+    /// - Parameter slots: 2^bits slots.
+    @inline(__always)
+    static func find(_ id: Hash128, in slots: UnsafeRawPointer, bits: UInt64, multiplier: UInt64) -> Int64 {
+        let mask = (1 &<< Int(bits)) &- 1
+        var slot = home(id, bits: bits, multiplier: multiplier)
+        // A whole turn ends the search, also in a damaged file without a free slot.
+        for _ in 0...mask {
+            // In bounds: `slot` is masked.
+            let place = unsafe slots + slot &* IDTable.slotBytes
+            let seq = unsafe place.load(fromByteOffset: 16, as: Int64.self)
+            if seq == 0 { return 0 }
+            if unsafe place.load(as: UInt64.self) == id.high,
+                unsafe place.load(fromByteOffset: 8, as: UInt64.self) == id.low
+            {
+                return seq
+            }
+            slot = (slot &+ 1) & mask
+        }
+        return 0
+    }
+}
+
+/// A Bloom filter whose six bits for an id lie in one block of 64 bytes, so that asking costs one cache miss.
+enum BlockedBloom {
+    static let blockBytes = 64
+    /// About ten bits an id, by which one id in eighty that is not there seems to be.
+    static func blocks(for count: Int) -> Int { max(1, (count * 10 + 511) / 512) }
+
+    @inline(__always)
+    static func block(_ id: Hash128, blocks: Int, multiplier: UInt64) -> Int {
+        let mixed = ((id.high &+ id.low) &* multiplier) &>> 32
+        return Int(truncatingIfNeeded: (mixed &* UInt64(truncatingIfNeeded: blocks)) &>> 32)
+    }
+
+    static func insert(_ id: Hash128, into filter: inout [UInt8], blocks: Int, multiplier: UInt64) {
+        let start = block(id, blocks: blocks, multiplier: multiplier) * blockBytes
+        var rest = id.high
+        for _ in 0..<6 {
+            let bit = Int(rest & 511)
+            filter[start + (bit >> 3)] |= 1 << UInt8(bit & 7)
+            rest = rest &>> 9
+        }
+    }
+
+    /// - Parameter filter: `blocks` blocks.
+    @inline(__always)
+    static func mayHold(_ id: Hash128, in filter: UnsafeRawPointer, blocks: Int, multiplier: UInt64) -> Bool {
+        // In bounds: a block is below `blocks`, a bit below 512.
+        let start = unsafe filter + block(id, blocks: blocks, multiplier: multiplier) &* blockBytes
+        var rest = id.high
+        for _ in 0..<6 {
+            let bit = Int(truncatingIfNeeded: rest & 511)
+            let byte = unsafe start.load(fromByteOffset: bit &>> 3, as: UInt8.self)
+            if byte & (1 &<< UInt8(truncatingIfNeeded: bit & 7)) == 0 { return false }
+            rest = rest &>> 9
+        }
+        return true
+    }
+}

@@ -1,0 +1,81 @@
+internal import Logging
+internal import Synchronization
+
+/// What the thread that commits and the thread that seals share of the duplicates' index.
+final class SealedIDs: Sendable {
+    struct State: Sendable {
+        /// Tables that are full or of an hour that has ended, not yet in files; the newest last. They are still read.
+        var waiting: [IDTable] = []
+        /// The newest first.
+        var files: [IDFile] = []
+        /// Everything up to this `seq` is in files.
+        var sealedThrough: Int64 = 0
+    }
+
+    let folder: String
+    private let files: any JournalFiles
+    private let hours: Int64
+    private let logger: Logger
+    private let state: Mutex<State>
+
+    init(folder: String, files: any JournalFiles, hours: Int64, logger: Logger, loaded: [IDFile], through: Int64) {
+        self.folder = folder
+        self.files = files
+        self.hours = hours
+        self.logger = logger
+        state = Mutex(State(files: loaded, sealedThrough: through))
+    }
+
+    var snapshot: State { state.withLock { $0 } }
+
+    /// Whether ids of an hour are still looked at in `now`, an hour. The last id of an hour must be known for the whole time.
+    func isKept(_ hour: Int64, in now: Int64) -> Bool { hour + hours + 1 > now }
+
+    func retire(_ table: IDTable) { state.withLock { $0.waiting.append(table) } }
+
+    /// Writes the waiting tables into files, the oldest first. A table that could not be written stays and is tried
+    /// again the next time.
+    func sealWaiting() throws(JournalError) {
+        while let table = state.withLock({ $0.waiting.first }) {
+            let path = freePath(hour: table.hour, number: table.toSeq)
+            let file: IDFile
+            do {
+                try IDFile.write(table, to: path, folder: folder, files: files)
+            } catch {
+                throw JournalError(error, while: "sealing ids of duplicates")
+            }
+            file = try IDFile(path: path, files: files)
+            state.withLock { state in
+                // One step, so that every look-up sees the ids once at least.
+                state.waiting.removeFirst()
+                state.files.insert(file, at: 0)
+                state.sealedThrough = max(state.sealedThrough, table.toSeq)
+            }
+        }
+    }
+
+    /// Takes back the files whose ids are too old to count.
+    func expire(in hour: Int64) {
+        let old = state.withLock { state in
+            let old = state.files.filter { !isKept($0.hour, in: hour) }
+            if !old.isEmpty { state.files.removeAll { !isKept($0.hour, in: hour) } }
+            return old
+        }
+        for file in old {
+            do {
+                try files.unlink(file.path)
+            } catch {
+                logger.warning("an expired file of ids stays", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func freePath(hour: Int64, number: Int64) -> String {
+        var number = number
+        while true {
+            let path = "\(folder)/\(hour)-\(number).ids"
+            if !Folder.exists(path) { return path }
+            number += 1
+        }
+    }
+}

@@ -1,0 +1,99 @@
+internal import Synchronization
+
+/// A submission that waits for its receipt.
+struct CommitRequest: Sendable {
+    let submission: Submission
+    let weight: Int
+    let continuation: CheckedContinuation<Result<Receipt, JournalError>, Never>
+}
+
+/// The bounded queue between those who append and the writer's thread.
+final class CommitQueue: Sendable {
+    private struct State {
+        var waiting: [CommitRequest] = []
+        /// Bytes that wait or are being written.
+        var weight = 0
+        var count = 0
+        var writerSleeps = false
+        var closed = false
+        var abandoned = false
+    }
+
+    private let state = Mutex(State())
+    private let signal = Signal()
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    var load: (bytes: Int, submissions: Int) { state.withLock { ($0.weight, $0.count) } }
+
+    var isAbandoned: Bool { state.withLock { $0.abandoned } }
+
+    /// Queues a request; an error if it may not wait. One that is larger than the whole queue may wait alone.
+    func push(_ request: CommitRequest) -> JournalError? {
+        let (error, wake) = state.withLock { state -> (JournalError?, Bool) in
+            if state.closed { return (JournalError(.closed, "The journal is closed."), false) }
+            if state.weight > 0, state.weight + request.weight > limit {
+                let message =
+                    "\(state.weight) bytes wait for the journal's writer already (limit \(limit)); send again."
+                return (JournalError(.queueFull, message), false)
+            }
+            state.waiting.append(request)
+            state.weight += request.weight
+            state.count += 1
+            let wake = state.writerSleeps
+            state.writerSleeps = false
+            return (nil, wake)
+        }
+        if wake { signal.post() }
+        return error
+    }
+
+    /// Everything that waits; sleeps while nothing does. Nil when the queue is closed and empty, or abandoned.
+    func takeAll() -> [CommitRequest]? {
+        while true {
+            let (taken, over) = state.withLock { state -> ([CommitRequest]?, Bool) in
+                if state.abandoned { return (nil, true) }
+                if state.waiting.isEmpty {
+                    state.writerSleeps = !state.closed
+                    return (nil, state.closed)
+                }
+                let taken = state.waiting
+                state.waiting = []
+                return (taken, false)
+            }
+            if let taken { return taken }
+            if over { return nil }
+            signal.wait()
+        }
+    }
+
+    /// Requests have their receipts.
+    func finished(weight: Int, count: Int) {
+        state.withLock { state in
+            state.weight -= weight
+            state.count -= count
+        }
+    }
+
+    /// Nothing more is taken in. What waits is still written, unless the queue is abandoned.
+    func close(abandon: Bool) {
+        let wake = state.withLock { state -> Bool in
+            state.closed = true
+            if abandon { state.abandoned = true }
+            let wake = state.writerSleeps
+            state.writerSleeps = false
+            return wake
+        }
+        if wake { signal.post() }
+    }
+
+    /// What an abandoned queue still holds.
+    func takeAbandoned() -> [CommitRequest] {
+        state.withLock { state in
+            let left = state.waiting
+            state.waiting = []
+            return left
+        }
+    }
+}

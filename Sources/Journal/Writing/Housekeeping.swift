@@ -1,0 +1,128 @@
+internal import Logging
+internal import Synchronization
+
+/// The orders to the thread that seals tables and deletes files beside the writer.
+final class Housekeeping: Sendable {
+    private struct State {
+        var wanted = false
+        var hour = Int64.min
+        var stopping = false
+        var sleeps = false
+        var settled: [CheckedContinuation<Void, Never>] = []
+        var onStop: [Signal] = []
+        var stopped = false
+    }
+
+    private let state = Mutex(State())
+    private let signal = Signal()
+
+    /// Asks for a round.
+    func wake(hour: Int64? = nil) {
+        wake { state in
+            state.wanted = true
+            if let hour { state.hour = max(state.hour, hour) }
+        }
+    }
+
+    /// Returns when everything that was asked for before has been tried.
+    func settle() async {
+        await withCheckedContinuation { continuation in
+            var late = false
+            wake { state in
+                late = state.stopped
+                if !late {
+                    state.wanted = true
+                    state.settled.append(continuation)
+                }
+            }
+            if late { continuation.resume() }
+        }
+    }
+
+    /// Ends the thread, after the round that it is in, and blocks until it has ended.
+    func stop() {
+        let stopped = Signal()
+        var late = false
+        wake { state in
+            state.stopping = true
+            late = state.stopped
+            if !late { state.onStop.append(stopped) }
+        }
+        if !late { stopped.wait() }
+    }
+
+    private func wake(_ change: (inout State) -> Void) {
+        let wake = state.withLock { state -> Bool in
+            change(&state)
+            let wake = state.sleeps
+            state.sleeps = false
+            return wake
+        }
+        if wake { signal.post() }
+    }
+
+    /// The thread's loop.
+    func run(_ core: JournalCore) {
+        var retryAt: Int64 = 0
+        while true {
+            let (round, hour, settled) = state.withLock { state -> (Bool?, Int64, [CheckedContinuation<Void, Never>]) in
+                if state.wanted || state.stopping {
+                    let settled = state.settled
+                    let round: Bool? = state.stopping ? nil : true
+                    (state.wanted, state.settled) = (false, [])
+                    return (round, state.hour, settled)
+                }
+                state.sleeps = true
+                return (false, state.hour, [])
+            }
+            switch round {
+            case nil:
+                for continuation in settled { continuation.resume() }
+                stopped()
+                return
+            case false?: signal.wait()
+            case true?:
+                if monotonicNanoseconds() >= retryAt || !settled.isEmpty {
+                    if !seal(core) { retryAt = monotonicNanoseconds() + 1_000_000_000 }
+                }
+                if hour > .min { core.sealed.expire(in: hour) }
+                Self.deletePassed(core)
+                for continuation in settled { continuation.resume() }
+            }
+        }
+    }
+
+    private func stopped() {
+        let waiting = state.withLock { state -> ([Signal], [CheckedContinuation<Void, Never>]) in
+            state.stopped = true
+            defer { (state.onStop, state.settled) = ([], []) }
+            return (state.onStop, state.settled)
+        }
+        for continuation in waiting.1 { continuation.resume() }
+        for signal in waiting.0 { signal.post() }
+    }
+
+    /// False if the disk did not take it; it is tried again with a later round.
+    private func seal(_ core: JournalCore) -> Bool {
+        var failure: JournalError?
+        do {
+            try core.sealed.sealWaiting()
+        } catch {
+            core.logger.error("ids of duplicates could not be sealed", metadata: ["error": "\(error)"])
+            failure = error
+        }
+        core.health.withLock { $0.lastSealError = failure }
+        core.segments.sealed(through: core.sealed.snapshot.sealedThrough)
+        return failure == nil
+    }
+
+    static func deletePassed(_ core: JournalCore) {
+        for path in core.segments.takePassed() {
+            do {
+                try core.options.files.unlink(path)
+            } catch {
+                core.logger.warning("a segment that all have passed stays", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+internal import Logging
+internal import Model
+internal import Synchronization
+
+/// The one thread that gives out `seq` and writes.
+///
+/// It takes whatever was queued while it wrote the last frame and makes one frame of it: look up duplicates, copy the
+/// items' bytes as they are, one write, one sync. Nothing waits for more to come.
+final class Writer {
+    private let core: JournalCore
+    private let index: DuplicateIndex
+    private let files: any JournalFiles
+    private var active: ActiveSegment?
+    private var nextSeq: Int64
+    private var durableSeq: Int64
+    /// Bytes of frames since the start, the replayed ones included.
+    private var written: Int64
+    private var hour: Int64 = .min
+    private var frame = FrameBuilder()
+    private var syncTime: Int64 = 0
+
+    init(_ core: JournalCore, _ recovered: Recovered) {
+        self.core = core
+        index = recovered.index
+        files = core.options.files
+        active = recovered.active
+        nextSeq = recovered.nextSeq
+        durableSeq = recovered.durableSeq
+        written = recovered.replayed
+    }
+
+    func run() {
+        while let taken = core.queue.takeAll() {
+            var start = 0
+            while start < taken.count {
+                var end = start
+                var bytes = 0
+                var items = 0
+                repeat {
+                    bytes += taken[end].submission.bytes.count
+                    items += taken[end].submission.count
+                    end += 1
+                } while end < taken.count
+                    && bytes + taken[end].submission.bytes.count <= core.options.frameBytes
+                    && items + taken[end].submission.count <= core.options.frameItems
+                commit(taken[start..<end])
+                start = end
+            }
+        }
+    }
+
+    private func commit(_ requests: ArraySlice<CommitRequest>) {
+        let started = monotonicNanoseconds()
+        syncTime = 0
+        do throws(JournalError) {
+            if let refusal = core.health.withLock({ $0.refusal }) { throw refusal }
+            let now = core.options.clock()
+            try turn(to: now)
+            frame.build(requests, firstSeq: nextSeq, index: index, hour: hour, durableSeq: durableSeq)
+            if frame.count > 0 {
+                try write(now)
+                let last = nextSeq + Int64(frame.count) - 1
+                frame.register(in: index.active)
+                index.cover(through: last)
+                (nextSeq, durableSeq) = (last + 1, last)
+                core.publish(last)
+            }
+        } catch {
+            fail(requests, error)
+            return
+        }
+        count(started)
+        finish(requests)
+        for (request, receipt) in zip(requests, frame.receipts) {
+            request.continuation.resume(returning: .success(receipt))
+        }
+    }
+
+    private func count(_ started: Int64) {
+        let busy = monotonicNanoseconds() - started - syncTime
+        core.health.withLock { health in
+            health.counters.writerBusy += busy
+            health.counters.duplicates += frame.duplicates
+            guard frame.count > 0 else { return }
+            health.counters.frames += 1
+            health.counters.items += frame.count
+            health.counters.bytes += frame.bytes.count
+            health.counters.synced(syncTime)
+        }
+    }
+
+    private func finish(_ requests: ArraySlice<CommitRequest>) {
+        core.queue.finished(weight: requests.reduce(0) { $0 + $1.weight }, count: requests.count)
+    }
+
+    /// Nothing of these requests is stored: their ids never got into the index, and the next frame takes their place.
+    private func fail(_ requests: ArraySlice<CommitRequest>, _ error: JournalError) {
+        core.health.withLock { $0.counters.failedSubmissions += requests.count }
+        finish(requests)
+        for request in requests { request.continuation.resume(returning: .failure(error)) }
+    }
+
+    /// Begins another table of ids when it is time.
+    private func turn(to now: Timestamp) throws(JournalError) {
+        let newHour = max(hour, DuplicateIndex.hour(of: now))
+        let handed = index.turn(to: newHour, written: written)
+        if handed || newHour > hour { core.housekeeping.wake(hour: newHour) }
+        hour = newHour
+        // Each waiting table is up to 48 MiB of memory.
+        if index.shared.snapshot.waiting.count > 4 {
+            throw JournalError(.diskFull, "The ids of duplicates cannot be written to disk. Free some space.")
+        }
+    }
+
+    /// Puts the frame on disk.
+    private func write(_ now: Timestamp) throws(JournalError) {
+        if let active, active.bytes > SegmentHeader.bytes,
+            active.bytes + Int64(frame.bytes.count) > core.options.segmentBytes
+        {
+            files.close(active.descriptor)
+            self.active = nil
+        }
+        if active == nil { active = try create() }
+        guard var segment = active else { return }
+        frame.seal(firstSeq: nextSeq, committedAt: now, salt: segment.salt)
+        do throws(FileError) {
+            try files.write(frame.bytes.span, to: segment.descriptor, at: segment.bytes)
+        } catch {
+            cutBack(segment)
+            throw JournalError(error, while: "writing to \(segment.path)")
+        }
+        let before = monotonicNanoseconds()
+        do {
+            try files.synchronizeData(segment.descriptor)
+        } catch {
+            throw refuse("\(segment.path) could not be synced (\(error)).")
+        }
+        syncTime = monotonicNanoseconds() - before
+        segment.lastFrameAt = segment.bytes
+        segment.lastSeqBefore = durableSeq
+        segment.bytes += Int64(frame.bytes.count)
+        written += Int64(frame.bytes.count)
+        active = segment
+        core.segments.extend(to: segment.bytes, lastSeq: nextSeq + Int64(frame.count) - 1)
+    }
+
+    /// Takes away what a failed write left behind the last frame.
+    private func cutBack(_ segment: ActiveSegment) {
+        do throws(FileError) {
+            try files.truncate(segment.descriptor, to: segment.bytes)
+        } catch {
+            refuse("The rest of a failed write could not be cut from \(segment.path) (\(error)).")
+        }
+    }
+
+    @discardableResult
+    private func refuse(_ what: String) -> JournalError {
+        let error = JournalError(
+            .syncFailed,
+            "\(what) What the disk holds is not known: writing is refused. Check the disk and restart.",
+            file: active?.path)
+        core.refuse(error)
+        return error
+    }
+
+    /// A new segment, on disk with its name before the first frame goes into it.
+    private func create() throws(JournalError) -> ActiveSegment {
+        let path = "\(core.options.directory)/\(FileNames.segment(nextSeq))"
+        let header = SegmentHeader(
+            firstSeq: nextSeq, previousLast: durableSeq, salt: UInt64.random(in: 0...UInt64.max))
+        let descriptor: Int32
+        do throws(FileError) {
+            // Only what a failed attempt left can have this name.
+            if Folder.exists(path) { try files.unlink(path) }
+            descriptor = try files.open(path, .create)
+            do throws(FileError) {
+                try files.write(header.encoded().span, to: descriptor, at: 0)
+            } catch {
+                files.close(descriptor)
+                try? files.unlink(path)
+                throw error
+            }
+        } catch {
+            throw JournalError(error, while: "making \(path)")
+        }
+        do {
+            try files.synchronizeData(descriptor)
+            try files.synchronizeDirectory(core.options.directory)
+        } catch {
+            files.close(descriptor)
+            throw refuse("\(path) could not be synced (\(error)).")
+        }
+        core.segments.add(
+            Segment(
+                path: path, firstSeq: nextSeq, previousLast: durableSeq, salt: header.salt,
+                bytes: Int64(SegmentHeader.bytes), lastSeq: nextSeq - 1))
+        return ActiveSegment(
+            firstSeq: nextSeq, path: path, descriptor: descriptor, salt: header.salt,
+            bytes: Int64(SegmentHeader.bytes), lastFrameAt: Int64(SegmentHeader.bytes), lastSeqBefore: nextSeq - 1)
+    }
+
+    /// Ends the threads. After a clean close the next start has nothing to read again.
+    func end(clean: Bool) {
+        core.housekeeping.stop()
+        if clean {
+            index.retireActive(hour: index.active.hour, written: written)
+            do {
+                try core.sealed.sealWaiting()
+                core.segments.sealed(through: core.sealed.snapshot.sealedThrough)
+                Housekeeping.deletePassed(core)
+                try notePosition()
+            } catch {
+                core.logger.error("the journal could not be tidied at its close", metadata: ["error": "\(error)"])
+            }
+        }
+        if let active { files.close(active.descriptor) }
+        for request in core.queue.takeAbandoned() {
+            request.continuation.resume(returning: .failure(JournalError(.closed, "The journal is closed.")))
+        }
+        core.waiters.close()
+        let waiting = core.health.withLock { health in
+            health.closed = true
+            defer { health.onClosed = [] }
+            return health.onClosed
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    private func notePosition() throws(JournalError) {
+        guard let active, core.segments.slowest >= active.lastSeqBefore,
+            core.health.withLock({ $0.refusal == nil })
+        else { return }
+        let position = Position(
+            firstSeq: active.firstSeq, bytes: active.bytes, offset: active.lastFrameAt,
+            lastSeqBefore: active.lastSeqBefore)
+        do {
+            try position.write(path: "\(core.options.directory)/\(FileNames.position)", files: files)
+        } catch {
+            throw JournalError(error, while: "noting where the journal ends")
+        }
+    }
+}
