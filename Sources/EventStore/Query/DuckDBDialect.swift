@@ -1,0 +1,154 @@
+import Model
+
+/// Every engine word that the query tree uses. Another engine gets a file like this one; nothing else knows which
+/// engine answers.
+public enum DuckDBDialect {
+    // MARK: Names and values
+
+    /// A name in double quotes.
+    public static func identifier(_ name: String) -> String {
+        var out = "\""
+        for character in name {
+            if character == "\"" { out.append("\"") }
+            out.append(character)
+        }
+        out.append("\"")
+        return out
+    }
+
+    /// Numbers and times are written into the statement: the engine prunes row groups only by constants. Texts and
+    /// doubles are bound (nil).
+    static func literal(_ value: SQLValue) -> String? {
+        switch value {
+        case .int(let number): number == .min ? "(-9223372036854775807 - 1)" : "\(number)"
+        case .bool(let truth): truth ? "true" : "false"
+        case .time(let time): "make_timestamp(\(time.microseconds))"
+        case .text, .double: nil
+        }
+    }
+
+    /// A text as a literal, for the few statements that cannot carry values (COPY's file name).
+    public static func quoted(_ text: String) -> String {
+        var out = "'"
+        for character in text {
+            if character == "'" { out.append("'") }
+            out.append(character)
+        }
+        out.append("'")
+        return out
+    }
+
+    // MARK: JSON values (tokens), read by functions that the store registers
+
+    /// The raw JSON value of an object's key; NULL if absent or null.
+    public static func token(_ object: SQLFragment, _ name: String) -> SQLFragment {
+        "property_token(\(object), \(name))"
+    }
+
+    /// A stored token, with JSON's null as absent.
+    public static func present(_ token: SQLFragment) -> SQLFragment { "nullif(\(token), 'null')" }
+
+    /// What a token says: a string without its quotes and escapes; numbers and the rest as written.
+    public static func text(_ token: SQLFragment) -> SQLFragment { "token_text(\(token))" }
+
+    /// The number of a token that is one or is a text that reads as one by JSON's grammar; else NULL.
+    public static func number(_ token: SQLFragment) -> SQLFragment {
+        let text = self.text(token)
+        return
+            "CASE WHEN regexp_full_match(\(text), '-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?') THEN TRY_CAST(\(text) AS DOUBLE) END"
+    }
+
+    /// The whole number of a token; `10.0` is one, `1e1` and `1.5` are not.
+    public static func wholeNumber(_ token: SQLFragment) -> SQLFragment {
+        let text = self.text(token)
+        return
+            "CASE WHEN regexp_full_match(\(text), '-?(0|[1-9][0-9]*)([.]0+)?') THEN TRY_CAST(\(text) AS BIGINT) END"
+    }
+
+    /// The truth of a token that is `true` or `false`, as a value or as a text.
+    public static func truth(_ token: SQLFragment) -> SQLFragment {
+        "CASE \(text(token)) WHEN 'true' THEN true WHEN 'false' THEN false END"
+    }
+
+    /// The moment of a text that is RFC 3339, `YYYY-MM-DD HH:MM[:SS[.f]]` or a date; UTC where no offset is written.
+    public static func time(_ token: SQLFragment) -> SQLFragment {
+        let text = self.text(token)
+        return
+            "CASE WHEN regexp_full_match(\(text), '[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?( ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?))?)?') THEN TRY_CAST(\(text) AS TIMESTAMP) END"
+    }
+
+    // MARK: Tests on tokens; NULL where they do not apply
+
+    static func isText(_ token: SQLFragment, _ value: String) -> SQLFragment {
+        "(\(text(token)) = \(value) AND starts_with(\(token), '\"'))"
+    }
+
+    static func isBool(_ token: SQLFragment, _ value: Bool) -> SQLFragment {
+        value ? "\(token) = 'true'" : "\(token) = 'false'"
+    }
+
+    /// A number token of the same value. Beyond 2⁵³ whole numbers also compare by their digits, since a double
+    /// no longer tells them apart.
+    static func isNumber(_ token: SQLFragment, _ written: String) -> SQLFragment {
+        let value = Double(written) ?? .nan
+        let same: SQLFragment = "(regexp_matches(\(token), '^[-0-9]') AND TRY_CAST(\(token) AS DOUBLE) = \(value))"
+        guard abs(value) >= 9_007_199_254_740_992, !written.contains(where: { ".eE".contains($0) }) else { return same }
+        return "(\(token) = \(written) OR \(same) AND NOT regexp_full_match(\(token), '-?[0-9]+'))"
+    }
+
+    static func contains(_ text: SQLFragment, _ part: String) -> SQLFragment { "contains(\(text), \(part))" }
+    static func startsWith(_ text: SQLFragment, _ part: String) -> SQLFragment { "starts_with(\(text), \(part))" }
+    /// False where a test gave NULL, so that `NOT` turns it round.
+    static func decided(_ test: SQLFragment) -> SQLFragment { "coalesce(\(test), false)" }
+
+    // MARK: People and months
+
+    /// A person's public id: `p_` and the number in base 32.
+    public static func personText(_ number: SQLFragment) -> SQLFragment {
+        "('p_' || translate(to_base(\(number), 32), '0123456789ABCDEFGHIJKLMNOPQRSTUV', 'abcdefghijklmnopqrstuvwxyz234567'))"
+    }
+
+    /// The value of the row that is last by time and then by commit order.
+    public static func latest(_ value: SQLFragment, time: SQLFragment, seq: SQLFragment) -> SQLFragment {
+        "arg_max(\(value), epoch_us(\(time))::HUGEINT * 18446744073709551616 + \(seq))"
+    }
+
+    /// The latest value among the rows of which `test` holds.
+    public static func latest(
+        _ value: SQLFragment, time: SQLFragment, seq: SQLFragment, where test: SQLFragment
+    ) -> SQLFragment {
+        "\(latest(value, time: time, seq: seq)) FILTER (WHERE \(test))"
+    }
+
+    /// The month of a moment, in UTC.
+    public static func month(_ time: SQLFragment) -> SQLFragment { "date_trunc('month', \(time))" }
+
+    /// Months since year 0 (year × 12 + month - 1) of a moment, in UTC.
+    public static func monthNumber(_ time: SQLFragment) -> SQLFragment {
+        "(year(\(time)) * 12 + month(\(time)) - 1)"
+    }
+
+    /// The texts of a group as a list, in an order.
+    public static func list(_ value: SQLFragment, by order: SQLFragment) -> SQLFragment {
+        "list(\(value) ORDER BY \(order))"
+    }
+
+    /// A list of one text.
+    public static func listOfOne(_ value: SQLFragment) -> SQLFragment { "[\(value)]" }
+
+    /// A group's names and values as one JSON object, ordered by name; NULL values are left out.
+    public static func object(name: SQLFragment, value: SQLFragment) -> SQLFragment {
+        "'{' || coalesce(string_agg(to_json(\(name))::VARCHAR || ':' || \(value), ',' ORDER BY \(name)), '') || '}'"
+    }
+
+    /// A moment with its zone (UTC), so that a file says so. The session's zone must be UTC.
+    public static func zoned(_ time: SQLFragment) -> SQLFragment { "(\(time))::TIMESTAMPTZ" }
+
+    // MARK: Files
+
+    /// Writes a query's rows to a Parquet file.
+    public static func copyParquet(_ query: SQLFragment, to path: String) -> SQLFragment {
+        SQLFragment(pieces: [.sql("COPY (")]) + query
+            + SQLFragment(pieces: [.sql(") TO \(quoted(path)) (FORMAT parquet, COMPRESSION zstd)")])
+    }
+}

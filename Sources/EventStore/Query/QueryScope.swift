@@ -1,0 +1,65 @@
+/// What a condition is asked of: which rows stand in the FROM clause, and as of which `seq`.
+///
+/// The relations that it names are `e` (events), `c` (property changes) and `p` (people's current properties, one row
+/// a person, joined by whoever builds the FROM clause with `PersonProperties`).
+public struct QueryScope: Sendable {
+    /// What a row is.
+    public enum Row: Sendable, Equatable {
+        /// An event: `event` and `property` look at it, `person` at its person's current property.
+        case event
+        /// A person, or something of one: `person` looks at the person's current property; `event` asks whether the
+        /// person did such an event, `property` alone whether the person did any event with such a property.
+        /// In an `all`, properties directly beside one `event` are asked of that same event.
+        case person
+        /// A property change: `property` looks at the change itself (its name, and its value), the rest as for `person`.
+        case change
+    }
+
+    public let row: Row
+    /// The `seq` up to which anything counts.
+    public let asOf: Int64
+    /// The relation that gives each identity its person: `identity_id`, `person_id`.
+    public let personMap: SQLFragment
+    /// The row's person in the FROM clause.
+    public let personID: SQLFragment
+
+    public init(row: Row, asOf: Int64, personMap: SQLFragment, personID: SQLFragment) {
+        self.row = row
+        self.asOf = asOf
+        self.personMap = personMap
+        self.personID = personID
+    }
+}
+
+/// The person properties that a query needs, each with a column of the relation `p`.
+public struct PersonProperties: Sendable, Equatable {
+    public private(set) var names: [String] = []
+
+    public init() {}
+
+    /// The token of a property in the FROM clause; the property is noted as needed.
+    public mutating func token(_ name: String) -> SQLFragment {
+        let index = names.firstIndex(of: name) ?? names.count
+        if index == names.count { names.append(name) }
+        return Self.column(index)
+    }
+
+    static func column(_ index: Int) -> SQLFragment { SQLFragment(pieces: [.sql("p.p\(index)")]) }
+
+    /// The relation `p`: `person_id` and one column of tokens for each name, current as of a `seq`.
+    ///
+    /// One pass over the changes, whatever the number of names.
+    public func relation(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
+        let columns = names.enumerated().map { (i, name) -> SQLFragment in
+            let latest = DuckDBDialect.latest("c.value", time: "c.timestamp", seq: "c.seq", where: "c.name = \(name)")
+            let alias = SQLFragment(pieces: [.sql(" AS p\(i)")])
+            return DuckDBDialect.present(latest) + alias
+        }
+        let list = names.map { "\($0)" as SQLFragment }.joined(", ")
+        return """
+            SELECT m.person_id, \(columns.joined(", ")) FROM property_changes c \
+            JOIN \(personMap) m ON m.identity_id = c.identity_id \
+            WHERE c.seq <= \(asOf) AND c.name IN (\(list)) GROUP BY m.person_id
+            """
+    }
+}
