@@ -1,0 +1,96 @@
+internal import DuckDB
+
+/// The tables of a project's store, format 1.
+///
+/// No table has an index or a key: appends are in `seq` order and happen once, since `applied_seq` changes in the same
+/// transaction as the rows. `events` and `property_changes` are never updated, so that their physical order is that of
+/// `seq`.
+enum Schema {
+    static let version: Int64 = 1
+
+    private static let tables = """
+        CREATE TABLE events(seq BIGINT, event_id VARCHAR, identity_id BIGINT, event VARCHAR, timestamp TIMESTAMP,
+            received_at TIMESTAMP, properties VARCHAR);
+        CREATE TABLE identities(identity_id BIGINT, identity VARCHAR, person_id BIGINT, named_seq BIGINT,
+            first_seq BIGINT);
+        CREATE TABLE property_changes(seq BIGINT, identity_id BIGINT, timestamp TIMESTAMP, name VARCHAR,
+            value VARCHAR);
+        CREATE TABLE aliases(seq BIGINT, timestamp TIMESTAMP, identity VARCHAR, other VARCHAR, identity_id BIGINT,
+            other_id BIGINT, derived BOOLEAN, undone_seq BIGINT);
+        CREATE TABLE rejects(seq BIGINT, received_at TIMESTAMP, protocol VARCHAR, reason VARCHAR, raw VARCHAR);
+        CREATE TABLE names(kind VARCHAR, name VARCHAR, folded VARCHAR, first_seq BIGINT);
+        CREATE TABLE state(key VARCHAR, value BIGINT);
+        INSERT INTO state VALUES ('format_version', \(version)), ('applied_seq', 0), ('identity_count', 0),
+            ('committed_at', 0);
+        """
+
+    static let events: [ColumnType] = [.int64, .text, .int64, .text, .timestamp, .timestamp, .text]
+    static let identities: [ColumnType] = [.int64, .text, .int64, .int64, .int64]
+    static let propertyChanges: [ColumnType] = [.int64, .int64, .timestamp, .text, .text]
+    static let aliases: [ColumnType] = [.int64, .timestamp, .text, .text, .int64, .int64, .boolean, .int64]
+    static let rejects: [ColumnType] = [.int64, .timestamp, .text, .text, .text]
+    static let names: [ColumnType] = [.text, .text, .text, .int64]
+
+    static let tableNames = ["events", "identities", "property_changes", "aliases", "rejects", "names"]
+
+    /// Makes the tables in an empty file; refuses a file of a newer format.
+    static func prepare(_ connection: Connection, path: String) throws(StoreError) {
+        let isNew = try storing {
+            try connection.row("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'state'")?[0].int == 0
+        }
+        if isNew {
+            try storing { try connection.transaction { connection in try connection.execute(tables) } }
+        }
+        let found = try StateRows.read(connection)["format_version"] ?? 0
+        guard found <= version else {
+            throw StoreError(
+                .newerFormat,
+                "The store \(path) has the format \(found), and this program reads up to \(version). Start the "
+                    + "program that wrote it, or a newer one.")
+        }
+        guard found == version else {
+            throw StoreError(.files, "The file \(path) is no store of this program: it names the format \(found).")
+        }
+    }
+}
+
+/// The rows of `state`.
+enum StateRows {
+    static func read(_ connection: Connection) throws(StoreError) -> [String: Int64] {
+        let rows = try storing { try connection.rows("SELECT key, value FROM state") }
+        var state: [String: Int64] = [:]
+        for row in rows {
+            if let key = row[0].text, let value = row[1].int { state[key] = value }
+        }
+        return state
+    }
+
+    /// Writes what a batch changed, in the batch's transaction.
+    static func write(
+        _ connection: Connection, appliedSeq: Int64, identityCount: Int64, committedAt: Int64
+    ) throws(DuckDBError) {
+        try connection.execute(
+            """
+            UPDATE state SET value = CASE key WHEN 'applied_seq' THEN $1 WHEN 'identity_count' THEN $2 ELSE $3 END
+            WHERE key IN ('applied_seq', 'identity_count', 'committed_at')
+            """, [.int(appliedSeq), .int(identityCount), .int(committedAt)])
+    }
+}
+
+/// Runs `body` and makes the engine's error the store's.
+func storing<T>(_ body: () throws -> T) throws(StoreError) -> T {
+    do { return try body() } catch { throw StoreError(error) }
+}
+
+extension StoreError {
+    /// The store's error for one of the engine's, or of the tasks'.
+    init(_ error: any Error) {
+        switch error {
+        case let error as StoreError: self = error
+        case let error as DuckDBError:
+            self.init(error.code == .busy ? .busy : .database, error.message, isTransient: error.isTransient)
+        case is CancellationError: self.init(.cancelled, "The task was cancelled.")
+        default: self.init(.database, String(describing: error))
+        }
+    }
+}

@@ -1,0 +1,27 @@
+internal import Glibc
+
+/// How a store is opened. Every value has a default that suits a small server.
+public struct StoreSettings: Sendable {
+    /// The engine's own bound on its memory, in its words.
+    public var memoryLimit = "400MB"
+    /// Threads of the engine, and connections that read; the number of cores.
+    public var threads = StoreSettings.cores
+    /// Readers that may wait for a connection before `.busy`.
+    public var readersWaiting = 256
+    /// Connections for exports, apart from the readers.
+    public var exportLanes = 2
+    public var exportsWaiting = 64
+    /// The size of the write-ahead log at which the engine moves it into the file, in its words.
+    public var checkpointThreshold = "64MB"
+    /// The most items and bytes of the journal in one transaction.
+    public var batchItems = 50_000
+    public var batchBytes = 16 << 20
+    /// How long the applier gathers items before it commits when nobody waits for them.
+    public var gathering: Duration = .milliseconds(50)
+    /// Slots of one generation of the identity cache, a power of two; 24 bytes each, and there are two generations.
+    public var identityCacheSlots = 1 << 19
+
+    public init() {}
+
+    static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}

@@ -1,0 +1,60 @@
+internal import DuckDB
+internal import Glibc
+public import Model
+
+/// What the store tells about itself.
+public struct StoreStatus: Sendable {
+    /// Everything up to this `seq` is in the tables.
+    public var appliedSeq: Int64
+    /// Items that are durable in the journal and not in the tables yet.
+    public var lagItems: Int64
+    /// How old the last applied commit is while something is missing; 0 if nothing is.
+    public var lagSeconds: Double
+    /// When the last applied frame was committed to the journal; nil if none was applied.
+    public var lastAppliedCommit: Timestamp?
+    public var state: ApplierState
+    /// The last error since the start, also if it was overcome.
+    public var lastError: StoreError?
+    /// Rows by table.
+    public var rows: [String: Int64]
+    /// Bytes of the file and of its write-ahead log.
+    public var fileBytes: Int64
+    public var logBytes: Int64
+}
+
+extension EventStore {
+    /// The state of the applier alone; blocks nothing and waits for nobody.
+    public var applierState: ApplierState { progress.snapshot.state }
+
+    /// - Parameters:
+    ///   - durableSeq: the journal's.
+    ///   - now: the time now, for the lag in seconds.
+    public func status(durableSeq: Int64, now: Timestamp) async throws(StoreError) -> StoreStatus {
+        let rows: [String: Int64]
+        do {
+            rows = try await read { connection in
+                var rows: [String: Int64] = [:]
+                for table in Schema.tableNames {
+                    rows[table] = try connection.row("SELECT count(*) FROM \(table)")?[0].int ?? 0
+                }
+                return rows
+            }
+        } catch {
+            throw StoreError(error)
+        }
+        let snapshot = progress.snapshot
+        let lag = max(0, durableSeq - snapshot.appliedSeq)
+        let age = snapshot.committedAt == 0 ? 0 : max(0, now.microseconds - snapshot.committedAt)
+        return StoreStatus(
+            appliedSeq: snapshot.appliedSeq, lagItems: lag, lagSeconds: lag == 0 ? 0 : Double(age) / 1e6,
+            lastAppliedCommit: snapshot.committedAt == 0 ? nil : Timestamp(microseconds: snapshot.committedAt),
+            state: snapshot.state, lastError: snapshot.lastError, rows: rows, fileBytes: Self.size(path),
+            logBytes: Self.size(path + ".wal"))
+    }
+
+    private static func size(_ path: String) -> Int64 {
+        var info = stat()
+        // The call fills the structure that it is lent.
+        return unsafe stat(path, &info) == 0 ? Int64(info.st_size) : 0
+    }
+}
