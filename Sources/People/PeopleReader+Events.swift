@@ -1,0 +1,44 @@
+internal import DuckDB
+public import Model
+
+extension PeopleReader {
+    /// What a person did, newest first by (timestamp, seq).
+    ///
+    /// The pages of one walk show the events that were stored when it began: what arrives meanwhile changes none of them.
+    public func events(
+        of person: PersonID, limit: Int = PageLimit.standard, cursor: String? = nil
+    ) throws(PeopleError) -> Page<PersonEvent> {
+        try PageLimit.check(limit)
+        let from = try Cursor.parse(cursor, .events)
+        return try snapshot { () throws(DuckDBError) in
+            let asOf: Int64
+            if let from { asOf = from[0] } else { asOf = try appliedSeq() }
+            // From the end of time for the first page.
+            let (time, seq) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max)
+            var events: [PersonEvent] = []
+            try each(
+                PeopleSQL.events,
+                [.int(person.number), .int(asOf), .timestamp(time), .int(seq), .int(Int64(limit) + 1)]
+            ) { chunk, row in
+                events.append(PersonEvent(chunk, row, person: person))
+            }
+            guard events.count > limit else { return Page(events, nextCursor: nil) }
+            events.removeLast()
+            let next = events.last.map { Cursor(.events, asOf, $0.timestamp.microseconds, $0.seq).text }
+            return Page(events, nextCursor: next)
+        }
+    }
+}
+
+extension PersonEvent {
+    fileprivate init(_ chunk: Chunk, _ row: Int, person: PersonID) {
+        seq = chunk.int64(0, row: row)
+        eventID = chunk.column(1).string(row)
+        identity = chunk.column(2).string(row)
+        personID = person
+        event = chunk.column(3).string(row)
+        timestamp = Timestamp(microseconds: chunk.int64(4, row: row))
+        receivedAt = Timestamp(microseconds: chunk.int64(5, row: row))
+        properties = chunk.column(6).bytes(row)
+    }
+}

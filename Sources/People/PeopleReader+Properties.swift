@@ -1,0 +1,73 @@
+internal import DuckDB
+public import Model
+
+extension PeopleReader {
+    /// The property changes of a person, newest first by (timestamp, seq), those of one item by name.
+    ///
+    /// - Parameter name: one property, or nil for all. The pages of one walk show what was stored when it began.
+    public func changes(
+        of person: PersonID, name: String? = nil, limit: Int = PageLimit.standard, cursor: String? = nil
+    ) throws(PeopleError) -> Page<PropertyChange> {
+        try PageLimit.check(limit)
+        let from = try Cursor.parse(cursor, .changes)
+        return try snapshot { () throws(DuckDBError) in
+            let asOf: Int64
+            if let from { asOf = from[0] } else { asOf = try appliedSeq() }
+            let (time, seq, skip) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max, from?[3] ?? 0)
+            var changes: [PropertyChange] = []
+            try each(
+                PeopleSQL.changes,
+                [
+                    .int(person.number), DuckValue(name), .int(asOf), .timestamp(time), .int(seq),
+                    .int(Int64(limit) + 1), .int(skip),
+                ]
+            ) { chunk, row in
+                changes.append(PropertyChange(chunk, row))
+            }
+            guard changes.count > limit else { return Page(changes, nextCursor: nil) }
+            changes.removeLast()
+            return Page(changes, nextCursor: Self.next(after: changes, asOf: asOf, from: from))
+        }
+    }
+
+    /// A cursor names the last change's item, and how many of the item's changes were shown.
+    private static func next(after changes: [PropertyChange], asOf: Int64, from: [Int64]?) -> String? {
+        guard let last = changes.last else { return nil }
+        var shown = Int64(changes.reversed().prefix { $0.seq == last.seq }.count)
+        // The page began inside the same item and did not leave it.
+        if let from, from[2] == last.seq, shown == changes.count { shown += from[3] }
+        return Cursor(.changes, asOf, last.timestamp.microseconds, last.seq, shown).text
+    }
+
+    /// The value of a property at a moment of its history; nil if the person had none then.
+    public func property(
+        _ name: String, of person: PersonID, _ moment: PropertyMoment
+    ) throws(PeopleError) -> PropertyChange? {
+        let sql: String
+        var values: [DuckValue] = [.int(person.number), .text(name)]
+        switch moment {
+        case .first: sql = PeopleSQL.firstChange
+        case .last:
+            sql = PeopleSQL.changeAt
+            values.append(.timestamp(Timestamp.latest.microseconds))
+        case .at(let time):
+            sql = PeopleSQL.changeAt
+            values.append(.timestamp(time.microseconds))
+        }
+        return try snapshot { () throws(DuckDBError) in
+            var found: PropertyChange?
+            try each(sql, values) { chunk, row in found = PropertyChange(chunk, row) }
+            return found.flatMap { $0.isUnset ? nil : $0 }
+        }
+    }
+}
+
+extension PropertyChange {
+    fileprivate init(_ chunk: Chunk, _ row: Int) {
+        seq = chunk.int64(0, row: row)
+        timestamp = Timestamp(microseconds: chunk.int64(1, row: row))
+        identity = chunk.column(2).string(row)
+        name = chunk.column(3).string(row)
+        value = chunk.column(4).bytes(row)
+    }
+}

@@ -1,0 +1,80 @@
+/// Every statement of this room, in the engine's words. Values are bound, never written in.
+enum PeopleSQL {
+    static let appliedSeq = "SELECT value FROM state WHERE key = 'applied_seq'"
+
+    /// The person of identity text $1.
+    static let personOfIdentity = "SELECT person_id FROM identities WHERE identity = $1"
+
+    /// The person that identity id $1 belongs to.
+    static let personOfID = "SELECT person_id FROM identities WHERE identity_id = $1"
+
+    /// The next $2 people after $1.
+    static let people = """
+        SELECT person_id FROM identities WHERE identity_id = person_id AND person_id > $1 ORDER BY person_id LIMIT $2
+        """
+
+    /// The identities of the people $1.
+    static let members = """
+        SELECT person_id, identity FROM identities WHERE person_id IN (SELECT unnest($1))
+        ORDER BY person_id, identity_id
+        """
+
+    /// First and last event and their number, for the people $1 that have any.
+    static let activity = """
+        SELECT i.person_id, min(e.timestamp), max(e.timestamp), count(*)
+        FROM events e JOIN identities i ON i.identity_id = e.identity_id
+        WHERE i.person_id IN (SELECT unnest($1)) GROUP BY i.person_id
+        """
+
+    /// The current values of the people $1, `null` among them.
+    static let properties = """
+        SELECT i.person_id, c.name, c.value
+        FROM property_changes c JOIN identities i ON i.identity_id = c.identity_id
+        WHERE i.person_id IN (SELECT unnest($1))
+        QUALIFY row_number() OVER (PARTITION BY i.person_id, c.name ORDER BY c.timestamp DESC, c.seq DESC) = 1
+        ORDER BY i.person_id, c.name
+        """
+
+    /// The events of person $1 up to `seq` $2 that come after the event ($3, $4) in the order newest first; $5 of them.
+    static let events = """
+        SELECT e.seq, e.event_id, i.identity, e.event, e.timestamp, e.received_at, e.properties
+        FROM events e JOIN identities i ON i.identity_id = e.identity_id
+        WHERE i.person_id = $1 AND e.seq <= $2 AND (e.timestamp < $3 OR (e.timestamp = $3 AND e.seq < $4))
+        ORDER BY e.timestamp DESC, e.seq DESC LIMIT $5
+        """
+
+    private static let changesOf = """
+        SELECT c.seq, c.timestamp, i.identity, c.name, c.value
+        FROM property_changes c JOIN identities i ON i.identity_id = c.identity_id
+        WHERE i.person_id = $1
+        """
+
+    /// The changes of person $1, of property $2 or of all if it is NULL, up to `seq` $3, from the change ($4, $5) on in the
+    /// order newest first; $6 of them after the first $7.
+    static let changes =
+        changesOf + """
+             AND ($2 IS NULL OR c.name = $2) AND c.seq <= $3 AND (c.timestamp < $4 OR (c.timestamp = $4 AND c.seq <= $5))
+            ORDER BY c.timestamp DESC, c.seq DESC, c.name LIMIT $6 OFFSET $7
+            """
+
+    /// The first value of property $2 of person $1.
+    static let firstChange =
+        changesOf + " AND c.name = $2 AND c.value <> 'null' ORDER BY c.timestamp, c.seq LIMIT 1"
+
+    /// The latest change of property $2 of person $1 at or before $3.
+    static let changeAt =
+        changesOf + " AND c.name = $2 AND c.timestamp <= $3 ORDER BY c.timestamp DESC, c.seq DESC LIMIT 1"
+
+    private static let aliasColumns = "SELECT seq, timestamp, identity, other, derived, undone_seq FROM aliases"
+
+    /// Aliases with a smaller `seq` than $1, newest first; $2 of them.
+    static let aliases = aliasColumns + " WHERE seq < $1 ORDER BY seq DESC LIMIT $2"
+
+    /// The alias with `seq` $1.
+    static let alias = aliasColumns + " WHERE seq = $1"
+
+    /// Rejects with a smaller `seq` than $1, newest first; $2 of them.
+    static let rejects = """
+        SELECT seq, received_at, protocol, reason, raw FROM rejects WHERE seq < $1 ORDER BY seq DESC LIMIT $2
+        """
+}
