@@ -147,7 +147,8 @@ private struct ColumnReader {
         guard let cast = ColumnExpression.Cast(rawValue: String(text.dropFirst(2)).trimmed) else {
             let known = ColumnExpression.Cast.allCases.map(\.rawValue).joined(separator: ", ")
             throw error(
-                "there is no type \"\(text.dropFirst(2))\"; there are \(known) (a name with :: in it is written in quotes)")
+                "there is no type \"\(text.dropFirst(2))\"; there are \(known) (a name with :: in it is written in quotes)"
+            )
         }
         return cast
     }

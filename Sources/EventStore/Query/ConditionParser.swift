@@ -41,7 +41,8 @@ private struct ConditionParser {
             throw error(path, "a condition needs one of \(Self.shapes)")
         }
         guard kinds.count == 1 else {
-            throw error(path, "\"\(kinds[0])\" and \"\(kinds[1])\" cannot be one condition; put each in its own under \"all\"")
+            throw error(
+                path, "\"\(kinds[0])\" and \"\(kinds[1])\" cannot be one condition; put each in its own under \"all\"")
         }
         if kind == "property" || kind == "person" { return try leaf(members, kind, path) }
         for member in members where member.key != kind {
@@ -95,11 +96,14 @@ private struct ConditionParser {
             } else if Self.operators.contains(member.key) {
                 if let first = test {
                     throw error(
-                        path, "\"\(first.key)\" and \"\(member.key)\" cannot be one condition; put each in its own under \"all\"")
+                        path,
+                        "\"\(first.key)\" and \"\(member.key)\" cannot be one condition; put each in its own under \"all\""
+                    )
                 }
                 test = (member.key, member.value)
             } else {
-                throw error(path, "there is no operator \"\(member.key)\"; there are \(Self.operators.joined(separator: ", "))")
+                throw error(
+                    path, "there is no operator \"\(member.key)\"; there are \(Self.operators.joined(separator: ", "))")
             }
         }
         guard let name, let test else {
@@ -176,7 +180,9 @@ private struct ConditionParser {
         }
     }
 
-    private func error(_ path: String, _ reason: String) -> QueryError { QueryError(.invalidCondition, at: path, reason) }
+    private func error(_ path: String, _ reason: String) -> QueryError {
+        QueryError(.invalidCondition, at: path, reason)
+    }
 }
 
 extension JSONValue {

@@ -61,7 +61,8 @@ extension Condition {
         guard events == 1 else {
             throw QueryError(
                 .invalidCondition, at: "\(path).all",
-                "which of the \(events) events has the property? Put each event with its properties in an \"all\" of its own")
+                "which of the \(events) events has the property? Put each event with its properties in an \"all\" of its own"
+            )
         }
         let joint = Self.did(([Self.eventTest(names)] + tests).joined(" AND "), scope)
         return "(\(([joint] + others).joined(" AND ")))"
