@@ -33,8 +33,8 @@ final class JournalCore: Sendable {
         sealed = recovered.index.shared
         segments = SegmentList(
             segments: recovered.segments, followers: options.followers,
-            sealedThrough: sealed.snapshot.sealedThrough, floor: recovered.nextSeq - 1)
-        durableSeq = Atomic(recovered.nextSeq - 1)
+            sealedThrough: sealed.snapshot.sealedThrough, floor: recovered.durableSeq)
+        durableSeq = Atomic(recovered.durableSeq)
         tornTail = recovered.tornTail
         damage = recovered.damage
         damagedIDFiles = recovered.damagedIDFiles

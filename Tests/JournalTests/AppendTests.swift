@@ -54,8 +54,7 @@ struct AppendTests {
         let files = FaultyFiles()
         let journal = try Journal.open(options(folder, files: files), logger: quiet)
         let gate = Signal()
-        let entered = Signal()
-        files.hold(entered: entered, gate: gate)
+        files.hold(gate: gate)
         let receipts = try await withThrowingTaskGroup(of: (Int, Receipt).self) { group in
             for task in 0..<64 {
                 group.addTask {
@@ -63,7 +62,7 @@ struct AppendTests {
                 }
             }
             // The first frame is held in its sync until all others are queued.
-            blockingWait(entered)
+            await files.waitUntilHeld()
             while journal.status.submissionsQueued < 64 { await Task.yield() }
             gate.post()
             return try await group.reduce(into: []) { $0.append($1) }
@@ -128,6 +127,3 @@ struct AppendTests {
         await journal.close()
     }
 }
-
-/// Outside of the async bodies, where blocking is not allowed to be written.
-func blockingWait(_ signal: Signal) { signal.wait() }

@@ -12,7 +12,9 @@ final class TemporaryFolder: Sendable {
     let path: String
 
     init() {
-        path = "/tmp/sluice-journal-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+        // In memory where there is such a folder: some tests open a journal for every byte of a frame.
+        let root = Folder.exists("/dev/shm") ? "/dev/shm" : "/tmp"
+        path = "\(root)/sluice-journal-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
         try? Folder.make(path)
     }
 
@@ -74,7 +76,7 @@ final class FaultyFiles: JournalFiles {
         var writes = 0
         /// What the next syncs wait for, so that a test can fill the queue meanwhile.
         var gate: Signal?
-        var entered: Signal?
+        var isHeld = false
     }
     private let state = Mutex(State())
     private let real = SystemFiles()
@@ -83,8 +85,12 @@ final class FaultyFiles: JournalFiles {
     func failAlways(_ fault: Fault?) { state.withLock { $0.lasting = fault } }
     var syncs: Int { state.withLock { $0.syncs } }
     var writes: Int { state.withLock { $0.writes } }
-    /// The next sync posts `entered` and waits for `gate`.
-    func hold(entered: Signal, gate: Signal) { state.withLock { ($0.entered, $0.gate) = (entered, gate) } }
+    /// The next sync waits for `gate`.
+    func hold(gate: Signal) { state.withLock { $0.gate = gate } }
+    /// Returns when a sync waits for its gate. It does not block: the test's own tasks must go on.
+    func waitUntilHeld() async {
+        while !state.withLock({ $0.isHeld }) { await Task.yield() }
+    }
 
     private func take(_ matches: (Fault) -> Bool) -> Fault? {
         state.withLock { state in
@@ -108,12 +114,12 @@ final class FaultyFiles: JournalFiles {
     }
 
     func synchronizeData(_ descriptor: Int32) throws(FileError) {
-        let (entered, gate) = state.withLock { state -> (Signal?, Signal?) in
+        let gate = state.withLock { state -> Signal? in
             state.syncs += 1
-            defer { (state.entered, state.gate) = (nil, nil) }
-            return (state.entered, state.gate)
+            defer { state.gate = nil }
+            state.isHeld = state.gate != nil
+            return state.gate
         }
-        entered?.post()
         gate?.wait()
         if take({ $0 == .sync }) != nil { throw FileError(number: EIO, call: "fdatasync") }
         try real.synchronizeData(descriptor)
@@ -149,6 +155,20 @@ func submission(_ ids: [String]) -> Submission {
     var submission = Submission()
     for id in ids { submission.add(event(id)) }
     return submission
+}
+
+/// An append as a value.
+func attempt(_ journal: Journal, _ ids: [String]) async -> Result<Receipt, JournalError> {
+    do throws(JournalError) {
+        return .success(try await journal.append(submission(ids)))
+    } catch {
+        return .failure(error)
+    }
+}
+
+/// The error of an append that should fail.
+func failure(_ journal: Journal, _ ids: [String]) async -> JournalError? {
+    if case .failure(let error) = await attempt(journal, ids) { error } else { nil }
 }
 
 /// An item as a follower read it.

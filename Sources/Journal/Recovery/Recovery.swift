@@ -128,8 +128,8 @@ struct Recovery {
                 defer { files.close(descriptor) }
                 let size = try Folder.size(descriptor)
                 var head = [UInt8](repeating: 0, count: SegmentHeader.bytes)
-                _ = try Folder.read(descriptor, into: &head, count: head.count, at: 0)
-                let header = SegmentHeader(head.span)
+                let got = try Folder.read(descriptor, into: &head, count: head.count, at: 0)
+                let header = SegmentHeader(head.span.extracting(0..<got))
                 if header == nil, size <= Int64(SegmentHeader.bytes), i == firsts.count - 1 {
                     // Its making was interrupted, so no frame was ever in it.
                     try files.unlink(path)
@@ -295,7 +295,9 @@ struct Recovery {
 
     private mutating func cut(_ segment: inout Segment, at tail: Int64, _ descriptor: Int32) throws(FileError) {
         let size = segment.bytes - tail
-        let saved = "\(folder)/torn-\(lastSeq + 1)-\(now.microseconds).bin"
+        var time = now.microseconds
+        while Folder.exists("\(folder)/torn-\(lastSeq + 1)-\(time).bin") { time += 1 }
+        let saved = "\(folder)/torn-\(lastSeq + 1)-\(time).bin"
         var bytes = [UInt8](repeating: 0, count: Int(size))
         let count = try Folder.read(descriptor, into: &bytes, count: bytes.count, at: tail)
         let copy = try files.open(saved, .create)

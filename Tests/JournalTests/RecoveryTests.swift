@@ -1,0 +1,219 @@
+import Model
+import Testing
+
+@testable import Journal
+
+@Suite("A start finds the journal's end and loses nothing that is readable")
+struct RecoveryTests {
+    /// A journal of three frames: "a" "b", "c", and "d" "e"; its segment's bytes and where the frames begin.
+    private func threeFrames() async throws -> (name: String, bytes: [UInt8], starts: [Int]) {
+        let folder = TemporaryFolder()
+        let journal = try Journal.open(options(folder), logger: quiet)
+        var starts: [Int] = []
+        for ids in [["a", "b"], ["c"], ["d", "e"]] {
+            starts.append(max(SegmentHeader.bytes, Int(journal.status.bytesOnDisk)))
+            _ = try await journal.append(submission(ids))
+        }
+        await journal.abandon()
+        let name = folder.segments[0]
+        return (name, try folder.read(name), starts)
+    }
+
+    @Test("A last frame that is torn anywhere is cut, saved aside and reported")
+    func tornTail() async throws {
+        let (name, bytes, starts) = try await threeFrames()
+        let last = starts[2]
+        for length in last...bytes.count {
+            let folder = TemporaryFolder()
+            try folder.write(name, Array(bytes[..<length]))
+            var journal = try Journal.open(options(folder), logger: quiet)
+            let isTorn = length > last && length < bytes.count
+            let expected = length == bytes.count ? ["a", "b", "c", "d", "e"] : ["a", "b", "c"]
+            #expect(try readAll(journal).map(\.id) == expected)
+            #expect(journal.durableSeq == Int64(expected.count))
+            #expect(journal.status.damage.isEmpty)
+            #expect((journal.status.tornTail != nil) == isTorn)
+            #expect(folder.tornFiles.count == (isTorn ? 1 : 0))
+            if let torn = journal.status.tornTail {
+                #expect(torn.offset == Int64(last) && torn.bytes == Int64(length - last))
+                #expect(try folder.read(folder.tornFiles[0]) == Array(bytes[last..<length]))
+            }
+            let receipt = try await journal.append(submission(["d", "a"]))
+            if isTorn || length == last {
+                #expect(receipt.verdicts[0] == .stored(receipt.watermark) && receipt.watermark > 3)
+            } else {
+                #expect(receipt.verdicts[0] == .duplicate(of: 4))
+            }
+            #expect(receipt.verdicts[1] == .duplicate(of: 1))
+            await journal.close()
+            journal = try Journal.open(options(folder), logger: quiet)
+            #expect(journal.status.tornTail == nil)
+            #expect(try readAll(journal).map(\.id) == (expected.count == 5 ? expected : expected + ["d"]))
+            await journal.close()
+        }
+    }
+
+    @Test("A flipped byte in the last frame does the same, and its numbers are not given out again")
+    func flippedLast() async throws {
+        let (name, bytes, starts) = try await threeFrames()
+        for place in starts[2]..<bytes.count {
+            let folder = TemporaryFolder()
+            var flipped = bytes
+            flipped[place] ^= 0x10
+            try folder.write(name, flipped)
+            let journal = try Journal.open(options(folder), logger: quiet)
+            #expect(try readAll(journal).map(\.id) == ["a", "b", "c"], "byte \(place)")
+            #expect(journal.status.tornTail?.offset == Int64(starts[2]))
+            #expect(try folder.read(folder.tornFiles[0]) == Array(flipped[starts[2]...]))
+            #expect(try await journal.append(submission(["f"])).watermark > 5)
+            await journal.close()
+        }
+    }
+
+    @Test("A flipped byte in an earlier frame stops followers there, and collection goes on in a new segment")
+    func flippedEarlier() async throws {
+        let (name, bytes, starts) = try await threeFrames()
+        for place in starts[1]..<starts[2] {
+            let folder = TemporaryFolder()
+            var flipped = bytes
+            flipped[place] ^= 0x10
+            try folder.write(name, flipped)
+            for round in 0..<2 {
+                let journal = try Journal.open(options(folder), logger: quiet)
+                #expect(journal.status.tornTail == nil)
+                #expect(journal.status.damage.map(\.offset) == [Int64(starts[1])], "byte \(place)")
+                let reader = try journal.makeReader(after: 0)
+                #expect(try reader.next(maxBytes: 1).flatMap(decode).map(\.id) == ["a", "b"])
+                for _ in 0..<2 {
+                    #expect(try damage(reader) == Int64(starts[1]))
+                }
+                let id = "new-\(round)"
+                let receipt = try await journal.append(submission([id, "e"]))
+                // What lies behind the damage is still known.
+                #expect(receipt.verdicts == [.stored(6 + Int64(round)), .duplicate(of: 5)])
+                #expect(try readAll(journal, after: 5 + Int64(round)).map(\.id) == [id])
+                if round == 0 { await journal.abandon() } else { await journal.close() }
+            }
+            #expect(try folder.read(name) == flipped)
+            #expect(folder.segments.count == 2)
+        }
+    }
+
+    private func damage(_ reader: JournalReader) throws -> Int64? {
+        do {
+            _ = try reader.next(maxBytes: 1)
+            return nil
+        } catch  where error.code == .damaged {
+            return error.offset
+        }
+    }
+
+    @Test("Damage that comes while the journal is open stops a follower too")
+    func flippedWhileOpen() async throws {
+        let folder = TemporaryFolder()
+        let journal = try Journal.open(options(folder), logger: quiet)
+        _ = try await journal.append(submission(["a"]))
+        _ = try await journal.append(submission(["b"]))
+        let path = "\(folder.path)/\(folder.segments[0])"
+        let descriptor = try SystemFiles().open(path, .readWrite)
+        try overwrite(descriptor, [0xff], at: Int64(SegmentHeader.bytes + FrameHeader.bytes + 20))
+        SystemFiles().close(descriptor)
+        #expect(try damage(try journal.makeReader(after: 0)) == Int64(SegmentHeader.bytes))
+        #expect(try readAll(journal, after: 1).map(\.id) == ["b"])
+        await journal.close()
+    }
+
+    private func overwrite(_ descriptor: Int32, _ bytes: [UInt8], at offset: Int64) throws {
+        try SystemFiles().write(bytes.span, to: descriptor, at: offset)
+    }
+
+    @Test("A segment whose making was interrupted is made anew", arguments: [0, 20, 47, 48])
+    func interruptedSegment(length: Int) async throws {
+        let (name, bytes, _) = try await threeFrames()
+        let folder = TemporaryFolder()
+        try folder.write(name, bytes)
+        let head = SegmentHeader(firstSeq: 6, previousLast: 5, salt: 9).encoded()
+        try folder.write(FileNames.segment(6), Array(head[..<length]))
+        let journal = try Journal.open(options(folder), logger: quiet)
+        #expect(journal.status.damage.isEmpty)
+        #expect(try await journal.append(submission(["f"])).verdicts == [.stored(6)])
+        #expect(try readAll(journal).map(\.seq) == Array(1...6))
+        await journal.close()
+    }
+
+    @Test("A missing segment is damage, not a gap that is passed over", arguments: [false, true])
+    func missingSegment(crash: Bool) async throws {
+        let folder = TemporaryFolder()
+        var options = options(folder)
+        options.segmentBytes = 200
+        var journal = try Journal.open(options, logger: quiet)
+        for id in ["a", "b", "c"] { _ = try await journal.append(submission([id])) }
+        if crash { await journal.abandon() } else { await journal.close() }
+        #expect(folder.segments.count == 3)
+        try SystemFiles().unlink("\(folder.path)/\(folder.segments[1])")
+        let end = Int64(try folder.read(folder.segments[0]).count)
+        journal = try Journal.open(options, logger: quiet)
+        // After a clean close only the last segment is looked at; the reader finds it.
+        #expect(journal.status.damage.map(\.offset) == (crash ? [end] : []))
+        let reader = try journal.makeReader(after: 0)
+        #expect(try reader.next(maxBytes: 1).flatMap(decode).map(\.id) == ["a"])
+        #expect(try damage(reader) == end)
+        let receipt = try await journal.append(submission(["d", "b", "c"]))
+        #expect(receipt.verdicts == [.stored(4), crash ? .stored(5) : .duplicate(of: 2), .duplicate(of: 3)])
+        await journal.close()
+    }
+
+    @Test("A clean close spares the next start the reading of what all have passed")
+    func position() async throws {
+        let folder = TemporaryFolder()
+        var journal = try Journal.open(options(folder), logger: quiet)
+        _ = try await journal.append(submission(["a", "b"]))
+        _ = try await journal.append(submission(["c"]))
+        journal.release(follower: "store", upTo: 3)
+        await journal.close()
+        #expect(Folder.exists("\(folder.path)/position"))
+        // A byte that is not read cannot be found damaged.
+        var bytes = try folder.read(folder.segments[0])
+        bytes[SegmentHeader.bytes + 60] ^= 1
+        try folder.write(folder.segments[0], bytes)
+        journal = try Journal.open(options(folder), logger: quiet)
+        #expect(journal.status.damage.isEmpty && journal.durableSeq == 3)
+        #expect(!Folder.exists("\(folder.path)/position"))
+        #expect(try await journal.append(submission(["d"])).verdicts == [.stored(4)])
+        await journal.abandon()
+        journal = try Journal.open(options(folder), logger: quiet)
+        #expect(journal.status.damage.count == 1)
+        await journal.close()
+    }
+
+    @Test("Without followers that have passed it, everything is read at the next start")
+    func noPosition() async throws {
+        let folder = TemporaryFolder()
+        let journal = try Journal.open(options(folder), logger: quiet)
+        _ = try await journal.append(submission(["a", "b"]))
+        _ = try await journal.append(submission(["c"]))
+        await journal.close()
+        #expect(!Folder.exists("\(folder.path)/position"))
+    }
+
+    @Test("An event that holds the bytes of a frame cannot pass for one")
+    func forgedFrame() async throws {
+        let (name, bytes, starts) = try await threeFrames()
+        let folder = TemporaryFolder()
+        var journal = try Journal.open(options(folder), logger: quiet)
+        var item = event("forged")
+        // A whole good frame, of another segment.
+        item.properties = Array(bytes[starts[2]...])
+        var submission = Submission()
+        submission.add(event("a"))
+        submission.add(item)
+        _ = try await journal.append(submission)
+        await journal.abandon()
+        var torn = try folder.read(name)
+        torn.removeLast()
+        try folder.write(name, torn)
+        journal = try Journal.open(options(folder), logger: quiet)
+        #expect(journal.status.damage.isEmpty && journal.status.tornTail != nil)
+        await journal.close()
+    }
+}
