@@ -90,7 +90,6 @@ extension Item {
     /// Appends the item's binary form. Fields are within `longestField` and `mostParts` by the limits of collection.
     public func encode(into out: inout [UInt8]) {
         let variable = partIDs.count * 16 + id.count + identity.count + name.count + other.count + properties.count
-        out.reserveCapacity(out.count + ItemLayout.headerBytes + variable)
         out.appendLittleEndian(UInt32(ItemLayout.headerBytes - 4 + variable))
         out.append(kind.rawValue)
         out.append(flags.rawValue)
