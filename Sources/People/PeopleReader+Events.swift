@@ -15,12 +15,17 @@ extension PeopleReader {
             if let from { asOf = from[0] } else { asOf = try appliedSeq() }
             // From the end of time for the first page.
             let (time, seq) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max)
+            var names: [Int64: String] = [:]
+            try each(PeopleSQL.identities, [.int(person.number)]) { chunk, row in
+                names[chunk.int64(0, row: row)] = chunk.column(1).string(row)
+            }
+            guard !names.isEmpty else { return Page([], nextCursor: nil) }
             var events: [PersonEvent] = []
             try each(
-                PeopleSQL.events,
-                [.int(person.number), .int(asOf), .timestamp(time), .int(seq), .int(Int64(limit) + 1)]
+                PeopleSQL.events(identities: names.count),
+                [.int(asOf), .timestamp(time), .int(seq), .int(Int64(limit) + 1)] + names.keys.map { .int($0) }
             ) { chunk, row in
-                events.append(PersonEvent(chunk, row, person: person))
+                events.append(PersonEvent(chunk, row, person: person, names))
             }
             guard events.count > limit else { return Page(events, nextCursor: nil) }
             events.removeLast()
@@ -31,10 +36,10 @@ extension PeopleReader {
 }
 
 extension PersonEvent {
-    fileprivate init(_ chunk: Chunk, _ row: Int, person: PersonID) {
+    fileprivate init(_ chunk: Chunk, _ row: Int, person: PersonID, _ names: [Int64: String]) {
         seq = chunk.int64(0, row: row)
         eventID = chunk.column(1).string(row)
-        identity = chunk.column(2).string(row)
+        identity = names[chunk.int64(2, row: row)] ?? ""
         personID = person
         event = chunk.column(3).string(row)
         timestamp = Timestamp(microseconds: chunk.int64(4, row: row))

@@ -35,13 +35,22 @@ enum PeopleSQL {
         ORDER BY i.person_id, c.name
         """
 
-    /// The events of person $1 up to `seq` $2 that come after the event ($3, $4) in the order newest first; $5 of them.
-    static let events = """
-        SELECT e.seq, e.event_id, i.identity, e.event, e.timestamp, e.received_at, e.properties
-        FROM events e JOIN identities i ON i.identity_id = e.identity_id
-        WHERE i.person_id = $1 AND e.seq <= $2 AND (e.timestamp < $3 OR (e.timestamp = $3 AND e.seq < $4))
-        ORDER BY e.timestamp DESC, e.seq DESC LIMIT $5
-        """
+    /// The identities of person $1.
+    static let identities = "SELECT identity_id, identity FROM identities WHERE person_id = $1"
+
+    /// The events of `identities` identities ($5 and on) up to `seq` $1 that come after the event ($2, $3) in the order
+    /// newest first; $4 of them.
+    ///
+    /// With the identities as values the engine scans one narrow column and fetches the rest of the page's rows only; a join
+    /// takes twice the time.
+    static func events(identities: Int) -> String {
+        let places = (0..<identities).map { "$\($0 + 5)" }.joined(separator: ", ")
+        return """
+            SELECT seq, event_id, identity_id, event, timestamp, received_at, properties FROM events
+            WHERE identity_id IN (\(places)) AND seq <= $1 AND timestamp <= $2 AND (timestamp < $2 OR seq < $3)
+            ORDER BY timestamp DESC, seq DESC LIMIT $4
+            """
+    }
 
     private static let changesOf = """
         SELECT c.seq, c.timestamp, i.identity, c.name, c.value
