@@ -1,4 +1,4 @@
-import Model
+public import Model
 
 /// Every engine word that the query tree uses. Another engine gets a file like this one; nothing else knows which
 /// engine answers.
@@ -51,31 +51,17 @@ public enum DuckDBDialect {
     /// What a token says: a string without its quotes and escapes; numbers and the rest as written.
     public static func text(_ token: SQLFragment) -> SQLFragment { "token_text(\(token))" }
 
-    /// The number of a token that is one or is a text that reads as one by JSON's grammar; else NULL.
-    public static func number(_ token: SQLFragment) -> SQLFragment {
-        let text = self.text(token)
-        return
-            "CASE WHEN regexp_full_match(\(text), '-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?') THEN TRY_CAST(\(text) AS DOUBLE) END"
-    }
+    /// The number of a token that is one, or is a text that reads as one by JSON's grammar; else NULL.
+    public static func number(_ token: SQLFragment) -> SQLFragment { "token_number(\(token))" }
 
     /// The whole number of a token; `10.0` is one, `1e1` and `1.5` are not.
-    public static func wholeNumber(_ token: SQLFragment) -> SQLFragment {
-        let text = self.text(token)
-        return
-            "CASE WHEN regexp_full_match(\(text), '-?(0|[1-9][0-9]*)([.]0+)?') THEN TRY_CAST(\(text) AS BIGINT) END"
-    }
+    public static func wholeNumber(_ token: SQLFragment) -> SQLFragment { "token_whole(\(token))" }
 
     /// The truth of a token that is `true` or `false`, as a value or as a text.
-    public static func truth(_ token: SQLFragment) -> SQLFragment {
-        "CASE \(text(token)) WHEN 'true' THEN true WHEN 'false' THEN false END"
-    }
+    public static func truth(_ token: SQLFragment) -> SQLFragment { "token_truth(\(token))" }
 
-    /// The moment of a text that is RFC 3339, `YYYY-MM-DD HH:MM[:SS[.f]]` or a date; UTC where no offset is written.
-    public static func time(_ token: SQLFragment) -> SQLFragment {
-        let text = self.text(token)
-        return
-            "CASE WHEN regexp_full_match(\(text), '[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?( ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?))?)?') THEN TRY_CAST(\(text) AS TIMESTAMP) END"
-    }
+    /// The moment of a text that is a time; UTC where no offset is written.
+    public static func time(_ token: SQLFragment) -> SQLFragment { "token_time(\(token))" }
 
     // MARK: Tests on tokens; NULL where they do not apply
 
@@ -91,9 +77,9 @@ public enum DuckDBDialect {
     /// no longer tells them apart.
     static func isNumber(_ token: SQLFragment, _ written: String) -> SQLFragment {
         let value = Double(written) ?? .nan
-        let same: SQLFragment = "(regexp_matches(\(token), '^[-0-9]') AND TRY_CAST(\(token) AS DOUBLE) = \(value))"
+        let same: SQLFragment = "(NOT starts_with(\(token), '\"') AND token_number(\(token)) = \(value))"
         guard abs(value) >= 9_007_199_254_740_992, !written.contains(where: { ".eE".contains($0) }) else { return same }
-        return "(\(token) = \(written) OR \(same) AND NOT regexp_full_match(\(token), '-?[0-9]+'))"
+        return "(\(token) = \(written) OR \(same) AND regexp_matches(\(token), '[.eE]'))"
     }
 
     static func contains(_ text: SQLFragment, _ part: String) -> SQLFragment { "contains(\(text), \(part))" }
@@ -128,6 +114,16 @@ public enum DuckDBDialect {
         "(year(\(time)) * 12 + month(\(time)) - 1)"
     }
 
+    /// Days since 1970 of a moment, in UTC.
+    public static func dayNumber(_ time: SQLFragment) -> SQLFragment {
+        "CAST(floor(epoch_us(\(time)) / 86400000000) AS BIGINT)"
+    }
+
+    /// The microseconds since 1970 of a local time in a zone that has a name.
+    public static func moment(ofLocal time: Timestamp, in zone: String) -> SQLFragment {
+        "SELECT epoch_us(timezone(\(zone), \(time)))"
+    }
+
     /// The texts of a group as a list, in an order.
     public static func list(_ value: SQLFragment, by order: SQLFragment) -> SQLFragment {
         "list(\(value) ORDER BY \(order))"
@@ -141,14 +137,14 @@ public enum DuckDBDialect {
         "'{' || coalesce(string_agg(to_json(\(name))::VARCHAR || ':' || \(value), ',' ORDER BY \(name)), '') || '}'"
     }
 
-    /// A moment with its zone (UTC), so that a file says so. The session's zone must be UTC.
-    public static func zoned(_ time: SQLFragment) -> SQLFragment { "(\(time))::TIMESTAMPTZ" }
+    /// A moment with its zone (UTC), so that a file says so, whatever the session's zone.
+    public static func zoned(_ time: SQLFragment) -> SQLFragment { "make_timestamptz(epoch_us(\(time)))" }
 
     // MARK: Files
 
     /// Writes a query's rows to a Parquet file.
     public static func copyParquet(_ query: SQLFragment, to path: String) -> SQLFragment {
         SQLFragment(pieces: [.sql("COPY (")]) + query
-            + SQLFragment(pieces: [.sql(") TO \(quoted(path)) (FORMAT parquet, COMPRESSION zstd)")])
+            + SQLFragment(pieces: [.sql(") TO \(quoted(path)) (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")])
     }
 }

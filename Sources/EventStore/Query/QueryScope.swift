@@ -50,6 +50,7 @@ public struct PersonProperties: Sendable, Equatable {
     ///
     /// One pass over the changes, whatever the number of names.
     public func relation(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
+        if names.count > Self.mostSeparate { return wideRelation(asOf: asOf, personMap: personMap) }
         let columns = names.enumerated().map { (i, name) -> SQLFragment in
             let latest = DuckDBDialect.latest("c.value", time: "c.timestamp", seq: "c.seq", where: "c.name = \(name)")
             let alias = SQLFragment(pieces: [.sql(" AS p\(i)")])
@@ -61,5 +62,30 @@ public struct PersonProperties: Sendable, Equatable {
             JOIN \(personMap) m ON m.identity_id = c.identity_id \
             WHERE c.seq <= \(asOf) AND c.name IN (\(list)) GROUP BY m.person_id
             """
+    }
+}
+
+extension PersonProperties {
+    /// The most names for which `relation` aggregates each on its own.
+    static let mostSeparate = 24
+
+    /// A relation of `person_id` and `properties`: every current property of a person as one JSON object, ordered by name.
+    public static func objects(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
+        let latest = DuckDBDialect.present(DuckDBDialect.latest("c.value", time: "c.timestamp", seq: "c.seq"))
+        return """
+            SELECT v.person_id, \(DuckDBDialect.object(name: "v.name", value: "v.value")) AS properties FROM (\
+            SELECT m.person_id, c.name, \(latest) AS value FROM property_changes c \
+            JOIN \(personMap) m ON m.identity_id = c.identity_id WHERE c.seq <= \(asOf) \
+            GROUP BY m.person_id, c.name) v WHERE v.value IS NOT NULL GROUP BY v.person_id
+            """
+    }
+
+    /// As `relation`, but out of the objects: one pass that does not grow with the number of names.
+    func wideRelation(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
+        let columns = names.enumerated().map { (i, name) in
+            DuckDBDialect.token("o.properties", name) + SQLFragment(pieces: [.sql(" AS p\(i)")])
+        }
+        let objects = Self.objects(asOf: asOf, personMap: personMap)
+        return "SELECT o.person_id, \(columns.joined(", ")) FROM (\(objects)) o"
     }
 }

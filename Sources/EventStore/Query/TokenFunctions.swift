@@ -1,0 +1,104 @@
+public import DuckDB
+internal import Model
+
+/// The functions by which conditions and casts read a stored JSON value (a token): the same text is the same number or
+/// time here as in collection, whatever the engine's own casts would say.
+public enum TokenFunctions {
+    /// Makes all of them known to the database; a second time does nothing.
+    public static func register(on connection: Connection) throws(DuckDBError) {
+        for function in [number, whole, truth, time] { try connection.register(function) }
+    }
+
+    static let number = ScalarFunction(name: "token_number", arity: 1, returns: .double) { arguments, results in
+        for row in 0..<arguments.rowCount {
+            if let value = TokenText.number(arguments.text(0, row: row)) {
+                results.set(row, value)
+            } else {
+                results.setNull(row)
+            }
+        }
+    }
+
+    static let whole = ScalarFunction(name: "token_whole", arity: 1, returns: .int64) { arguments, results in
+        for row in 0..<arguments.rowCount {
+            if let value = TokenText.wholeNumber(arguments.text(0, row: row)) {
+                results.set(row, value)
+            } else {
+                results.setNull(row)
+            }
+        }
+    }
+
+    static let truth = ScalarFunction(name: "token_truth", arity: 1, returns: .boolean) { arguments, results in
+        for row in 0..<arguments.rowCount {
+            if let value = TokenText.truth(arguments.text(0, row: row)) {
+                results.set(row, value)
+            } else {
+                results.setNull(row)
+            }
+        }
+    }
+
+    static let time = ScalarFunction(name: "token_time", arity: 1, returns: .timestamp) { arguments, results in
+        for row in 0..<arguments.rowCount {
+            if let value = TokenText.time(arguments.text(0, row: row)) {
+                results.set(row, value.microseconds)
+            } else {
+                results.setNull(row)
+            }
+        }
+    }
+}
+
+/// What a token says when it is cast. An empty token is an absent one.
+enum TokenText {
+    /// A number, or a text that is one by JSON's grammar; nil beyond a double's range.
+    static func number(_ token: Span<UInt8>) -> Double? {
+        let text = token.extracting(inside(token))
+        guard isNumber(text), let value = Double(String(utf8: text)), value.isFinite else { return nil }
+        return value
+    }
+
+    /// A whole number; zeros after a point change nothing (`10.0`), an exponent or anything else makes it none.
+    static func wholeNumber(_ token: Span<UInt8>) -> Int64? {
+        let text = token.extracting(inside(token))
+        guard isNumber(text) else { return nil }
+        var end = 0
+        while end < text.count, text[end] != 0x2e { end &+= 1 }
+        var at = end &+ 1
+        while at < text.count {
+            guard text[at] == 0x30 else { return nil }
+            at &+= 1
+        }
+        return Int64(String(utf8: text.extracting(0..<end)))
+    }
+
+    /// `true` or `false`, as a value or as a text.
+    static func truth(_ token: Span<UInt8>) -> Bool? {
+        let text = token.extracting(inside(token))
+        guard text.count == 4 || text.count == 5 else { return nil }
+        switch String(utf8: text) {
+        case "true": return true
+        case "false": return false
+        default: return nil
+        }
+    }
+
+    /// A text that is a time as people write it (`WrittenTime`); UTC where no offset is written.
+    static func time(_ token: Span<UInt8>) -> Timestamp? {
+        guard token.count > 2, token[0] == 0x22 else { return nil }
+        guard let moment = WrittenTime(token.extracting(inside(token)))?.timestamp(), moment.isInRange else { return nil }
+        return moment
+    }
+
+    private static func isNumber(_ text: Span<UInt8>) -> Bool {
+        guard text.count > 0, text[0] == 0x2d || text[0] &- 0x30 < 10 else { return false }
+        var at = 0
+        return (try? JSONScanner.number(text, &at)) != nil && at == text.count
+    }
+
+    /// A string without its quotes. Numbers, truths and times need no escapes, so that a text with one is none of them.
+    private static func inside(_ token: Span<UInt8>) -> Range<Int> {
+        token.count >= 2 && token[0] == 0x22 ? 1..<(token.count - 1) : 0..<token.count
+    }
+}

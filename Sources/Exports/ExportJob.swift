@@ -1,0 +1,121 @@
+internal import DuckDB
+internal import EventStore
+internal import Glibc
+internal import Model
+
+/// One run of an export on one connection.
+struct ExportJob: Sendable {
+    let spec: ResolvedSpec
+    let target: ExportTarget
+    let exportID: String
+    let runID: String
+    let progress: ExportProgress
+    /// Where a file may be made that goes on to a descriptor.
+    let scratch: String
+
+    /// Makes everything; blocks.
+    func run(_ connection: Connection) throws -> Manifest {
+        try TokenFunctions.register(on: connection)
+        let writer: ExportQuery.Writer = spec.format == .parquet ? .engine : .rows
+        var query = try ExportQuery(spec, writer: writer, all: [])
+        let identities = try preparePeople(query, connection)
+        if spec.columns.contains(where: { $0.source == .allProperties }) {
+            let names = try AllProperties.names(query, connection)
+            query = try ExportQuery(spec, writer: writer, all: names)
+        }
+        switch target {
+        case .file(let path): return try makeFiles(path, query, identities, connection)
+        case .descriptor(let descriptor): return try write(to: descriptor, query, identities, connection)
+        }
+    }
+
+    /// Who was who, in one transaction, so that everything after it can look as often as it likes.
+    private func preparePeople(_ query: ExportQuery, _ connection: Connection) throws -> IdentityTable? {
+        let identities = try connection.transaction { connection throws -> IdentityTable? in
+            guard query.needsPeopleTable || query.needsIdentityTable else { return nil }
+            let people = try PeopleAsOf(connection, asOf: spec.asOfSeq)
+            if query.needsPeopleTable { try people.materialise(connection) }
+            return query.needsIdentityTable ? try IdentityTable(connection, people, format: spec.format) : nil
+        }
+        if query.needsPropertiesTable {
+            let make: SQLFragment =
+                "CREATE OR REPLACE TEMP TABLE \(ident: ExportQuery.propertiesTable) AS \(query.propertiesRelation)"
+            let statement = SQLStatement(make)
+            try connection.execute(statement.text, statement.values)
+        }
+        return identities
+    }
+
+    /// Drops the temporary tables of a run.
+    static func cleanUp(_ connection: Connection) throws {
+        let tables = [
+            PeopleAsOf.table, ExportQuery.propertiesTable, EngineWriter.table, PersonMap.table, "person_map_group",
+        ]
+        try connection.execute(tables.map { "DROP TABLE IF EXISTS temp.\($0)" }.joined(separator: ";"))
+    }
+
+    private func makeFiles(
+        _ path: String, _ query: ExportQuery, _ identities: IdentityTable?, _ connection: Connection
+    ) throws -> Manifest {
+        let names = ExportNames(path: path, exportID: exportID, format: spec.format, compression: spec.compression)
+        var files = PartSet(names: names, isSplit: spec.partRows != nil)
+        do {
+            if spec.format == .parquet {
+                try EngineWriter(query: query, progress: progress).write(connection, &files)
+            } else {
+                var output = FileRows(files: files, spec: spec)
+                defer { files = output.files }
+                try RowWriter(query: query, identities: identities, progress: progress).write(connection, &output)
+            }
+            try Task.checkCancellation()
+            let manifest = self.manifest(query, files.parts, files.totalSHA256)
+            try files.commit(manifest)
+            progress.finish(rows: manifest.rows)
+            return manifest
+        } catch {
+            files.abandon()
+            throw error
+        }
+    }
+
+    private func write(
+        to descriptor: Int32, _ query: ExportQuery, _ identities: IdentityTable?, _ connection: Connection
+    ) throws -> Manifest {
+        guard spec.partRows == nil else {
+            throw ExportSpec.error("\"part_rows\" makes several files and cannot go to a pipe")
+        }
+        let part: Manifest.Part
+        if spec.format == .parquet {
+            defer { try? FileSystem.remove(scratch) }
+            var rows: Int64 = 0
+            try EngineWriter(query: query, progress: progress).write(connection, to: scratch, &rows)
+            var digest = Digest()
+            var bytes: Int64 = 0
+            unsafe try FileSystem.read(scratch) { (piece) throws(ExportError) in
+                unsafe digest.update(piece)
+                bytes += Int64(piece.count)
+                unsafe try FileSystem.write(piece, to: descriptor, "the output")
+            }
+            part = Manifest.Part(file: "-", rows: rows, bytes: bytes, sha256: digest.hex)
+        } else {
+            var output = PipeRows(sink: try ByteSink(descriptor: descriptor, spec.compression))
+            try RowWriter(query: query, identities: identities, progress: progress).write(connection, &output)
+            part = try output.part()
+        }
+        let manifest = self.manifest(query, [part], part.sha256)
+        progress.finish(rows: manifest.rows)
+        return manifest
+    }
+
+    private func manifest(_ query: ExportQuery, _ parts: [Manifest.Part], _ sha256: String) -> Manifest {
+        Manifest(
+            exportID: exportID, runID: runID, dataset: spec.dataset, spec: spec.json,
+            columns: query.columns.map { column in
+                // A JSON value keeps its type in NDJSON only; elsewhere it is its text.
+                let type = column.type == .token && spec.format != .ndjson ? ValueType.text : column.type
+                return Manifest.Column(name: column.name, type: type.rawValue)
+            },
+            rows: parts.reduce(0) { $0 + $1.rows }, bytes: parts.reduce(0) { $0 + $1.bytes }, sha256: sha256,
+            parts: parts, seqFrom: spec.seqFrom, seqTo: spec.seqTo, asOfSeq: spec.asOfSeq, asOf: spec.asOf)
+    }
+}

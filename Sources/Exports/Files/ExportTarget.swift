@@ -1,0 +1,48 @@
+internal import Codecs
+
+/// Where an export goes.
+public enum ExportTarget: Sendable, Equatable {
+    /// A file of exactly this path; with parts, files beside it that are named after it.
+    case file(String)
+    /// An open descriptor, such as standard output. One part; no file is made.
+    case descriptor(Int32)
+}
+
+/// The names of an export's files.
+struct ExportNames: Sendable, Equatable {
+    let folder: String
+    /// The last part of the path that was asked for.
+    let name: String
+    private let exportID: String
+    private let stem: String
+    private let fileExtension: String
+
+    init(path: String, exportID: String, format: ExportFormat, compression: Compression) {
+        (folder, name) = FileSystem.split(path)
+        self.exportID = exportID
+        let proper = format.fileExtension(compression)
+        if name.hasSuffix(proper), name.count > proper.count {
+            fileExtension = proper
+        } else if let dot = name.lastIndex(of: "."), dot != name.startIndex {
+            fileExtension = String(name[dot...])
+        } else {
+            fileExtension = ""
+        }
+        stem = String(name.dropLast(fileExtension.count))
+    }
+
+    /// The name of a part: `NAME.part-00001.EXT`, counted from 1; the name itself when there are no parts.
+    func file(part: Int?) -> String {
+        guard let part else { return name }
+        let digits = String(part)
+        return "\(stem).part-\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits)\(fileExtension)"
+    }
+
+    var manifest: String { name + Manifest.suffix }
+
+    func path(_ file: String) -> String { folder + "/" + file }
+
+    /// The name under which a file is written: the same for every attempt of one export, so that an attempt that was cut off
+    /// is overwritten and not left behind.
+    func temporary(_ file: String) -> String { "\(folder)/.\(file).\(exportID).partial" }
+}

@@ -1,0 +1,77 @@
+internal import Glibc
+internal import Model
+
+/// The files of one export on their way: written under temporary names, then named all at once, the manifest last.
+///
+/// Until `commit` nothing is visible under a final name; `abandon` takes away what there is.
+struct PartSet {
+    let names: ExportNames
+    private let isSplit: Bool
+    private(set) var parts: [Manifest.Part] = []
+    /// Temporary files that exist.
+    private var begun: [String] = []
+    /// Over the bytes of all parts; a single part's own digest is that already.
+    var digest: Digest?
+
+    init(names: ExportNames, isSplit: Bool) {
+        self.names = names
+        self.isSplit = isSplit
+        digest = isSplit ? Digest() : nil
+    }
+
+    /// The digest of the parts' bytes in order.
+    var totalSHA256: String { digest?.hex ?? parts.first?.sha256 ?? "" }
+
+    /// The temporary path of the next part.
+    mutating func begin() -> String {
+        let path = names.temporary(names.file(part: isSplit ? begun.count + 1 : nil))
+        begun.append(path)
+        return path
+    }
+
+    /// Notes a part that is written and synced.
+    mutating func end(rows: Int64, bytes: Int64, sha256: String) {
+        let file = names.file(part: isSplit ? parts.count + 1 : nil)
+        parts.append(Manifest.Part(file: file, rows: rows, bytes: bytes, sha256: sha256))
+    }
+
+    /// Gives every part its name, and then writes the manifest.
+    mutating func commit(_ manifest: Manifest) throws(ExportError) {
+        // An older manifest under this name would vouch for files that are about to change.
+        try removeEarlier(keeping: Set(parts.map(\.file)))
+        for (part, temporary) in zip(parts, begun) { try FileSystem.move(temporary, to: names.path(part.file)) }
+        try FileSystem.syncFolder(names.folder)
+        let temporary = names.temporary(names.manifest)
+        begun.append(temporary)
+        let descriptor = try FileSystem.create(temporary)
+        defer { close(descriptor) }
+        var text = Array(manifest.json.text.utf8)
+        text.append(0x0a)
+        // Lent for the call.
+        let written = unsafe text.withUnsafeBytes { bytes -> Result<Void, ExportError> in
+            Result { () throws(ExportError) in unsafe try FileSystem.write(bytes, to: descriptor, temporary) }
+        }
+        try written.get()
+        try FileSystem.sync(descriptor, temporary)
+        try FileSystem.move(temporary, to: names.path(names.manifest))
+        try FileSystem.syncFolder(names.folder)
+        begun = []
+    }
+
+    /// Removes the manifest of an earlier export of the same name, and those of its files that this one does not replace.
+    private func removeEarlier(keeping kept: Set<String>) throws(ExportError) {
+        let path = names.path(names.manifest)
+        guard try FileSystem.size(path) != nil else { return }
+        let earlier = try? Manifest.read(path)
+        try FileSystem.remove(path)
+        try FileSystem.syncFolder(names.folder)
+        for part in earlier?.parts ?? [] where !kept.contains(part.file) && !part.file.contains("/") {
+            try FileSystem.remove(names.path(part.file))
+        }
+    }
+
+    /// Removes what has a temporary name.
+    func abandon() {
+        for path in begun { try? FileSystem.remove(path) }
+    }
+}

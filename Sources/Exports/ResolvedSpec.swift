@@ -1,0 +1,135 @@
+public import Codecs
+public import EventStore
+public import Model
+
+/// A specification in which nothing depends on when it runs: the same one gives the same bytes.
+public struct ResolvedSpec: Sendable, Equatable {
+    public let dataset: Dataset
+    public let columns: [ColumnExpression]
+    /// The columns as written, for the manifest.
+    let columnTexts: [String]
+    public let condition: Condition?
+    let conditionJSON: JSONValue?
+    /// Times in [from, to).
+    public let from: Timestamp?
+    public let to: Timestamp?
+    /// The interval (seqFrom, seqTo] of `seq` that it covers.
+    public let seqFrom: Int64
+    public let seqTo: Int64
+    /// Whether a range of `seq` was asked for.
+    public let isIncremental: Bool
+    public let order: ExportOrder
+    public let isIdentified: Bool
+    public let format: ExportFormat
+    public let compression: Compression
+    public let partRows: Int?
+    /// Everything stored up to this `seq` counts, nothing after it.
+    public let asOfSeq: Int64
+    public let asOf: Timestamp
+
+    /// The specification as a manifest keeps it; `ExportSpec(json:)` reads it, and gives the same export again.
+    public var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("dataset", .string(dataset.rawValue)),
+            .init("columns", .array(columnTexts.map { .string($0) })),
+        ]
+        if let conditionJSON { members.append(.init("where", conditionJSON)) }
+        if let from { members.append(.init("from", .string(from.text))) }
+        if let to { members.append(.init("to", .string(to.text))) }
+        if isIncremental {
+            members.append(.init("seq_from", JSONValue(seqFrom)))
+            members.append(.init("seq_to", JSONValue(seqTo)))
+        }
+        members.append(.init("order", .string(order.rawValue)))
+        if isIdentified { members.append(.init("identified", true)) }
+        members.append(.init("format", .string(format.rawValue)))
+        members.append(.init("compression", .string(compression.rawValue)))
+        if let partRows { members.append(.init("part_rows", JSONValue(partRows))) }
+        members.append(.init("as_of_seq", JSONValue(asOfSeq)))
+        members.append(.init("as_of", .string(asOf.text)))
+        return .object(members)
+    }
+}
+
+extension ExportSpec {
+    /// Checks everything that can be checked without the store, as `resolve` does: for an answer to the caller before the
+    /// export is queued.
+    public func check() throws(ExportError) {
+        _ = try resolve(durableSeq: asOfSeq ?? max(seqTo ?? 0, seqFrom ?? 0), now: .latest) { _ in .latest }
+    }
+
+    /// Fixes what depends on now.
+    ///
+    /// - Parameters:
+    ///   - durableSeq: the newest `seq`, up to which the answer counts.
+    ///   - now: the moment that relative times count from.
+    ///   - zone: the moment of a local time (as microseconds) in `timezone`, asked only for names of zones.
+    public func resolve(
+        durableSeq: Int64, now: Timestamp, zone: (_ local: Int64) throws(ExportError) -> Timestamp
+    ) throws(ExportError) -> ResolvedSpec {
+        let parsed: [ColumnExpression]
+        let tree: Condition?
+        do {
+            parsed = try ColumnExpression.parse(columns, dataset: dataset)
+            tree = if let condition { try Condition(condition) } else { nil }
+            if let tree { try ExportQuery.check(tree, dataset: dataset) }
+        } catch {
+            throw ExportError(error)
+        }
+        let clock = SpecClock(timezone: timezone)
+        func moment(_ text: String?, _ field: String, now: Timestamp) throws(ExportError) -> Timestamp? {
+            guard let text else { return nil }
+            return try clock.moment(text, field, now: now, zone: zone)
+        }
+        let now = try moment(asOf, "as_of", now: now) ?? now
+        let from = try moment(from, "from", now: now)
+        let to = try moment(to, "to", now: now)
+        if from != nil || to != nil, !dataset.hasTime {
+            throw Self.error("\(dataset.rawValue) have no time; \"seq_from\" and \"seq_to\" select by what was stored when")
+        }
+        if let from, let to, from > to { throw Self.error("\"from\" (\(from.text)) is after \"to\" (\(to.text))") }
+        let asOfSeq = asOfSeq ?? durableSeq
+        try checkReached(asOfSeq, "as_of_seq", durableSeq)
+        let isIncremental = seqFrom != nil || seqTo != nil
+        let seqTo = seqTo ?? asOfSeq
+        try checkReached(seqTo, "seq_to", asOfSeq)
+        let seqFrom = seqFrom ?? 0
+        guard seqFrom <= seqTo else { throw Self.error("\"seq_from\" (\(seqFrom)) is after \"seq_to\" (\(seqTo))") }
+        if compression != .none, format == .parquet {
+            throw Self.error("Parquet is compressed inside; \"compression\" is for csv and ndjson")
+        }
+        return ResolvedSpec(
+            dataset: dataset, columns: parsed,
+            columnTexts: columns.isEmpty ? dataset.defaultColumns.map(\.rawValue) : columns, condition: tree,
+            conditionJSON: condition, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
+            isIncremental: isIncremental, order: try resolvedOrder(isIncremental), isIdentified: isIdentified,
+            format: format, compression: compression, partRows: partRows, asOfSeq: asOfSeq, asOf: now)
+    }
+
+    private func checkReached(_ seq: Int64, _ field: String, _ limit: Int64) throws(ExportError) {
+        guard seq <= limit else {
+            throw ExportError(
+                .notYet, "\"\(field)\" (\(seq)) is beyond what is stored (\(limit)); ask again later", isTransient: true)
+        }
+    }
+
+    /// Events lie in storage order unless something else is asked; a range of `seq` is always in its order. People and
+    /// identities have one order only, that of their numbers.
+    private func resolvedOrder(_ isIncremental: Bool) throws(ExportError) -> ExportOrder {
+        switch dataset {
+        case .people, .identities:
+            guard order == nil || order == .storage || isIncremental && order == .seq else {
+                throw Self.error("\(dataset.rawValue) have one order only, \"storage\"")
+            }
+            return .storage
+        case .events, .propertyChanges, .aliases:
+            if isIncremental {
+                guard order == nil || order == .seq else {
+                    throw Self.error("a range of seq is always in the order \"seq\"")
+                }
+                return .seq
+            }
+            return order ?? (dataset == .events ? .storage : .seq)
+        }
+    }
+}

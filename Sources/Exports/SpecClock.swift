@@ -1,0 +1,60 @@
+internal import Model
+
+/// Makes moments of the times that a specification writes.
+struct SpecClock {
+    let timezone: String
+
+    /// A date is its start in the zone; a time without an offset is one of the zone; `-7d` is so long before `now`.
+    ///
+    /// - Parameter zone: the moment of a local time in a zone that has a name.
+    func moment(
+        _ text: String, _ field: String, now: Timestamp, zone: (_ local: Int64) throws(ExportError) -> Timestamp
+    ) throws(ExportError) -> Timestamp {
+        let moment: Timestamp
+        if text == "now" {
+            moment = now
+        } else if let microseconds = Self.duration(text) {
+            moment = Timestamp(microseconds: now.microseconds - microseconds)
+        } else if let written = WrittenTime(text) {
+            if written.offsetSeconds != nil {
+                moment = written.timestamp()
+            } else if let offset = Self.offset(timezone) {
+                moment = written.timestamp(defaultOffset: offset)
+            } else {
+                moment = try zone(written.timestamp().microseconds)
+            }
+        } else if let epoch = Timestamp(epochSeconds: text) {
+            moment = epoch
+        } else {
+            throw ExportSpec.error(
+                "\"\(field)\": \"\(text)\" is no time; write 2026-01-31, 2026-01-31T12:00:00Z, epoch seconds or -7d (s m h d w)")
+        }
+        guard moment.isInRange else { throw ExportSpec.error("\"\(field)\" is outside the years 1 to 9999") }
+        return moment
+    }
+
+    /// `-7d` and the like, in microseconds: whole numbers of seconds, minutes, hours, days (24 h) or weeks.
+    static func duration(_ text: String) -> Int64? {
+        guard text.first == "-", let unit = text.last, text.utf8.count <= 12 else { return nil }
+        let seconds: Int64
+        switch unit {
+        case "s": seconds = 1
+        case "m": seconds = 60
+        case "h": seconds = 3_600
+        case "d": seconds = 86_400
+        case "w": seconds = 604_800
+        default: return nil
+        }
+        let digits = text.dropFirst().dropLast()
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 &- 48 < 10 }), let count = Int64(digits) else { return nil }
+        let (product, overflow) = count.multipliedReportingOverflow(by: seconds * 1_000_000)
+        return overflow || product > 4 * Timestamp.latest.microseconds ? nil : product
+    }
+
+    /// The offset of a zone that is written as one, in seconds; nil for a name.
+    static func offset(_ zone: String) -> Int64? {
+        if zone == "UTC" || zone == "Z" { return 0 }
+        guard zone.first == "+" || zone.first == "-", zone.utf8.count == 6 else { return nil }
+        return WrittenTime("2000-01-01T00:00:00" + zone)?.offsetSeconds
+    }
+}

@@ -1,0 +1,218 @@
+internal import DuckDB
+internal import Glibc
+internal import Model
+
+/// Writes rows as CSV or NDJSON from the engine's chunks, with no allocation for a row.
+///
+/// CSV is RFC 4180: a header, CRLF, quotes only where they are needed; an empty text is `""`, a missing value nothing. NDJSON
+/// has every key in every line, and `null` for a missing value. Times are `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+struct ChunkEncoder {
+    private let columns: [PlannedColumn]
+    /// Which of the statement's columns each column is made of.
+    private let sources: [Int]
+    private let isCSV: Bool
+    private let identities: IdentityTable?
+    private var picker: PropertyPicker
+    /// The column of the statement from which the picker reads.
+    private let pickedFrom: Int?
+    /// What stands before each field: a comma, or the comma and the key.
+    private let leads: [[UInt8]]
+    private var numbers = NumberWriter()
+
+    /// The end of a record.
+    static let csvLineEnd: [UInt8] = [0x0d, 0x0a]
+
+    /// An encoder for the rows of a query's statement.
+    init(_ query: ExportQuery, identities: IdentityTable?) {
+        let expressions = query.expressions
+        self.init(
+            query.columns, sources: query.columns.map { expressions.firstIndex(of: $0.sql) ?? 0 },
+            format: query.spec.format, identities: identities, picks: query.picks)
+    }
+
+    /// - Parameters:
+    ///   - sources: which of the statement's columns each column is made of.
+    ///   - picks: the properties that columns of the kind `.picked` name by index.
+    init(
+        _ columns: [PlannedColumn], sources: [Int], format: ExportFormat, identities: IdentityTable?, picks: [String]
+    ) {
+        self.columns = columns
+        self.sources = sources
+        isCSV = format == .csv
+        self.identities = identities
+        picker = PropertyPicker(picks)
+        pickedFrom = columns.firstIndex { if case .picked = $0.kind { true } else { false } }.map { sources[$0] }
+        leads = columns.enumerated().map { (i, column) in
+            if format == .csv { return i == 0 ? [] : [0x2c] }
+            var lead: [UInt8] = i == 0 ? [0x7b] : [0x2c]
+            JSONText.appendString(column.name, to: &lead)
+            lead.append(0x3a)
+            return lead
+        }
+    }
+
+    /// The first line of a CSV file; nothing for NDJSON.
+    func header(_ out: inout Output) {
+        guard isCSV else { return }
+        for (i, column) in columns.enumerated() {
+            if i > 0 { out.append([0x2c]) }
+            let name = Array(column.name.utf8)
+            unsafe name.withUnsafeBufferPointer { bytes in
+                // Lent for the call.
+                if let start = bytes.baseAddress { unsafe out.put(csv: start, bytes.count) }
+            }
+        }
+        out.append(Self.csvLineEnd)
+    }
+
+    /// Writes some rows of a chunk.
+    mutating func write(_ chunk: Chunk, _ rows: Range<Int>, _ out: inout Output) {
+        let raw = (0...(sources.max() ?? 0)).map { RawColumn(chunk, $0) }
+        for row in rows {
+            if let pickedFrom { pick(raw[pickedFrom], row) }
+            for i in columns.indices {
+                let lead = leads[i]
+                out.reserve(lead.count &+ 32)
+                for byte in lead { out.put(byte) }
+                field(columns[i].kind, raw[sources[i]], row, chunk, sources[i], &out)
+            }
+            out.reserve(2)
+            if isCSV {
+                out.put(0x0d)
+            } else {
+                out.put(0x7d)
+            }
+            out.put(0x0a)
+        }
+        // The columns' addresses are good until here.
+        withExtendedLifetime(chunk) {}
+    }
+
+    private mutating func pick(_ column: RawColumn, _ row: Int) {
+        guard !column.isNull(row), let text = unsafe column.text(row) else { return picker.clear() }
+        unsafe picker.read(text.start, text.count)
+    }
+
+    /// Writes one field; 32 bytes are reserved.
+    @inline(__always)
+    private mutating func field(
+        _ kind: FieldKind, _ column: RawColumn, _ row: Int, _ chunk: Chunk, _ index: Int, _ out: inout Output
+    ) {
+        if case .picked(let property) = kind {
+            let range = picker.found[property]
+            guard !range.isEmpty, let text = unsafe column.text(row) else { return missing(&out) }
+            return unsafe token(text.start + range.lowerBound, range.count, &out)
+        }
+        if column.isNull(row) { return missing(&out) }
+        switch kind {
+        case .integer: numbers.put(column.int64(row), &out)
+        case .double: double(column.double(row), &out)
+        case .boolean: out.append(column.bool(row) ? Self.yes : Self.no)
+        case .time:
+            if !isCSV { out.put(0x22) }
+            numbers.put(time: column.int64(row), &out)
+            if !isCSV { out.put(0x22) }
+        case .text:
+            guard let text = unsafe column.text(row) else { return missing(&out) }
+            unsafe isCSV ? out.put(csv: text.start, text.count) : out.put(jsonString: text.start, text.count)
+        case .object:
+            guard let text = unsafe column.text(row) else { return missing(&out) }
+            if isCSV {
+                unsafe out.put(csv: text.start, text.count)
+            } else {
+                unsafe out.reserve(text.count)
+                unsafe out.put(text.start, text.count)
+            }
+        case .token:
+            guard let text = unsafe column.text(row) else { return missing(&out) }
+            unsafe token(text.start, text.count, &out)
+        case .list: list(chunk.column(index), row, &out)
+        case .person: person(column.int64(row), &out)
+        case .identityPerson:
+            let identity = column.int64(row)
+            person(identities?.person(identity) ?? identity, &out)
+        case .identityText: identityText(column.int64(row), &out)
+        case .picked: missing(&out)
+        }
+    }
+
+    private static let yes = Array("true".utf8)
+    private static let no = Array("false".utf8)
+    private static let null = Array("null".utf8)
+
+    @inline(__always)
+    private func missing(_ out: inout Output) {
+        if !isCSV { out.append(Self.null) }
+    }
+
+    @inline(__always)
+    private func person(_ number: Int64, _ out: inout Output) {
+        if !isCSV { out.put(0x22) }
+        numbers.put(person: number, &out)
+        if !isCSV { out.put(0x22) }
+    }
+
+    @inline(__always)
+    private func identityText(_ identity: Int64, _ out: inout Output) {
+        guard let identities else { return missing(&out) }
+        let range = identities.field(identity)
+        guard !range.isEmpty else { return missing(&out) }
+        out.reserve(range.count)
+        unsafe identities.fields.withUnsafeBufferPointer { bytes in
+            // The table's ranges lie within its bytes.
+            if let start = bytes.baseAddress { unsafe out.put(start + range.lowerBound, range.count) }
+        }
+    }
+
+    /// A JSON value: a string's text in CSV, otherwise the value as written.
+    private func token(_ start: UnsafePointer<UInt8>, _ count: Int, _ out: inout Output) {
+        guard isCSV else {
+            out.reserve(count)
+            return unsafe out.put(start, count)
+        }
+        guard count >= 2, unsafe start[0] == 0x22 else { return unsafe out.put(csv: start, count) }
+        let (inside, length) = unsafe (start + 1, count - 2)
+        guard length > 0, unsafe memchr(inside, 0x5c, length) != nil else { return unsafe out.put(csv: inside, length) }
+        var text: [UInt8] = []
+        let written = unsafe Array(UnsafeBufferPointer(start: inside, count: length))
+        JSONText.appendUnescaped(written.span, escaped: true, to: &text)
+        unsafe text.withUnsafeBufferPointer { bytes in
+            // Lent for the call.
+            if let start = bytes.baseAddress { unsafe out.put(csv: start, bytes.count) }
+        }
+    }
+
+    /// The shortest digits that read back as the same number; what is no number is missing.
+    private func double(_ value: Double, _ out: inout Output) {
+        guard value.isFinite else { return missing(&out) }
+        out.append(Array(value.description.utf8))
+    }
+
+    /// A list of texts as a JSON array; in CSV the array's text.
+    private func list(_ column: borrowing ColumnView, _ row: Int, _ out: inout Output) {
+        let elements = column.elements
+        var json = Output(capacity: 256)
+        json.put(0x5b)
+        for (i, element) in column.range(row).enumerated() {
+            json.reserve(2)
+            if i > 0 { json.put(0x2c) }
+            unsafe elements.text(element).withUnsafeBufferPointer { bytes in
+                // Lent for the call; an empty text may have no address.
+                if let start = bytes.baseAddress {
+                    unsafe json.put(jsonString: start, bytes.count)
+                } else {
+                    json.append([0x22, 0x22])
+                }
+            }
+        }
+        json.append([0x5d])
+        let bytes = unsafe json.bytes.bindMemory(to: UInt8.self)
+        guard let start = bytes.baseAddress else { return }
+        if isCSV {
+            unsafe out.put(csv: start, bytes.count)
+        } else {
+            out.reserve(bytes.count)
+            unsafe out.put(start, bytes.count)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+internal import Model
+
+/// The two digits of 0 to 99, one after another, for the life of the process.
+@safe private struct PairTable: @unchecked Sendable {
+    // Written once, before anybody reads.
+    let start: UnsafePointer<UInt8>
+
+    init() {
+        let table = UnsafeMutablePointer<UInt8>.allocate(capacity: 200)
+        for i in 0..<100 {
+            unsafe table[2 * i] = UInt8(48 + i / 10)
+            unsafe table[2 * i + 1] = UInt8(48 + i % 10)
+        }
+        unsafe start = UnsafePointer(table)
+    }
+}
+
+/// Writes whole numbers and times by digits, with what they need kept from call to call.
+@safe struct NumberWriter {
+    // See `PairTable`.
+    private let pairs: UnsafePointer<UInt8>
+    private static let table = PairTable()
+    /// The day that was written last, and its text: rows near each other mostly share it.
+    private var day = Int64.min
+    private var dayText: (UInt64, UInt16) = (0, 0)
+
+    init() { unsafe pairs = unsafe Self.table.start }
+
+    /// Appends a whole number. Needs 20 bytes of room.
+    @inline(__always)
+    func put(_ value: Int64, _ out: inout Output) {
+        var rest = value.magnitude
+        if value < 0 { out.put(0x2d) }
+        var length = 1
+        var limit: UInt64 = 10
+        while length < 19, rest >= limit {
+            length &+= 1
+            limit &*= 10
+        }
+        // All bytes lie within the reserved room, all pairs within the table.
+        let start = unsafe out.end
+        var at = length
+        while rest >= 100 {
+            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 100)
+            at &-= 2
+            unsafe (start + at).update(from: pairs + Int(truncatingIfNeeded: remainder) &* 2, count: 2)
+            rest = quotient
+        }
+        if rest >= 10 {
+            unsafe start.update(from: pairs + Int(truncatingIfNeeded: rest) &* 2, count: 2)
+        } else {
+            unsafe start[0] = UInt8(truncatingIfNeeded: 48 &+ rest)
+        }
+        out.advance(length)
+    }
+
+    /// Appends `YYYY-MM-DDTHH:MM:SS.ffffffZ`. Needs 27 bytes of room; the moment has a year of four digits.
+    @inline(__always)
+    mutating func put(time microseconds: Int64, _ out: inout Output) {
+        let perDay: Int64 = 86_400_000_000
+        var (days, inDay) = microseconds.quotientAndRemainder(dividingBy: perDay)
+        if inDay < 0 {
+            days &-= 1
+            inDay &+= perDay
+        }
+        if days != day { write(day: days) }
+        // 27 bytes lie within the reserved room, all pairs within the table.
+        let to = unsafe UnsafeMutableRawPointer(out.end)
+        unsafe to.storeBytes(of: dayText.0, as: UInt64.self)
+        unsafe to.storeBytes(of: dayText.1, toByteOffset: 8, as: UInt16.self)
+        let (seconds, micros) = inDay.quotientAndRemainder(dividingBy: 1_000_000)
+        let (minutes, second) = Int(truncatingIfNeeded: seconds).quotientAndRemainder(dividingBy: 60)
+        let (hour, minute) = minutes.quotientAndRemainder(dividingBy: 60)
+        let (high, low) = Int(truncatingIfNeeded: micros).quotientAndRemainder(dividingBy: 100)
+        let (top, middle) = high.quotientAndRemainder(dividingBy: 100)
+        unsafe to.storeBytes(of: 0x54, toByteOffset: 10, as: UInt8.self)
+        unsafe pair(hour, to, 11)
+        unsafe to.storeBytes(of: 0x3a, toByteOffset: 13, as: UInt8.self)
+        unsafe pair(minute, to, 14)
+        unsafe to.storeBytes(of: 0x3a, toByteOffset: 16, as: UInt8.self)
+        unsafe pair(second, to, 17)
+        unsafe to.storeBytes(of: 0x2e, toByteOffset: 19, as: UInt8.self)
+        unsafe pair(top, to, 20)
+        unsafe pair(middle, to, 22)
+        unsafe pair(low, to, 24)
+        unsafe to.storeBytes(of: 0x5a, toByteOffset: 26, as: UInt8.self)
+        out.advance(27)
+    }
+
+    @inline(__always)
+    private func pair(_ value: Int, _ to: UnsafeMutableRawPointer, _ offset: Int) {
+        unsafe to.storeBytes(
+            of: UnsafeRawPointer(pairs + value &* 2).loadUnaligned(as: UInt16.self), toByteOffset: offset,
+            as: UInt16.self)
+    }
+
+    @inline(never)
+    private mutating func write(day days: Int64) {
+        var text: [UInt8] = []
+        let moment = Timestamp(microseconds: days &* 86_400_000_000)
+        max(min(moment, .latest), .earliest).write(to: &text)
+        var first: UInt64 = 0
+        for i in (0..<8).reversed() { first = first << 8 | UInt64(text[i]) }
+        dayText = (first, UInt16(text[8]) | UInt16(text[9]) << 8)
+        day = days
+    }
+
+    /// Appends a person's public id. Needs 15 bytes of room.
+    @inline(__always)
+    func put(person number: Int64, _ out: inout Output) {
+        out.put(0x70)
+        out.put(0x5f)
+        let value = UInt64(bitPattern: number)
+        var digits = 1
+        while digits < 13, value >> UInt64(digits &* 5) > 0 { digits &+= 1 }
+        var at = digits &- 1
+        while at >= 0 {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(at &* 5) & 31)
+            out.put(digit < 26 ? 0x61 &+ digit : 0x32 &+ (digit &- 26))
+            at &-= 1
+        }
+    }
+}

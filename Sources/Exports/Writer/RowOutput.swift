@@ -1,0 +1,71 @@
+/// Where rows end that we write ourselves.
+protocol RowOutput {
+    /// How many rows still fit the file that is being written; the writer asks before each piece, and 0 begins the next.
+    var room: Int { get }
+    /// Begins a file.
+    mutating func begin() throws(ExportError)
+    /// Takes encoded rows.
+    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError)
+    /// Counts rows that are encoded, though their bytes may come later.
+    mutating func count(_ rows: Int)
+    /// Ends the file.
+    mutating func end() throws(ExportError)
+}
+
+/// Files, one or several.
+struct FileRows: RowOutput {
+    var files: PartSet
+    private let spec: ResolvedSpec
+    private var sink: ByteSink?
+    private var rows = 0
+
+    init(files: PartSet, spec: ResolvedSpec) {
+        self.files = files
+        self.spec = spec
+    }
+
+    var room: Int { (spec.partRows ?? .max) - rows }
+
+    mutating func begin() throws(ExportError) {
+        rows = 0
+        sink = try ByteSink(path: files.begin(), spec.compression)
+    }
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError) {
+        unsafe try sink?.write(bytes, &files.digest)
+    }
+
+    mutating func count(_ rows: Int) { self.rows += rows }
+
+    mutating func end() throws(ExportError) {
+        guard let sink else { return }
+        let sha256 = try sink.finish(&files.digest)
+        files.end(rows: Int64(rows), bytes: sink.bytes, sha256: sha256)
+        self.sink = nil
+    }
+}
+
+/// A pipe.
+struct PipeRows: RowOutput {
+    private let sink: ByteSink
+    private var rows: Int64 = 0
+    private var sha256 = ""
+    private var none: Digest?
+
+    init(sink: ByteSink) { self.sink = sink }
+
+    var room: Int { .max }
+
+    mutating func begin() {}
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError) { unsafe try sink.write(bytes, &none) }
+
+    mutating func count(_ rows: Int) { self.rows += Int64(rows) }
+
+    mutating func end() throws(ExportError) { sha256 = try sink.finish(&none) }
+
+    /// What was written.
+    func part() throws(ExportError) -> Manifest.Part {
+        Manifest.Part(file: "-", rows: rows, bytes: sink.bytes, sha256: sha256)
+    }
+}
