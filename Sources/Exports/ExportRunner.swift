@@ -38,7 +38,8 @@ public enum ExportRunner {
             guard error.code != .interrupted, !error.isTransient else { throw ExportError(error) }
         }
         throw ExportSpec.error(
-            "\"timezone\": there is no zone \"\(zone)\"; write UTC, an offset such as +02:00, or a name such as Europe/Berlin")
+            "\"timezone\": there is no zone \"\(zone)\"; write UTC, an offset such as +02:00, or a name such as Europe/Berlin"
+        )
     }
 
     /// Runs an export to its end: the files, and then their manifest.

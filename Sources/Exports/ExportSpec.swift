@@ -86,7 +86,9 @@ extension ExportSpec {
         format = try Self.choice(json, "format") ?? .csv
         compression = try Self.choice(json, "compression") ?? .none
         if let value = json.given("part_rows") {
-            guard let rows = value.intValue, rows > 0 else { throw Self.error("\"part_rows\" is a whole number above 0") }
+            guard let rows = value.intValue, rows > 0 else {
+                throw Self.error("\"part_rows\" is a whole number above 0")
+            }
             partRows = Int(rows)
         }
     }

@@ -52,7 +52,8 @@ public struct Manifest: Sendable, Equatable {
     /// The manifest as it is written.
     public var json: JSONValue {
         [
-            "export_id": .string(exportID), "run_id": .string(runID), "dataset": .string(dataset.rawValue), "spec": spec,
+            "export_id": .string(exportID), "run_id": .string(runID), "dataset": .string(dataset.rawValue),
+            "spec": spec,
             "columns": .array(columns.map { ["name": .string($0.name), "type": .string($0.type)] }),
             "rows": JSONValue(rows), "bytes": JSONValue(bytes), "sha256": .string(sha256),
             "parts": .array(

@@ -36,7 +36,9 @@ public enum ManifestVerifier {
         let rows = manifest.parts.reduce(0) { $0 &+ $1.rows }
         let bytes = manifest.parts.reduce(0) { $0 &+ $1.bytes }
         guard rows == manifest.rows else { throw differs(path, "rows", rows, "the sum of the parts", manifest.rows) }
-        guard bytes == manifest.bytes else { throw differs(path, "bytes", bytes, "the sum of the parts", manifest.bytes) }
+        guard bytes == manifest.bytes else {
+            throw differs(path, "bytes", bytes, "the sum of the parts", manifest.bytes)
+        }
         let sha256 = total?.hex ?? manifest.parts.first?.sha256 ?? ""
         guard sha256 == manifest.sha256 else {
             throw ExportError(.mismatch, "\(path): the SHA-256 of all parts is \(sha256), not \(manifest.sha256)")
@@ -45,7 +47,8 @@ public enum ManifestVerifier {
     }
 
     private static func check(
-        _ part: Manifest.Part, _ path: String, _ format: ExportFormat, _ compression: Compression, _ total: inout Digest?
+        _ part: Manifest.Part, _ path: String, _ format: ExportFormat, _ compression: Compression,
+        _ total: inout Digest?
     ) throws(ExportError) {
         guard let size = try FileSystem.size(path) else { throw ExportError(.mismatch, "\(path) is missing") }
         guard size == part.bytes else { throw differs(path, "bytes", size, "the file's size", part.bytes) }

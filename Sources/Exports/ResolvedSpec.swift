@@ -85,7 +85,8 @@ extension ExportSpec {
         let from = try moment(from, "from", now: now)
         let to = try moment(to, "to", now: now)
         if from != nil || to != nil, !dataset.hasTime {
-            throw Self.error("\(dataset.rawValue) have no time; \"seq_from\" and \"seq_to\" select by what was stored when")
+            throw Self.error(
+                "\(dataset.rawValue) have no time; \"seq_from\" and \"seq_to\" select by what was stored when")
         }
         if let from, let to, from > to { throw Self.error("\"from\" (\(from.text)) is after \"to\" (\(to.text))") }
         let asOfSeq = asOfSeq ?? durableSeq
@@ -109,7 +110,8 @@ extension ExportSpec {
     private func checkReached(_ seq: Int64, _ field: String, _ limit: Int64) throws(ExportError) {
         guard seq <= limit else {
             throw ExportError(
-                .notYet, "\"\(field)\" (\(seq)) is beyond what is stored (\(limit)); ask again later", isTransient: true)
+                .notYet, "\"\(field)\" (\(seq)) is beyond what is stored (\(limit)); ask again later", isTransient: true
+            )
         }
     }
 

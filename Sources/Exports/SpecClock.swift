@@ -27,7 +27,8 @@ struct SpecClock {
             moment = epoch
         } else {
             throw ExportSpec.error(
-                "\"\(field)\": \"\(text)\" is no time; write 2026-01-31, 2026-01-31T12:00:00Z, epoch seconds or -7d (s m h d w)")
+                "\"\(field)\": \"\(text)\" is no time; write 2026-01-31, 2026-01-31T12:00:00Z, epoch seconds or -7d (s m h d w)"
+            )
         }
         guard moment.isInRange else { throw ExportSpec.error("\"\(field)\" is outside the years 1 to 9999") }
         return moment

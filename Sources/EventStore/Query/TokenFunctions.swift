@@ -87,7 +87,9 @@ enum TokenText {
     /// A text that is a time as people write it (`WrittenTime`); UTC where no offset is written.
     static func time(_ token: Span<UInt8>) -> Timestamp? {
         guard token.count > 2, token[0] == 0x22 else { return nil }
-        guard let moment = WrittenTime(token.extracting(inside(token)))?.timestamp(), moment.isInRange else { return nil }
+        guard let moment = WrittenTime(token.extracting(inside(token)))?.timestamp(), moment.isInRange else {
+            return nil
+        }
         return moment
     }
 

@@ -10,7 +10,8 @@ enum AllProperties {
         let names = try query.spec.dataset == .people ? ofPeople(query, connection) : ofEvents(query, connection)
         guard names.count <= ColumnExpression.mostColumns else {
             throw ExportSpec.error(
-                "properties.* stands for \(names.count) properties here, and \(ColumnExpression.mostColumns) are allowed; name those that you need")
+                "properties.* stands for \(names.count) properties here, and \(ColumnExpression.mostColumns) are allowed; name those that you need"
+            )
         }
         return names
     }

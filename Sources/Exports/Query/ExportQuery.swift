@@ -52,7 +52,8 @@ struct ExportQuery: Sendable {
         for column in columns {
             if let other = seen.updateValue(column.name, forKey: column.name.lowercased()) {
                 throw ExportSpec.error(
-                    "in Parquet the columns \"\(other)\" and \"\(column.name)\" would be one, since case does not count; rename one with \"as\"")
+                    "in Parquet the columns \"\(other)\" and \"\(column.name)\" would be one, since case does not count; rename one with \"as\""
+                )
             }
         }
     }
@@ -75,7 +76,9 @@ struct ExportQuery: Sendable {
         return QueryScope(row: row, asOf: asOf, personMap: "export_people", personID: personID(dataset))
     }
 
-    private static func personID(_ dataset: Dataset) -> SQLFragment { dataset == .people ? "q.person_id" : "m.person_id" }
+    private static func personID(_ dataset: Dataset) -> SQLFragment {
+        dataset == .people ? "q.person_id" : "m.person_id"
+    }
 
     /// Whether a condition on a row that is no event asks about the row's person.
     private func usesPerson(_ condition: Condition?) -> Bool {
@@ -325,7 +328,9 @@ struct ExportQuery: Sendable {
     private var people: SQLFragment {
         let asked = Set(spec.columns.compactMap { if case .builtin(let column) = $0.source { column } else { nil } })
         var list: SQLFragment = "m.person_id"
-        if asked.contains(.identities) { list += ", \(DuckDBDialect.list("m.identity", by: "m.identity_id")) AS identities" }
+        if asked.contains(.identities) {
+            list += ", \(DuckDBDialect.list("m.identity", by: "m.identity_id")) AS identities"
+        }
         guard !asked.isDisjoint(with: [.firstSeen, .lastSeen, .eventsTotal]) else {
             return "SELECT \(list) FROM export_people m GROUP BY m.person_id"
         }

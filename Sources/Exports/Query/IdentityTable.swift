@@ -14,7 +14,8 @@ struct IdentityTable: Sendable {
 
     /// Reads the identities that exist as of `seq`. Call it in the transaction that made `relation`.
     init(_ connection: Connection, _ people: PeopleAsOf, format: ExportFormat) throws {
-        let rows = try connection.query("SELECT identity_id, identity, person_id FROM (\(people.sql)) ORDER BY identity_id")
+        let rows = try connection.query(
+            "SELECT identity_id, identity, person_id FROM (\(people.sql)) ORDER BY identity_id")
         var out = Output(capacity: 4_096)
         while let chunk = try rows.nextChunk() {
             try Task.checkCancellation()
@@ -28,7 +29,8 @@ struct IdentityTable: Sendable {
                         guard let start = bytes.baseAddress else { return }
                         out.removeAll()
                         // The text is lent for the call.
-                        unsafe format == .csv ? out.put(csv: start, bytes.count) : out.put(jsonString: start, bytes.count)
+                        unsafe format == .csv
+                            ? out.put(csv: start, bytes.count) : out.put(jsonString: start, bytes.count)
                         unsafe fields.append(contentsOf: out.bytes)
                     }
                 }

@@ -56,7 +56,8 @@ enum RowStatements {
             done += rows
             statements.append(
                 Statement(
-                    sql: query.select(filter: "\(time) >= \(from) AND \(time) < \(to)", order: query.order), total: total,
+                    sql: query.select(filter: "\(time) >= \(from) AND \(time) < \(to)", order: query.order),
+                    total: total,
                     shareAtEnd: Double(done) / Double(total)))
             first = last + 1
         }

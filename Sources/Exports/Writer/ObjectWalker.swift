@@ -44,7 +44,8 @@ enum ObjectWalker {
             guard valueStart < length else { return }
             let key = keyStart..<at
             at = unsafe skipValue(object, valueStart, length)
-            guard valueStart < at, body(Member(key: key, isEscaped: isEscaped, hash: hash, value: valueStart..<at)) else {
+            guard valueStart < at, body(Member(key: key, isEscaped: isEscaped, hash: hash, value: valueStart..<at))
+            else {
                 return
             }
             // Past the comma, to the next key.

@@ -77,7 +77,8 @@ struct RowWriter {
         var last = state.lastSeq
         for i in 0..<seqs.count {
             guard last == .min || seqs[i] >= last + step else {
-                throw ExportError(.order, "seq \(seqs[i]) came after \(last); the export is stopped, since its rows are not in order")
+                throw ExportError(
+                    .order, "seq \(seqs[i]) came after \(last); the export is stopped, since its rows are not in order")
             }
             last = seqs[i]
         }

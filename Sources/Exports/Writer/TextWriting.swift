@@ -102,7 +102,8 @@ private func isPlainCSV(_ text: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     while at &+ 8 <= length {
         // Eight bytes from `at` end at or before `length`.
         let word = unsafe raw.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-        found |= hits(word, ones &* 0x22) | hits(word, ones &* 0x2c) | hits(word, ones &* 0x0a) | hits(word, ones &* 0x0d)
+        found |=
+            hits(word, ones &* 0x22) | hits(word, ones &* 0x2c) | hits(word, ones &* 0x0a) | hits(word, ones &* 0x0d)
         if found & highs != 0 { return false }
         at &+= 8
     }
