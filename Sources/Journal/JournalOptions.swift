@@ -46,6 +46,14 @@ public struct JournalOptions: Sendable {
     }
 }
 
+/// Nanoseconds that this thread was on a processor.
+func threadNanoseconds() -> Int64 {
+    var time = timespec()
+    // The call fills the structure that it is lent.
+    _ = unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
 /// Nanoseconds of the monotonic clock, for durations.
 func monotonicNanoseconds() -> Int64 {
     var time = timespec()

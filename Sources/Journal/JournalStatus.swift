@@ -70,8 +70,8 @@ public struct JournalCounters: Sendable, Equatable {
     public internal(set) var syncMost: Int64 = 0
     /// Syncs by time: at or under each bound, not cumulated.
     public internal(set) var syncBuckets = [Int](repeating: 0, count: syncBounds.count + 1)
-    /// Time that the writer worked, syncs and sleep left out, in nanoseconds.
-    public internal(set) var writerBusy: Int64 = 0
+    /// Processor time of the writer from the queue to the receipts, without that of the syncs, in nanoseconds.
+    public internal(set) var writerTime: Int64 = 0
 
     mutating func synced(_ nanoseconds: Int64) {
         syncs += 1

@@ -18,6 +18,7 @@ final class Writer {
     private var hour: Int64 = .min
     private var frame = FrameBuilder()
     private var syncTime: Int64 = 0
+    private var syncThreadTime: Int64 = 0
 
     init(_ core: JournalCore, _ recovered: Recovered) {
         self.core = core
@@ -50,8 +51,8 @@ final class Writer {
     }
 
     private func commit(_ requests: ArraySlice<CommitRequest>) {
-        let started = monotonicNanoseconds()
-        syncTime = 0
+        let started = threadNanoseconds()
+        (syncTime, syncThreadTime) = (0, 0)
         do throws(JournalError) {
             if let refusal = core.health.withLock({ $0.refusal }) { throw refusal }
             let now = core.options.clock()
@@ -77,9 +78,9 @@ final class Writer {
     }
 
     private func count(_ started: Int64) {
-        let busy = monotonicNanoseconds() - started - syncTime
+        let time = threadNanoseconds() - started - syncThreadTime
         core.health.withLock { health in
-            health.counters.writerBusy += busy
+            health.counters.writerTime += time
             health.counters.duplicates += frame.duplicates
             guard frame.count > 0 else { return }
             health.counters.frames += 1
@@ -129,13 +130,14 @@ final class Writer {
             cutBack(segment)
             throw JournalError(error, while: "writing to \(segment.path)")
         }
-        let before = monotonicNanoseconds()
+        let (before, threadBefore) = (monotonicNanoseconds(), threadNanoseconds())
         do {
             try files.synchronizeData(segment.descriptor)
         } catch {
             throw refuse("\(segment.path) could not be synced (\(error)).")
         }
         syncTime = monotonicNanoseconds() - before
+        syncThreadTime = threadNanoseconds() - threadBefore
         segment.lastFrameAt = segment.bytes
         segment.lastSeqBefore = durableSeq
         segment.bytes += Int64(frame.bytes.count)
