@@ -1,0 +1,52 @@
+# The commands of everyday work. Everything runs in the release configuration, so that there is one build.
+SLUICE := .build/release/sluice
+PYTHON := .deps/venv/bin/python
+SWIFT_CODE := $(wildcard Sources/*) Tests Package.swift
+CHECKED := --explicit-target-dependency-import-check error
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test unit acceptance bench soak lint format clean bootstrap
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+bootstrap: ## What a build and the tests need: system packages, DuckDB, Python readers and SDKs
+	@scripts/bootstrap
+
+build: ## The program, at .build/release/sluice
+	@scripts/bootstrap build
+	swift build -c release --product sluice $(CHECKED)
+
+demo: build ## Import two real event logs, export them, look a person up
+	@scripts/demo
+
+test: unit acceptance ## All tests
+
+unit: ## The tests of the rooms
+	@scripts/bootstrap build
+	swift build -c release --build-tests $(CHECKED)
+	swift test -c release --skip-build
+
+acceptance: build ## Real SDKs, other tools, crashes: against the running program
+	@scripts/bootstrap
+	$(PYTHON) -m pytest acceptance -q
+
+bench: build ## Measure speed as ratios to this machine's own; see bench/README.md
+	@scripts/bootstrap
+	$(PYTHON) bench/run.py
+
+soak: build ## 200 crashes and ten million hostile inputs
+	@scripts/bootstrap
+	swift build -c release --build-tests $(CHECKED)
+	SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-10000000} swift test -c release --skip-build
+	SLUICE_CRASH_SEEDS=$${SLUICE_CRASH_SEEDS:-200} SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-10000000} \
+		$(PYTHON) -m pytest acceptance/test_crash.py acceptance/test_bad_input.py -q
+
+lint: ## Format and layout of the code
+	swift format lint --strict -r $(SWIFT_CODE)
+
+format: ## Lay the code out
+	swift format -i -r $(SWIFT_CODE)
+
+clean: ## Remove what was built
+	swift package clean

@@ -1,0 +1,106 @@
+"""Collection: how many events a second are made durable, how long a sender waits, how far storing lags behind."""
+
+import threading
+import time
+
+from common import CONNECTIONS, SECONDS, SHORT_SECONDS, UNAPPLIED, Sluice, memory_mb, status, sync_seconds, wrk
+
+
+class Watcher(threading.Thread):
+    """Looks at the lag twice a second."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.lags, self.items, self.over = server, [], [], threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.5):
+            now = status(self.server)
+            self.lags.append(now.get("lag_seconds", 0))
+            self.items.append(now["durable_seq"] - now["applied_seq"])
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+
+def drain(server, most=600):
+    start = time.perf_counter()
+    while time.perf_counter() - start < most:
+        now = status(server)
+        if now["applied_seq"] >= now["durable_seq"]:
+            break
+        time.sleep(0.05)
+    return time.perf_counter() - start
+
+
+def run(folder, results):
+    server = Sluice(folder / "collect").start("--benchmark")
+    key = server.write_key
+    try:
+        echo = wrk(f"{server.url}/echo", "batch.lua", SHORT_SECONDS, KEY=key)
+        results.add("echo, batches of 100", echo["rate"] * 100, "events/s")
+
+        with Watcher(server) as watcher:
+            batch = wrk(f"{server.url}/v1/events", "batch.lua", SECONDS, KEY=key)
+        results.add("collect, batches of 100", batch["rate"] * 100, "events/s")
+        results.add("collect ÷ echo", batch["rate"] / echo["rate"], least=0.12)
+        results.add("collect, p50", batch["p50_ms"], "ms")
+        results.add("collect, p99", batch["p99_ms"], "ms", most=50)
+        results.add("collect, slowest", batch["max_ms"], "ms", most=500)
+        results.add("collect, refused or broken", batch["status_errors"] + batch["socket_errors"], "requests", most=0)
+        results.add("lag at the end", watcher.items[-1], "events")
+        results.add("lag drained after", drain(server), "s", most=120)
+        results.add("peak memory of the collect run", memory_mb(server.process.pid, "VmHWM"), "MB", most=1500)
+
+        target = echo["rate"] * 0.055
+        paced = None
+        pause = CONNECTIONS / target * 1000
+        with Watcher(server) as watcher:
+            paced = wrk(f"{server.url}/v1/events", "batch.lua", SHORT_SECONDS * 2, KEY=key,
+                        DELAY_MS=max(1, int(pause - batch["p50_ms"] / 4)))
+        results.add("paced ÷ echo", paced["rate"] / echo["rate"], least=0.05)
+        results.add("paced, greatest lag", max(watcher.lags, default=0), "s", most=2)
+        drain(server)
+
+        sync = sync_seconds(folder)
+        for kind, path, name in [("native", "/v1/events", "single events"), ("kissmetrics", "/e", "KISSmetrics GETs")]:
+            bare = wrk(f"{server.url}/echo", "single.lua", SHORT_SECONDS, KEY=key)
+            one = wrk(f"{server.url}{path}", "single.lua", SHORT_SECONDS, KEY=key, KIND=kind)
+            bound = min(bare["rate"], CONNECTIONS / sync)
+            results.add(f"{name}", one["rate"], "events/s")
+            results.add(f"{name} ÷ min(echo, {CONNECTIONS} ÷ sync)", one["rate"] / bound, least=0.5)
+            results.add(f"{name}, p99", one["p99_ms"], "ms")
+            drain(server)
+        start_after_kill(server, results)
+    finally:
+        server.stop(code=None)
+
+
+def start_after_kill(server, results):
+    """Kills the server while many events wait to be stored, and starts it again."""
+    load = threading.Thread(target=lambda: wrk_until_gone(server), daemon=True)
+    load.start()
+    waiting, end = 0, time.perf_counter() + SECONDS * 2
+    while waiting < UNAPPLIED and time.perf_counter() < end:
+        now = status(server)
+        waiting = now["durable_seq"] - now["applied_seq"]
+        time.sleep(0.02)
+    server.kill()
+    load.join()
+    start = time.perf_counter()
+    server.start("--benchmark")
+    results.add("events that waited when it was killed", waiting, "events")
+    results.add("ready after the kill", time.perf_counter() - start, "s", most=3)
+    results.add("they are stored after", drain(server), "s")
+
+
+def wrk_until_gone(server):
+    try:
+        wrk(f"{server.url}/v1/events", "batch.lua", SECONDS * 2, KEY=server.write_key)
+    except SystemExit:
+        pass
