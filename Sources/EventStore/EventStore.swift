@@ -90,22 +90,37 @@ public final class EventStore: Sendable {
     ///
     /// - Throws: the engine's `DuckDBError`, `.busy` among them if too many wait; what `body` throws; `.closed`.
     public func read<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().readers.run(body)
+        try await opened().readers.run { connection in try Self.settled(connection, body) }
     }
 
     /// Runs `body` on a connection for long reads, which does not hold up the short ones.
     public func export<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().exports.run(body)
+        try await opened().exports.run { connection in try Self.settled(connection, body) }
     }
 
     /// Lends a lane for long reads, for whoever runs several jobs in a row on it or watches its progress.
     public func withExportLane<T: Sendable>(_ body: (Lane) async throws -> T) async throws -> T {
-        try await opened().exports.withLane(body)
+        try await opened().exports.withLane { lane in
+            let result: Result<T, any Error>
+            do { result = .success(try await body(lane)) } catch { result = .failure(error) }
+            // Not when the task is cancelled: the lane's own clearing after an interrupt ends the stream then.
+            try? await lane.run { connection in try connection.execute(Self.endOfStream) }
+            return try result.get()
+        }
     }
+
+    /// Runs `body` and ends what it left open. Rows that were not read to their end keep their transaction until the next
+    /// statement on their connection, and an old transaction holds up every checkpoint.
+    private static func settled<T>(_ connection: Connection, _ body: (Connection) throws -> T) throws -> T {
+        defer { try? connection.execute(endOfStream) }
+        return try body(connection)
+    }
+
+    private static let endOfStream = "SELECT 1"
 
     /// Runs `body` on the one connection that writes.
     func writing<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().writer.run(body)
+        try await opened().writer.run { connection in try Self.settled(connection, body) }
     }
 
     private func opened() throws(StoreError) -> Lanes {

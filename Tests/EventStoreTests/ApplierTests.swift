@@ -163,6 +163,23 @@ struct ApplierTests {
         try await store.close()
     }
 
+    @Test func rowsThatNobodyReadToTheirEndHoldUpNoCheckpoint() async throws {
+        let folder = try TemporaryFolder()
+        try await StoreFixture.with(folder) { fixture in
+            try await fixture.apply((0..<5_000).map { event("p\($0)") })
+            // A stream that is left after its first row, on a reader and on an export's lane.
+            let first = try await fixture.store.read { try $0.row("SELECT seq FROM events")?[0].int }
+            let lent = try await fixture.store.withExportLane { lane in
+                try await lane.run { try $0.row("SELECT seq FROM events")?[0].int }
+            }
+            #expect(first == 1 && lent == 1)
+            try await fixture.apply([event("later")])
+            try await fixture.store.writing { try $0.execute("CHECKPOINT") }
+            let status = try await fixture.store.status(durableSeq: 5_001, now: JournalOptions.systemClock())
+            #expect(status.logBytes == 0)
+        }
+    }
+
     @Test func aStoreOfANewerProgramIsRefused() async throws {
         let folder = try TemporaryFolder()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
