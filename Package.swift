@@ -6,6 +6,10 @@ let duckdb = Context.environment["SLUICE_DUCKDB_LIB"] ?? Context.packageDirector
 
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let foundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -18,6 +22,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.5.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -54,12 +59,15 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "Model", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People", "Exports", "Collect",
-                hummingbird, nio, foundationCompat, logging, metrics, lifecycle, crypto,
-            ]),
+                hummingbird, httpTypes, nio, nioPosix, nioHTTP, logging, lifecycle, signals, crypto,
+            ],
+            resources: [.embedInCode("Resources/openapi.yaml")]),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Model", "Codecs", "Control", "Exports", "Collect", "Server", logging, lifecycle, nio, crypto,
+                "Model", "DuckDB", "Control", "EventStore", "Exports", "Server", logging, nio, nioPosix, crypto,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),

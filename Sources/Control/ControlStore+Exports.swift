@@ -3,17 +3,21 @@ internal import Model
 
 extension ControlStore {
     /// Queues an export.
+    ///
+    /// - Parameters:
+    ///   - spec: the specification as sent, a JSON document.
+    ///   - resolved: the same with everything relative replaced.
     public func createExport(
-        project: String, spec: String, outPath: String? = nil
+        project: String, spec: String, resolved: String, outPath: String? = nil
     ) async throws(ControlError) -> ExportRecord {
         let id = KeyText.makeID(prefix: "exp_")
         return try await write { db in
             try db.execute(
                 sql: """
-                    INSERT INTO export_runs (id, project, status, spec, out_path, created_at)
-                    VALUES (?, ?, 'queued', ?, ?, ?)
+                    INSERT INTO export_runs (id, project, status, spec, resolved, out_path, created_at)
+                    VALUES (?, ?, 'queued', ?, ?, ?, ?)
                     """,
-                arguments: [id, project, spec, outPath, now().microseconds])
+                arguments: [id, project, spec, resolved, outPath, now().microseconds])
             guard let record = try Self.fetchExport(id, project: project, in: db) else {
                 throw ControlError(.database, "the export that was just written is not there")
             }
@@ -61,13 +65,6 @@ extension ControlStore {
                     WHERE id = ? AND status = 'queued'
                     """, arguments: [now().microseconds, id])
             return db.changesCount == 1
-        }
-    }
-
-    /// Keeps the resolved specification, so that a restart gives the same answer.
-    public func pinExport(_ id: String, resolved: String) async throws(ControlError) {
-        try await write { db in
-            try db.execute(sql: "UPDATE export_runs SET resolved = ? WHERE id = ?", arguments: [resolved, id])
         }
     }
 

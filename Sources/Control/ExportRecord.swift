@@ -16,8 +16,8 @@ public struct ExportRecord: Sendable, Equatable {
     public var status: Status
     /// The specification as sent, a JSON document.
     public var spec: String
-    /// The specification with everything relative replaced, once it has run; a restart goes on from it.
-    public var resolved: String?
+    /// The specification with everything relative replaced: what runs, also after a restart.
+    public var resolved: String
     /// The file that the caller named; nil for a result in the server's own folder.
     public var outPath: String?
     public var rows: Int64

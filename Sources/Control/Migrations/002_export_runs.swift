@@ -11,9 +11,9 @@ extension Migrations {
                     project TEXT NOT NULL REFERENCES projects (name),
                     status TEXT NOT NULL
                         CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
-                    -- the specification as sent, and with everything relative replaced (null until it first runs)
+                    -- the specification as sent, and with everything relative replaced
                     spec TEXT NOT NULL CHECK (json_valid(spec)),
-                    resolved TEXT CHECK (resolved IS NULL OR json_valid(resolved)),
+                    resolved TEXT NOT NULL CHECK (json_valid(resolved)),
                     -- the file or folder that the caller named; null for one of the server's own
                     out_path TEXT,
                     rows INTEGER NOT NULL DEFAULT 0,

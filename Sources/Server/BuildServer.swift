@@ -1,0 +1,122 @@
+internal import Control
+internal import Glibc
+internal import Hummingbird
+public import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// Composes a server from its configuration: the one way in for `sluice serve`, for tests, and for the command line
+/// that works on a folder without a server.
+///
+/// - Throws: `.notInitialized`, `.locked`, `.cannotOpen`.
+public func buildServer(
+    _ configuration: ServerConfiguration, logger: Logger
+) async throws(ServerError) -> SluiceServer {
+    var logger = logger
+    logger.logLevel = configuration.logLevel
+    let directory = configuration.directory
+    let (lock, control) = try openFolder(directory)
+    let keys: KeyRing
+    let projects = ProjectRegistry(configuration: configuration, logger: logger)
+    let exports: ExportService
+    do {
+        try await control.recoverImports()
+        try await control.recoverIdempotency()
+        keys = try await KeyRing(control)
+        for project in try await control.projects() { try await projects.open(project) }
+        exports = ExportService(control: control, projects: projects, configuration: configuration, logger: logger)
+        try await exports.recover()
+    } catch let error as ServerError {
+        throw error
+    } catch {
+        throw ServerError(.cannotOpen, "\(directory) cannot be opened: \(error)")
+    }
+    let state = ServerState(
+        configuration: configuration, control: control, keys: keys, projects: projects, exports: exports,
+        logger: logger)
+    let table = RouteTable(allRoutes(configuration))
+    let listening = Latch<Int>()
+    let socketListening = Latch<Int>()
+
+    // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
+    var services: [any Service] = [ControlKeeper(control: control, keys: keys, logger: logger), projects, exports]
+    if let address = configuration.listen {
+        services.append(
+            httpService(
+                .hostname(address.host, port: address.port), Dispatcher(table: table, app: state, isTrusted: false),
+                configuration, logger
+            ) { channel in listening.open(channel.localAddress?.port) })
+    } else {
+        listening.open(nil)
+    }
+    if configuration.listensOnSocket {
+        let path = ServerConfiguration.socketPath(in: directory)
+        guard path.utf8.count < 108 else {
+            throw ServerError(
+                .cannotListen, "\(path) is too long for a socket's name (107 bytes); use a shorter folder")
+        }
+        services.append(
+            httpService(
+                .unixDomainSocket(path: path), Dispatcher(table: table, app: state, isTrusted: true), configuration,
+                logger
+            ) { _ in
+                // The folder lets nobody else in; this holds even where it was opened up.
+                _ = unsafe chmod(path, 0o600)
+                socketListening.open(0)
+            })
+        services.append(SocketCleaner(path: path))
+    } else {
+        socketListening.open(nil)
+    }
+
+    var group = ServiceGroupConfiguration(services: services, logger: logger)
+    if configuration.handlesSignals { group.gracefulShutdownSignals = [.sigterm, .sigint] }
+    group.maximumGracefulShutdownDuration = .seconds(configuration.shutdownSeconds)
+    group.maximumCancellationDuration = .seconds(10)
+    return SluiceServer(
+        group: ServiceGroup(configuration: group), listening: listening, socketListening: socketListening, lock: lock,
+        state: state, table: table)
+}
+
+/// Locks the folder and opens its control database.
+private func openFolder(_ directory: String) throws(ServerError) -> (FolderLock, ControlStore) {
+    guard unsafe access(ControlStore.path(in: directory), F_OK) == 0 else {
+        throw ServerError(
+            .notInitialized, "\(directory) holds no Sluice yet; make one with: sluice init --data \(directory)")
+    }
+    let lock = try FolderLock(directory: directory)
+    do { return (lock, try ControlStore(directory: directory)) } catch {
+        throw ServerError(.cannotOpen, error.message)
+    }
+}
+
+/// HTTP/1.1 on one address.
+private func httpService(
+    _ address: BindAddress, _ dispatcher: Dispatcher, _ configuration: ServerConfiguration, _ logger: Logger,
+    onRunning: @escaping @Sendable (any Channel) async -> Void
+) -> any Service {
+    Application(
+        responder: dispatcher,
+        server: .http1(
+            configuration: .init(
+                idleTimeout: .seconds(configuration.idleSeconds),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 128 << 10, maxHeaderFieldCount: 200))),
+        configuration: ApplicationConfiguration(
+            address: address, serverName: "sluice", backlog: configuration.connectionBacklog),
+        onServerRunning: onRunning,
+        eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
+        logger: logger)
+}
+
+/// Removes the socket's file at the end. It stands after the server in the list, so that it starts its end first.
+private struct SocketCleaner: Service {
+    let path: String
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        _ = unsafe unlink(path)
+    }
+}

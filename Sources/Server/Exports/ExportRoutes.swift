@@ -1,0 +1,90 @@
+internal import Control
+internal import Exports
+internal import HTTPTypes
+internal import Hummingbird
+internal import Model
+
+/// Exports: asked for, watched, fetched, cancelled.
+enum ExportRoutes {
+    static let routes = [
+        Route(.post, "/v1/exports", .scope(.exportsWrite), create),
+        Route(.get, "/v1/exports", .scope(.exportsWrite), list),
+        Route(.get, "/v1/exports/{id}", .scope(.exportsWrite), show),
+        Route(.delete, "/v1/exports/{id}", .scope(.exportsWrite), remove),
+        Route(.get, "/v1/exports/{id}/file", .scope(.exportsWrite), ExportFiles.file),
+        Route(.get, "/v1/exports/{id}/manifest", .scope(.exportsWrite), ExportFiles.manifest),
+    ]
+
+    private static func create(_ exchange: Exchange) async throws -> Response {
+        let bytes = try await Body.decoded(exchange)
+        let asked = try request(try Body.parse(bytes), exchange)
+        let runtime = try exchange.project()
+        return try await Idempotency.run(exchange, body: bytes) {
+            // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
+            let seq = try await runtime.pin(exchange)
+            let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
+            let record = try await exchange.app.exports.enqueue(
+                asked.json, resolved: resolved, project: runtime.name, out: asked.out)
+            let answer: JSONValue = ["id": .string(record.id), "status": .string(record.status.rawValue)]
+            return (.accepted, Array(answer.text.utf8))
+        }
+    }
+
+    /// Takes the specification and the file's place apart, and checks all that can be checked before it runs.
+    private static func request(
+        _ body: JSONValue, _ exchange: Exchange
+    ) throws -> (json: JSONValue, spec: ExportSpec, out: String?) {
+        var out: String?
+        var json = body
+        if case .object(let members) = body, let value = body["out"] {
+            json = .object(members.filter { $0.key != "out" })
+            if value != .null {
+                guard try exchange.requireCaller().isOwner else {
+                    throw Problem.forbidden(
+                        "\"out\" names a file of the server's machine: it is for callers of the data folder's socket; "
+                            + "fetch the result from /v1/exports/{id}/file")
+                }
+                guard let path = value.stringValue, path.hasPrefix("/"), !path.hasSuffix("/") else {
+                    throw Problem.badRequest("\"out\" is the absolute path of a file", code: "invalid_spec")
+                }
+                out = path
+            }
+        }
+        let parsed = try ExportSpec(json: json)
+        try parsed.check()
+        return (json, parsed, out)
+    }
+
+    private static func list(_ exchange: Exchange) async throws -> Response {
+        let limit = try exchange.query.limit()
+        let before = try exchange.query.integer("cursor", in: 1...Int64.max)
+        let project = try exchange.requireCaller().project
+        let rows = try await exchange.app.control.exports(project: project, before: before, limit: limit + 1)
+        return .page(
+            rows.prefix(limit).map { exchange.app.exports.json($0) },
+            next: rows.count > limit ? String(rows[limit - 1].number) : nil)
+    }
+
+    private static func show(_ exchange: Exchange) async throws -> Response {
+        .json(exchange.app.exports.json(try await exchange.exportRecord()))
+    }
+
+    private static func remove(_ exchange: Exchange) async throws -> Response {
+        let record = try await exchange.exportRecord()
+        if let cancelled = try await exchange.app.exports.cancelOrRemove(record) {
+            return .json(exchange.app.exports.json(cancelled))
+        }
+        return Response(status: .noContent)
+    }
+}
+
+extension Exchange {
+    /// The export that the path names, of the caller's project.
+    func exportRecord() async throws -> ExportRecord {
+        let id = parameters[0]
+        guard let record = try await app.control.export(id, project: try requireCaller().project) else {
+            throw Problem.notFound("there is no export \(id.prefix(64))")
+        }
+        return record
+    }
+}

@@ -1,0 +1,94 @@
+internal import Control
+internal import HTTPTypes
+internal import Hummingbird
+internal import Model
+
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
+/// Who calls.
+struct Caller: Sendable {
+    /// The project that the key belongs to.
+    let project: String
+    let scopes: Set<Scope>
+    /// Whether the caller owns the data folder: it came over the socket in it.
+    var isOwner = false
+
+    /// Whether the caller may see and make other projects: the owner, and admins of the default project.
+    var governsProjects: Bool { isOwner || (project == ControlStore.defaultProject && scopes.contains(.admin)) }
+}
+
+/// Finds the key of a request and checks what it opens.
+enum Authentication {
+    /// The caller, or nil on routes that need none.
+    static func check(_ access: Route.Access, _ exchange: Exchange) throws(Problem) -> Caller? {
+        switch access {
+        case .open, .collection: return nil
+        case .loopbackOrAdmin:
+            // A proxy on this machine forwards what comes from elsewhere: that is not from here.
+            let forwarded =
+                exchange.request.headers.contains(.forwarded) || exchange.request.headers.contains(.xForwardedFor)
+            if exchange.context.isLoopback, !forwarded { return nil }
+            return try check(.scope(.admin), exchange)
+        case .scope(let scope):
+            guard let text = headerKey(exchange.request.headers) else {
+                if exchange.isTrusted { return try owner(exchange) }
+                throw .unauthorized("send a key as Authorization: Bearer KEY, or as Basic with the key as user name")
+            }
+            guard let key = exchange.app.keys.find(text, at: exchange.receivedAt) else { throw unknownKey }
+            guard key.kind == .secret else {
+                throw .forbidden("a write key can only send events; this needs a secret key")
+            }
+            guard key.scopes.allows(scope) else { throw .forbidden("this key lacks the scope \(scope.rawValue)") }
+            return Caller(project: key.project, scopes: key.scopes)
+        }
+    }
+
+    /// The caller of a collection route, whose key is the first of: header, `other` (query or body).
+    static func collector(_ exchange: Exchange, other: () -> String?) throws(Problem) -> Caller {
+        guard let text = headerKey(exchange.request.headers) ?? other() else {
+            if exchange.isTrusted { return try owner(exchange) }
+            throw .unauthorized(
+                "send a write key: Authorization: Bearer KEY, Basic KEY:, ?write_key= or writeKey in the body")
+        }
+        guard let caller = collector(text, exchange) else { throw unknownKey }
+        guard caller.scopes.allows(.collect) else { throw .forbidden("this key lacks the scope collect") }
+        return caller
+    }
+
+    /// The caller of that key, if it is one.
+    static func collector(_ text: String, _ exchange: Exchange) -> Caller? {
+        exchange.app.keys.find(text, at: exchange.receivedAt).map { Caller(project: $0.project, scopes: $0.scopes) }
+    }
+
+    /// The caller over the socket, for the project that it names.
+    static func owner(_ exchange: Exchange) throws(Problem) -> Caller {
+        let project = exchange.request.headers[.sluiceProject] ?? ControlStore.defaultProject
+        guard exchange.app.projects.runtime(project) != nil else { throw .notFound("there is no project \(project)") }
+        return Caller(project: project, scopes: [.admin], isOwner: true)
+    }
+
+    private static let unknownKey = Problem.unauthorized("the key is not known here, or has expired")
+
+    /// The key of the Authorization header: a bearer token, or the user name of Basic.
+    static func headerKey(_ headers: HTTPFields) -> String? {
+        guard let header = headers[.authorization], let space = header.firstIndex(of: " ") else { return nil }
+        let value = header[header.index(after: space)...].drop { $0 == " " }
+        switch header[..<space].lowercased() {
+        case "bearer": return value.isEmpty ? nil : String(value)
+        case "basic":
+            guard let decoded = Data(base64Encoded: String(value)) else { return nil }
+            let user = decoded.prefix { $0 != 0x3a }
+            return user.isEmpty ? nil : String(decoding: user, as: UTF8.self)
+        default: return nil
+        }
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let forwarded = HTTPField.Name("Forwarded") ?? .via
+    fileprivate static let xForwardedFor = HTTPField.Name("X-Forwarded-For") ?? .via
+}

@@ -1,0 +1,60 @@
+internal import Control
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import Model
+internal import NIOCore
+
+/// What Hummingbird keeps of a request, and where it came from.
+struct SluiceContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    private let remote: SocketAddress?
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        remote = source.channel.remoteAddress
+    }
+
+    /// Whether the caller is on this machine.
+    var isLoopback: Bool {
+        switch remote {
+        case .v4: remote?.ipAddress?.hasPrefix("127.") ?? false
+        case .v6: ["::1", "::ffff:127.0.0.1"].contains(remote?.ipAddress ?? "")
+        case .unixDomainSocket, nil: true
+        }
+    }
+}
+
+/// One request on its way through a route.
+struct Exchange: Sendable {
+    let request: Request
+    let context: SluiceContext
+    let app: ServerState
+    /// The one reading of the clock for this request.
+    let receivedAt: Timestamp
+    /// Whether it came over the socket in the data folder.
+    let isTrusted: Bool
+    /// The variable parts of the path, decoded, in their order.
+    var parameters: [String] = []
+    /// Who calls, on routes that need a key.
+    var caller: Caller?
+
+    var logger: Logger { context.logger }
+    var requestID: String { context.id }
+
+    /// The caller of a route that has one.
+    func requireCaller() throws(Problem) -> Caller {
+        guard let caller else { throw .unauthorized("a key is needed") }
+        return caller
+    }
+
+    /// The caller's project.
+    func project() throws(Problem) -> ProjectRuntime {
+        let name = try requireCaller().project
+        guard let runtime = app.projects.runtime(name) else { throw .notFound("there is no project \(name)") }
+        return runtime
+    }
+
+    /// The query's parameters.
+    var query: QueryParameters { QueryParameters(request.uri.query) }
+}

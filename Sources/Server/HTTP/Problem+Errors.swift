@@ -1,0 +1,112 @@
+internal import Codecs
+internal import Collect
+internal import Control
+internal import DuckDB
+internal import EventStore
+internal import Exports
+internal import HTTPTypes
+internal import Hummingbird
+internal import Journal
+internal import Model
+internal import NIOCore
+internal import People
+
+extension Problem {
+    /// The only place where errors of the rooms become answers. Nil: a fault of ours, to be logged.
+    init?(mapping error: any Error) {
+        switch error {
+        case let problem as Problem: self = problem
+        case let error as CollectError: self.init(error)
+        case let error as CodecError: self.init(error)
+        case let error as JournalError: self.init(error)
+        case let error as StoreError: self.init(error)
+        case let error as QueryError: self.init(error)
+        case let error as PeopleError: self.init(error)
+        case let error as ExportError: self.init(error)
+        case let error as DuckDBError: self.init(error)
+        case let error as ControlError: self.init(error)
+        case is NIOTooManyBytesError: self = .tooLarge("the body is longer than this path takes")
+        case let error as HTTPError: self.init(error.status, "http", error.body ?? error.status.reasonPhrase)
+        case is CancellationError: self = .unavailable("shutting_down", "the server is shutting down; try again soon")
+        default: return nil
+        }
+    }
+
+    init?(_ error: CollectError) {
+        switch error.code {
+        case .malformed: self = .badRequest(error.message, code: "malformed")
+        case .tooLarge: self = .tooLarge(error.message)
+        case .mapping: self = .badRequest(error.message, code: "mapping")
+        }
+        if let offset = error.offset { members = [.init("offset", .number(String(offset)))] }
+    }
+
+    init?(_ error: CodecError) {
+        switch error.code {
+        case .damaged, .truncated:
+            self = .badRequest("the body cannot be unpacked: \(error.message)", code: "bad_encoding")
+        case .tooLarge: self = .tooLarge(error.message)
+        case .outOfMemory: self = .unavailable("out_of_memory", error.message)
+        }
+    }
+
+    init?(_ error: JournalError) {
+        switch error.code {
+        case .queueFull, .backlogFull, .diskFull, .syncFailed, .closed, .io, .damaged, .behind:
+            // Whatever keeps the journal from writing, the client must keep its events and send them again.
+            self = .unavailable(
+                "journal_" + error.code.rawValue, "nothing was stored: \(error.message)",
+                retryAfter: error.retryAfterSeconds ?? 30)
+        }
+    }
+
+    init?(_ error: StoreError) {
+        switch error.code {
+        case .lagging, .busy, .cancelled:
+            self = .unavailable("store_" + error.code.rawValue, error.message, retryAfter: 1)
+        case .stopped, .closed, .damaged, .behind:
+            self = .unavailable("store_" + error.code.rawValue, error.message, retryAfter: 30)
+        case .database, .newerFormat, .files: return nil
+        }
+    }
+
+    init(_ error: QueryError) {
+        self = .badRequest(error.message, code: error.code.rawValue)
+        members = [.init("path", .string(error.path))]
+    }
+
+    init?(_ error: PeopleError) {
+        switch error.code {
+        case .cursor: self = .parameter("cursor", error.message)
+        case .limit: self = .parameter("limit", error.message)
+        case .busy, .cancelled: self = .unavailable("store_busy", error.message)
+        case .store: return nil
+        }
+    }
+
+    init?(_ error: ExportError) {
+        switch error.code {
+        case .invalidSpec: self = .badRequest(error.message, code: error.code.rawValue)
+        case .notYet: self = .unavailable(error.code.rawValue, error.message)
+        case .cancelled, .files, .store, .mismatch, .order: return nil
+        }
+    }
+
+    init?(_ error: DuckDBError) {
+        switch error.code {
+        case .busy: self = .unavailable("store_busy", error.message)
+        default: return nil
+        }
+    }
+
+    init?(_ error: ControlError) {
+        switch error.code {
+        case .projectExists, .alreadyInitialized: self = .conflict("project_exists", error.message)
+        case .noSuchProject: self = .notFound(error.message)
+        case .badName: self = .badRequest(error.message, code: "bad_name")
+        case .database, .io, .notInitialized:
+            guard error.isTransient else { return nil }
+            self = .unavailable("control_busy", error.message)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+internal import Control
+internal import HTTPTypes
+internal import Hummingbird
+
+/// A path, a method, who may call it, and what answers.
+struct Route: Sendable {
+    /// Who may call a route.
+    enum Access: Sendable, Equatable {
+        /// Anybody.
+        case open
+        /// Anybody on this machine, and keys with `admin` from elsewhere.
+        case loopbackOrAdmin
+        /// Keys that write; the handler finds the key itself, since it may be in the body.
+        case collection
+        /// Secret keys with the scope.
+        case scope(Scope)
+    }
+
+    let method: HTTPRequest.Method
+    /// The path, with `{name}` for a variable part: `/v1/people/{id}`.
+    let path: String
+    let access: Access
+    let handle: @Sendable (Exchange) async throws -> Response
+
+    init(
+        _ method: HTTPRequest.Method, _ path: String, _ access: Access,
+        _ handle: @escaping @Sendable (Exchange) async throws -> Response
+    ) {
+        self.method = method
+        self.path = path
+        self.access = access
+        self.handle = handle
+    }
+}
+
+/// All routes, found by path and then by method.
+struct RouteTable: Sendable {
+    /// What one path answers to.
+    struct Node: Sendable {
+        var routes: [(method: HTTPRequest.Method, route: Route)] = []
+
+        func route(_ method: HTTPRequest.Method) -> Route? { routes.first { $0.method == method }?.route }
+
+        /// The methods for an `Allow` header.
+        var allowed: String {
+            var names = routes.map(\.method.rawValue)
+            if names.contains("GET"), !names.contains("HEAD") { names.append("HEAD") }
+            if !names.contains("OPTIONS") { names.append("OPTIONS") }
+            return names.joined(separator: ", ")
+        }
+
+        /// Whether browsers of other sites may call it.
+        var isCollection: Bool { routes.contains { $0.route.access == .collection } }
+    }
+
+    let routes: [Route]
+    private var exact: [String: Node] = [:]
+    /// Paths with variable parts, cut at the slashes; a part that is nil is variable.
+    private var patterns: [(parts: [String?], node: Node)] = []
+
+    init(_ routes: [Route]) {
+        self.routes = routes
+        for route in routes {
+            let parts = Self.parts(route.path).map { $0.hasPrefix("{") ? nil : String($0) }
+            if parts.allSatisfy({ $0 != nil }) {
+                exact[route.path, default: Node()].routes.append((route.method, route))
+            } else if let at = patterns.firstIndex(where: { $0.parts == parts }) {
+                patterns[at].node.routes.append((route.method, route))
+            } else {
+                patterns.append((parts, Node(routes: [(route.method, route)])))
+            }
+        }
+    }
+
+    private static func parts(_ path: some StringProtocol) -> [Substring] {
+        Substring(path).dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    }
+
+    /// What answers at a path, and its variable parts. A slash at the end does not count.
+    func find(_ path: String) -> (node: Node, parameters: [String])? {
+        if let node = exact[path] { return (node, []) }
+        let trimmed = path.utf8.count > 1 && path.hasSuffix("/") ? path.dropLast() : Substring(path)
+        if trimmed.endIndex != path.endIndex, let node = exact[String(trimmed)] { return (node, []) }
+        let parts = Self.parts(trimmed)
+        for (pattern, node) in patterns where pattern.count == parts.count {
+            if zip(pattern, parts).allSatisfy({ variable, part in
+                variable.map { part == $0 } ?? !part.isEmpty
+            }) {
+                let variable = zip(pattern, parts).filter { $0.0 == nil }.map(\.1)
+                return (node, variable.map { QueryParameters.decode($0.utf8, plusIsSpace: false) })
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,98 @@
+internal import EventStore
+internal import HTTPTypes
+internal import Hummingbird
+internal import Journal
+internal import Model
+internal import NIOCore
+
+/// `GET /metrics`: what the server counts, and what its projects' journals and stores tell, as Prometheus text.
+enum MetricsRoute {
+    static let routes = [Route(.get, "/metrics", .loopbackOrAdmin, answer)]
+
+    private static func answer(_ exchange: Exchange) async throws -> Response {
+        let text = render(exchange.app)
+        return Response(
+            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+            body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    private static func render(_ app: ServerState) -> String {
+        var out = PrometheusText()
+        out.begin("info", "gauge", "The program's version.")
+        out.value("info", [("version", ServerState.version)], 1)
+        out.single(
+            "uptime_seconds", "gauge", "Seconds since the start.",
+            (SystemClock.now().microseconds - app.startedAt.microseconds) / 1_000_000)
+        requests(app, &out)
+        collection(app, &out)
+        projects(app, &out)
+        return out.text
+    }
+
+    private static func requests(_ app: ServerState, _ out: inout PrometheusText) {
+        out.begin("http_responses_total", "counter", "Answers by the class of their status.")
+        for digit in 1...5 {
+            out.value("http_responses_total", [("class", "\(digit)xx")], app.metrics.statuses[digit].current)
+        }
+        out.single(
+            "http_faults_total", "counter", "Requests that the server itself failed.", app.metrics.faults.current)
+        out.begin("http_request_seconds", "histogram", "Time from a request's head to its answer.")
+        for (kind, histogram) in [("collect", app.metrics.collectTime), ("other", app.metrics.otherTime)] {
+            let (cumulated, sum) = histogram.snapshot
+            out.buckets(
+                "http_request_seconds", [("kind", kind)], bounds: Histogram.bounds, cumulated: cumulated,
+                sumMicroseconds: Double(sum))
+        }
+    }
+
+    private static func collection(_ app: ServerState, _ out: inout PrometheusText) {
+        let wires = WireProtocol.allCases.map { ($0.label, app.metrics.wire($0)) }
+        func each(_ name: String, _ help: String, _ number: (ServerMetrics.Wire) -> Int64) {
+            out.begin(name, "counter", help)
+            for (label, wire) in wires { out.value(name, [("protocol", label)], number(wire)) }
+        }
+        each("items_accepted_total", "Items stored.") { $0.accepted.current }
+        each("items_duplicate_total", "Items that were there already.") { $0.duplicates.current }
+        each("items_rejected_total", "Items refused and kept as rejects.") { $0.rejected.current }
+        each("collected_bytes_total", "Bytes of bodies, decompressed.") { $0.bytes.current }
+        each("collect_refused_total", "Requests answered with 503; nothing of them was stored.") {
+            $0.refusedRequests.current
+        }
+        out.single(
+            "unknown_keys_total", "counter", "KISSmetrics calls with a key that nobody has.", app.unknownKeys.count)
+    }
+
+    private static func projects(_ app: ServerState, _ out: inout PrometheusText) {
+        let all = app.projects.all.map { ($0, $0.journal.status) }
+        func each(
+            _ name: String, _ kind: String, _ help: String,
+            _ number: (ProjectRuntime, JournalStatus) -> some CustomStringConvertible
+        ) {
+            out.begin(name, kind, help)
+            for (runtime, status) in all { out.value(name, [("project", runtime.name)], number(runtime, status)) }
+        }
+        each("durable_seq", "gauge", "The highest seq on disk.") { $1.durableSeq }
+        each("applied_seq", "gauge", "The highest seq in the store.") { runtime, _ in runtime.store.appliedSeq }
+        each("apply_lag_items", "gauge", "Items on disk that are not in the store yet.") {
+            max(0, $1.durableSeq - $0.store.appliedSeq)
+        }
+        each("journal_bytes", "gauge", "Bytes of the journal on disk.") { $1.bytesOnDisk }
+        each("journal_backlog_bytes", "gauge", "Bytes after the slowest follower.") { $1.backlogBytes }
+        each("journal_queue_bytes", "gauge", "Bytes that wait for the writer.") { $1.bytesQueued }
+        each("journal_frames_total", "counter", "Frames written.") { $1.counters.frames }
+        each("journal_refuses", "gauge", "1 if the journal refuses to write.") { $1.refusal == nil ? 0 : 1 }
+        each("ready", "gauge", "1 if the project can do its work.") { runtime, _ in runtime.unreadyReason == nil ? 1 : 0
+        }
+        out.begin("journal_sync_seconds", "histogram", "Time in fdatasync.")
+        for (runtime, status) in all {
+            var running: Int64 = 0
+            let cumulated = status.counters.syncBuckets.map { count in
+                running += Int64(count)
+                return running
+            }
+            out.buckets(
+                "journal_sync_seconds", [("project", runtime.name)], bounds: JournalCounters.syncBounds,
+                cumulated: cumulated, sumMicroseconds: Double(status.counters.syncTotal) / 1e3)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+internal import Collect
+internal import Control
+internal import EventStore
+internal import Exports
+internal import Journal
+internal import Logging
+internal import Model
+
+/// One project at work: its journal, its store and the applier between them.
+final class ProjectRuntime: Sendable {
+    let name: String
+    /// `DIR/projects/NAME`.
+    let directory: String
+    let journal: Journal
+    let store: EventStore
+    private let applier: Applier
+
+    /// Opens the project's files. Blocking.
+    ///
+    /// - Parameter seenSeq: the highest `seq` that the control database has seen.
+    init(
+        name: String, seenSeq: Int64, configuration: ServerConfiguration, logger: Logger
+    ) throws {
+        self.name = name
+        directory = configuration.directory + "/projects/" + name
+        var logger = logger
+        logger[metadataKey: "project"] = .string(name)
+        var settings = StoreSettings()
+        settings.memoryLimit = "\(configuration.engineMemory / 1_000_000)MB"
+        if let threads = configuration.engineThreads { settings.threads = threads }
+        settings.exportLanes = configuration.exportsAtOnce
+        store = try EventStore.open(directory: directory, settings: settings, logger: logger)
+        var options = JournalOptions(
+            directory: directory + "/journal", seqFloor: max(store.appliedSeq, seenSeq))
+        options.queueBytes = configuration.queueBytes
+        options.backlogBytes = configuration.backlogBytes
+        options.segmentBytes = configuration.segmentBytes
+        if let files = configuration.journalFiles { options.files = files }
+        journal = try Journal.open(options, logger: logger)
+        applier = Applier(store: store, journal: journal, logger: logger)
+    }
+
+    /// Follows the journal until `drain`.
+    func run() async throws { try await applier.run() }
+
+    /// Makes a request's items durable. All or nothing.
+    func append(
+        _ parsed: ParsedRequest, wire: WireProtocol, bytes: Int, metrics: ServerMetrics
+    ) async throws(JournalError) -> Receipt {
+        do {
+            let receipt = try await journal.append(parsed.submission)
+            metrics.collected(parsed, receipt, wire: wire, bytes: bytes)
+            return receipt
+        } catch {
+            metrics.wire(wire).refusedRequests.add(1)
+            throw error
+        }
+    }
+
+    /// Waits until queries see everything up to the `seq` that a read is pinned to, and returns it: the one that the
+    /// caller names, or all that is durable now.
+    func pin(_ exchange: Exchange) async throws -> Int64 {
+        let named = try exchange.query.integer("wait_seq", in: 0...Int64.max)
+        return try await pin(named, wait: exchange.app.configuration.readWait)
+    }
+
+    func pin(_ named: Int64?, wait: Duration) async throws -> Int64 {
+        let seq = named ?? journal.durableSeq
+        try await store.waitForApplied(seq, timeout: wait)
+        return max(seq, store.appliedSeq)
+    }
+
+    /// Writes what is queued, applies it, and closes both.
+    func drain(logger: Logger) async {
+        await journal.close()
+        do {
+            try await store.waitForApplied(journal.durableSeq, timeout: .seconds(30))
+        } catch {
+            // Nothing is lost by it: the applier goes on from the journal at the next start.
+            logger.warning("stopped before everything was applied", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Moves the write-ahead log into the file.
+    func closeStore(logger: Logger) async {
+        do { try await store.close() } catch {
+            logger.error("the store did not close", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,64 @@
+internal import Control
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import Model
+
+/// Projects: each has its own events and keys.
+enum ProjectRoutes {
+    static let routes = [
+        Route(.get, "/v1/projects", .scope(.admin), list),
+        Route(.post, "/v1/projects", .scope(.admin), create),
+    ]
+
+    /// All projects for those who govern them; otherwise the caller's own.
+    private static func list(_ exchange: Exchange) async throws -> Response {
+        let caller = try exchange.requireCaller()
+        let limit = try exchange.query.limit()
+        let after = exchange.query["cursor"] ?? ""
+        let visible = try await exchange.app.control.projects().filter { project in
+            (caller.governsProjects || project.name == caller.project) && project.name > after
+        }
+        return .page(
+            visible.prefix(limit).map { project in
+                [
+                    "name": .string(project.name), "created_at": JSONValue(project.createdAt),
+                    "write_keys": .array(project.writeKeys.map { .string($0) }),
+                ]
+            }, next: visible.count > limit ? visible[limit - 1].name : nil)
+    }
+
+    /// Makes a project and sets it to work; its secret key is in this answer and nowhere else.
+    private static func create(_ exchange: Exchange) async throws -> Response {
+        guard try exchange.requireCaller().governsProjects else {
+            throw Problem.forbidden("only an admin key of the project \(ControlStore.defaultProject) makes projects")
+        }
+        let body = try await Body.json(exchange)
+        guard let name = body["name"]?.stringValue else { throw Problem.badRequest("send {\"name\": \"…\"}") }
+        let app = exchange.app
+        let made = try await app.control.createProject(name)
+        if let project = try await app.control.projects().first(where: { $0.name == name }) {
+            try await app.projects.open(project)
+        }
+        try await app.keys.reload()
+        exchange.logger.info("a project was made", metadata: ["project": "\(name)"])
+        return .json(made.json, status: .created)
+    }
+}
+
+extension Body {
+    /// A small JSON document.
+    static func json(_ exchange: Exchange) async throws -> JSONValue {
+        let bytes = try await decoded(exchange)
+        return try parse(bytes)
+    }
+
+    static func parse(_ bytes: [UInt8]) throws(Problem) -> JSONValue {
+        do throws(JSONError) { return try JSONValue(bytes.span) } catch {
+            var problem = Problem.badRequest(
+                "the body is not JSON: \(error.reason) at byte \(error.offset)", code: "malformed")
+            problem.members = [.init("offset", JSONValue(error.offset))]
+            throw problem
+        }
+    }
+}

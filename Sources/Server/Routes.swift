@@ -1,0 +1,19 @@
+internal import HTTPTypes
+internal import Hummingbird
+
+/// Every path that the server answers to.
+func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
+    var routes =
+        NativeRoutes.routes + KissmetricsRoutes.routes + SegmentRoutes.routes + PeopleRoutes.routes
+        + AliasRoutes.routes + EventRoutes.routes + ProjectRoutes.routes + ExportRoutes.routes + ImportRoutes.routes
+        + HealthRoutes.routes + StatusRoutes.routes + DocumentRoutes.routes
+    if configuration.benchmark {
+        routes.append(
+            Route(.post, "/echo", .open) { exchange in
+                // The baseline of benchmarks: what reading a body and answering costs without any work.
+                _ = try await exchange.request.body.collect(upTo: exchange.app.configuration.requestBytes)
+                return Response(status: .ok)
+            })
+    }
+    return routes
+}

@@ -1,0 +1,82 @@
+internal import Journal
+public import Logging
+
+/// Everything that a server is told from outside. Nothing below it reads the environment.
+public struct ServerConfiguration: Sendable {
+    /// A host and a port to listen on.
+    public struct Address: Sendable, Equatable {
+        public var host: String
+        /// 0 takes any free port; `SluiceServer.port` says which.
+        public var port: Int
+
+        public init(host: String = "127.0.0.1", port: Int = 8080) {
+            self.host = host
+            self.port = port
+        }
+
+        /// Reads `host:port`, `[v6]:port` or `:port`; nil if it is none of these.
+        public init?(_ text: String) {
+            guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+                (0...65_535).contains(port)
+            else { return nil }
+            var host = String(text[..<colon])
+            if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+            self.init(host: host.isEmpty ? "0.0.0.0" : host, port: port)
+        }
+    }
+
+    /// The data folder, made by `sluice init`.
+    public var dataDirectory: String
+    /// Where TCP is listened on; nil for none (the socket in the data folder alone).
+    public var listen: Address? = Address()
+    /// Whether `DIR/sluice.sock` is listened on.
+    public var listensOnSocket = true
+    public var logLevel: Logger.Level = .info
+
+    /// A request's body as sent, in bytes.
+    public var requestBytes = 1 << 20
+    /// A request's body decompressed, in bytes.
+    public var decompressedBytes = 16 << 20
+    /// Connections without traffic are closed after that many seconds.
+    public var idleSeconds: Int64 = 75
+    /// Connections that may wait to be accepted.
+    public var connectionBacklog = 1024
+
+    /// Bytes that may wait for the journal's writer, per project; over it, collection answers 503.
+    public var queueBytes = 64 << 20
+    /// Bytes that the applier may be behind, per project; over it, collection answers 503.
+    public var backlogBytes: Int64 = 16 << 30
+    /// A segment of the journal, in bytes.
+    public var segmentBytes: Int64 = 128 << 20
+
+    /// How long a read waits for the applier to reach the `seq` that it pinned.
+    public var readWait: Duration = .seconds(10)
+    /// Exports that run at once; the others wait.
+    public var exportsAtOnce = 2
+    /// The engine's memory limit per project, in bytes.
+    public var engineMemory: Int64 = 400 << 20
+    /// The engine's threads; nil for one a core.
+    public var engineThreads: Int?
+
+    /// How long a graceful shutdown may take before what still runs is cancelled.
+    public var shutdownSeconds: Int64 = 60
+    /// Whether SIGTERM and SIGINT shut the server down (not in tests, nor inside another program).
+    public var handlesSignals = false
+    /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.
+    public var benchmark = false
+
+    /// The seam for fault injection in tests: the files of journals.
+    var journalFiles: (any JournalFiles)?
+
+    public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
+
+    /// The folder's path without a slash at its end.
+    var directory: String {
+        var path = Substring(dataDirectory)
+        while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
+        return String(path)
+    }
+
+    /// The socket in the data folder.
+    public static func socketPath(in directory: String) -> String { directory + "/sluice.sock" }
+}

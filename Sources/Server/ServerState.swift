@@ -1,0 +1,33 @@
+internal import Collect
+internal import Control
+internal import Logging
+internal import Model
+
+/// What every route can reach.
+final class ServerState: Sendable {
+    let configuration: ServerConfiguration
+    let control: ControlStore
+    let keys: KeyRing
+    let projects: ProjectRegistry
+    let exports: ExportService
+    let metrics = ServerMetrics()
+    let unknownKeys = UnknownKeys()
+    let ids = IDGenerator()
+    let logger: Logger
+    let startedAt = SystemClock.now()
+
+    init(
+        configuration: ServerConfiguration, control: ControlStore, keys: KeyRing, projects: ProjectRegistry,
+        exports: ExportService, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.control = control
+        self.keys = keys
+        self.projects = projects
+        self.exports = exports
+        self.logger = logger
+    }
+
+    /// The program's version, as it answers it.
+    static let version = "0.1.0"
+}
