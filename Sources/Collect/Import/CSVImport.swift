@@ -32,7 +32,7 @@ struct CSVImport {
     }
 
     private mutating func readHeader() throws(CollectError) {
-        guard JSONScanner.isUTF8(csv.text.span) else {
+        guard JSONScanner.isUTF8(csv.buffer.span.extracting(csv.raw)) else {
             throw CollectError(.malformed, "the header is not UTF-8: convert the file first")
         }
         plan = try CSVPlan(mapping, header: csv.fields)
@@ -44,7 +44,8 @@ struct CSVImport {
             guard csv.raw.count <= CollectLimits.itemBytes else {
                 throw Refusal("the row has \(csv.raw.count) bytes: at most \(CollectLimits.itemBytes) are taken")
             }
-            guard JSONScanner.isUTF8(csv.text.span) else {
+            // The raw bytes, with what parts the cells: two cells that are not UTF-8 can be so when joined.
+            guard JSONScanner.isUTF8(csv.buffer.span.extracting(csv.raw)) else {
                 throw Refusal("the row is not UTF-8: convert the file, or mend this row")
             }
             let row = try mapped(plan)
