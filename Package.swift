@@ -114,5 +114,7 @@ for target in package.targets where !["CDuckDB", "CCodecs"].contains(target.name
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
             .enableUpcomingFeature("MemberImportVisibility"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             .strictMemorySafety(), .treatAllWarnings(as: .error),
+            // One release build serves the program and its tests; the flag only makes internal symbols visible to them.
+            .unsafeFlags(["-enable-testing"], .when(configuration: .release)),
         ]
 }
