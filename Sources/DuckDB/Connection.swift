@@ -15,8 +15,8 @@ internal import CDuckDB
         self.interrupter = interrupter
     }
 
-    // Lives as long as the interrupter.
-    var handle: duckdb_connection { unsafe interrupter.connection }
+    // Lives as long as the interrupter, or until the lane closes and drops this object.
+    var handle: duckdb_connection? { unsafe interrupter.connection }
 
     /// How far the running statement is, from 0 to 1; nil when nothing runs or DuckDB cannot tell.
     public var progress: Double? { interrupter.progress }
@@ -72,10 +72,11 @@ internal import CDuckDB
     /// The first row of a result, or nil if it is empty.
     public func row(_ sql: String, _ values: [DuckValue] = []) throws(DuckDBError) -> [DuckValue]? {
         let rows = try query(sql, values)
-        while let chunk = try rows.nextChunk() {
-            if chunk.rowCount > 0 { return try chunk.values(row: 0) }
-        }
-        return nil
+        guard let chunk = try rows.nextChunk() else { return nil }
+        let row = try chunk.values(row: 0)
+        // Most often this is the end, which costs less than giving up.
+        if try rows.nextChunk() != nil { rows.close() }
+        return row
     }
 
     /// Runs `body` in one transaction: committed if it returns, rolled back if it throws.
@@ -123,12 +124,19 @@ internal import CDuckDB
     @discardableResult
     private func run(_ statement: Statement, streaming: Bool) throws(DuckDBError) -> StatementResult {
         let pending = try statement.makePending(streaming: streaming)
-        // Starting a statement clears DuckDB's flag; an interrupt from before would be lost but for this look.
-        try interrupter.check()
+        do throws(DuckDBError) {
+            try interrupter.check()
+        } catch {
+            // Starting a statement clears DuckDB's flag, and this interrupt came before that. The statement's work has begun
+            // on other threads: with the flag up again it ends, and the run sees to the rest.
+            interrupter.abandonStatement()
+            _ = try? pending.run()
+            throw error
+        }
         return try pending.run()
     }
 
-    /// Clears DuckDB's flag after an interrupted job.
+    /// Clears DuckDB's flag after an interrupted job or an abandoned stream.
     func settle() {
         // It may fail in an aborted transaction; the flag is down then, too.
         try? execute("SELECT 1")

@@ -22,6 +22,8 @@ public struct DuckDBError: Error, Sendable, Equatable {
         case value
         /// A setting or a use of the wrapper that cannot work.
         case usage
+        /// The lane was closed.
+        case closed
         /// The engine stopped; the instance must be opened again.
         case fatal
         /// The engine's own fault, or a kind not listed here.

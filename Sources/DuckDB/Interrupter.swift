@@ -14,20 +14,27 @@ internal import Synchronization
         var shielded = false
         /// DuckDB's flag was set and no statement has cleared it.
         var raised = false
+        var closed = false
     }
 
     private let state = Mutex(State())
-    // DuckDB lets any thread interrupt and ask for progress; the handle is closed in `deinit`, when no thread can.
-    nonisolated(unsafe) let connection: duckdb_connection
+    // DuckDB lets any thread interrupt and ask for progress. The handle goes only under the lock, by the thread that runs its
+    // statements, or in `deinit`, when no thread can have it.
+    nonisolated(unsafe) private(set) var connection: duckdb_connection?
 
     init(owning connection: duckdb_connection) {
         unsafe self.connection = unsafe connection
     }
 
-    deinit {
-        // The last owner of the handle.
-        var handle: duckdb_connection? = unsafe connection
-        unsafe duckdb_disconnect(&handle)
+    // The last owner of the handle; nothing happens if it is closed already.
+    deinit { unsafe duckdb_disconnect(&connection) }
+
+    /// Closes the connection; the thread that runs its statements calls it, between two of them.
+    func close() {
+        state.withLock { state in
+            state.closed = true
+            unsafe duckdb_disconnect(&connection)
+        }
     }
 
     /// Stops the running statement, or the whole job if a lane runs one; does nothing if neither runs.
@@ -37,13 +44,16 @@ internal import Synchronization
 
     /// How far the running statement is, from 0 to 1; nil when nothing runs or DuckDB cannot tell.
     public var progress: Double? {
-        // Only reads atomics of the connection.
-        let percentage = unsafe duckdb_query_progress(connection).percentage
-        return percentage < 0 ? nil : min(percentage / 100, 1)
+        state.withLock { state in
+            guard !state.closed else { return nil }
+            // Only reads atomics of the connection.
+            let percentage = unsafe duckdb_query_progress(connection).percentage
+            return percentage < 0 ? nil : min(percentage / 100, 1)
+        }
     }
 
     private func raise(_ state: inout State) {
-        guard state.job != 0 || state.statements > 0 else { return }
+        guard !state.closed, state.job != 0 || state.statements > 0 else { return }
         state.interrupted = true
         guard state.statements > 0, !state.shielded else { return }
         state.raised = true
@@ -82,6 +92,16 @@ internal import Synchronization
         state.withLock {
             $0.statements -= 1
             if $0.statements == 0, $0.job == 0 { $0.interrupted = false }
+        }
+    }
+
+    /// Raises DuckDB's flag for a statement that its own thread gives up. Work that DuckDB's threads have begun ends by this
+    /// flag only, and whatever runs next on the connection waits for that end.
+    func abandonStatement() {
+        state.withLock { state in
+            guard !state.closed else { return }
+            state.raised = true
+            unsafe duckdb_interrupt(connection)
         }
     }
 

@@ -37,11 +37,16 @@ public final class Lane: Sendable {
 
     /// Stops the job that runs, if one does.
     public func interrupt() { interrupter.interrupt() }
+
+    /// Closes the connection after the jobs that came before; those that come later throw `.closed`.
+    ///
+    /// When every lane and connection of a database is closed and nobody holds the `Database`, its file is closed, too.
+    public func close() async { await worker.close() }
 }
 
 /// Binds the connection to its executor.
 private actor LaneWorker {
-    private let connection: Connection
+    private var connection: Connection?
     private let executor: QueueExecutor
 
     init(connection: sending Connection, label: String) {
@@ -52,10 +57,16 @@ private actor LaneWorker {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     func run<T: Sendable>(_ job: UInt64, _ body: @Sendable (Connection) throws -> T) throws -> T {
+        guard let connection else { throw DuckDBError(.closed, "the connection to the database is closed") }
         connection.interrupter.begin(job: job)
         defer { if connection.interrupter.endJob() { connection.settle() } }
         // A cancellation from before `begin` found no job to stop.
         if Task.isCancelled { throw Interrupter.error }
         return try body(connection)
+    }
+
+    func close() {
+        connection?.interrupter.close()
+        connection = nil
     }
 }

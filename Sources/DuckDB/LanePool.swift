@@ -48,6 +48,11 @@ public final class LanePool: Sendable {
     /// How many callers wait for a lane.
     public var waitingCount: Int { state.withLock { $0.queue.waitingCount } }
 
+    /// Closes all lanes after their running jobs; those that wait or come later throw `.closed`.
+    public func close() async {
+        for lane in lanes { await lane.close() }
+    }
+
     private func acquire() async throws -> Int {
         if Task.isCancelled { throw Interrupter.error }
         switch state.withLock({ $0.queue.enter() }) {

@@ -4,6 +4,7 @@ public final class Rows {
     private let connection: Connection
     private let generation: Int
     private var result: StatementResult?
+    private var isOver = false
 
     init(_ result: StatementResult, of connection: Connection, generation: Int) {
         columns = result.columns
@@ -28,6 +29,8 @@ public final class Rows {
             while let chunk = result.fetch(columns) {
                 if chunk.rowCount > 0 { return chunk }
             }
+            // The statement is over, whatever it comes to.
+            isOver = true
             if let error = result.error { throw error }
             // DuckDB ends an interrupted stream without an error.
             try connection.interrupter.check()
@@ -42,7 +45,11 @@ public final class Rows {
     /// Ends the statement; the rest of its rows is never computed.
     public func close() {
         guard result != nil else { return }
+        // Another statement has ended it otherwise.
+        let isRunning = !isOver && connection.generation == generation
+        if isRunning { connection.interrupter.abandonStatement() }
         result = nil
         connection.interrupter.endStatement()
+        if isRunning { connection.settle() }
     }
 }

@@ -6,12 +6,12 @@ internal import CDuckDB
     private var handle: duckdb_prepared_statement?
 
     /// Prepares `sql`, which must be one statement.
-    init(_ connection: duckdb_connection, _ sql: String) throws(DuckDBError) {
+    init(_ connection: duckdb_connection?, _ sql: String) throws(DuckDBError) {
         unsafe try check(duckdb_prepare(connection, sql, &handle))
     }
 
     /// Prepares the `index`th of several statements.
-    init(_ connection: duckdb_connection, _ all: duckdb_extracted_statements?, _ index: Int) throws(DuckDBError) {
+    init(_ connection: duckdb_connection?, _ all: duckdb_extracted_statements?, _ index: Int) throws(DuckDBError) {
         unsafe try check(duckdb_prepare_extracted_statement(connection, all, idx_t(index), &handle))
     }
 

@@ -1,4 +1,5 @@
 import DuckDB
+import Glibc
 import Synchronization
 import Testing
 
@@ -32,6 +33,48 @@ struct LaneTests {
                     [.hugeint(4_999_950_000)]
                 ])
         }
+    }
+
+    @Test func cancellingAtAnyMomentStopsTheStatement() async throws {
+        let lane = try Lane(database: database, name: "test")
+        for moment in 0..<100 {
+            let started = Flag()
+            let task = Task {
+                try await lane.run { connection in
+                    started.raise()
+                    return try connection.rows(endless)
+                }
+            }
+            await started.wait()
+            // From before the statement is prepared to when it runs on both threads.
+            for _ in 0..<moment * 40 { await Task.yield() }
+            task.cancel()
+            let error = await #expect(throws: DuckDBError.self) { try await task.value }
+            #expect(error?.code == .interrupted)
+        }
+        #expect(try await lane.run { try $0.rows("SELECT 1") } == [[1]])
+    }
+
+    @Test func aStreamThatIsGivenUpStopsWorking() async throws {
+        let lane = try Lane(database: database, name: "test")
+        for inTransaction in [false, true] {
+            let answer = try await lane.run { connection in
+                if inTransaction { try connection.execute("BEGIN; CREATE TABLE given(a INTEGER)") }
+                // A few rows at once, and then none for hours.
+                let rows = try connection.query(
+                    "SELECT i FROM range(1000000000000) r(i) WHERE i < 200000 OR i % 7919 = 8000")
+                let first = try rows.nextChunk()?.rowCount
+                rows.close()
+                if inTransaction { try connection.execute("INSERT INTO given VALUES (1); COMMIT") }
+                return first
+            }
+            #expect((answer ?? 0) > 0)
+        }
+        #expect(
+            try await lane.run {
+                try $0.row("SELECT i FROM range(1000000000000) r(i) WHERE i < 200000 OR i % 7919 = 8000")
+            } == [0])
+        #expect(try await lane.run { try $0.rows("SELECT a FROM given") } == [[1]])
     }
 
     @Test func cancellingInTheMiddleOfAStreamThrows() async throws {
@@ -91,6 +134,42 @@ struct LaneTests {
         gate.raise()
         #expect(try await first.value == [[1_000_000]])
         await #expect(throws: DuckDBError.self) { try await second.value }
+    }
+
+    @Test func aClosedLaneLetsTheFileGo() async throws {
+        let path = "/tmp/sluice-lane-\(UInt64.random(in: 0 ... .max)).duckdb"
+        // The path is lent for the call.
+        defer { unsafe _ = unlink(path) }
+        for round in 0..<5 {
+            var database: Database? = try Database(path: path)
+            weak let watched = database
+            let lane = try Lane(database: #require(database), name: "one")
+            let pool = try LanePool(database: #require(database), name: "two", lanes: 2, waiting: 0)
+            database = nil
+            try await lane.run { try $0.execute("CREATE TABLE IF NOT EXISTS t(a INTEGER); INSERT INTO t VALUES (1)") }
+            let gate = Flag()
+            let started = Flag()
+            let running = Task {
+                try await pool.run { connection in
+                    started.raise()
+                    gate.block()
+                    return try connection.rows("SELECT count(*) FROM t")
+                }
+            }
+            await started.wait()
+            await lane.close()
+            gate.raise()
+            await pool.close()
+            // The job that ran has its answer, and the file is free at once.
+            #expect(watched == nil)
+            #expect(try await running.value == [[.int(Int64(round) + 1)]])
+            for job in [lane.run, pool.run] as [(@Sendable (Connection) throws -> Void) async throws -> Void] {
+                let error = await #expect(throws: DuckDBError.self) { try await job { _ in } }
+                #expect(error?.code == .closed)
+            }
+            #expect(lane.progress == nil)
+            lane.interrupt()
+        }
     }
 
     @Test func progressCanBeReadWhileAQueryRuns() async throws {
