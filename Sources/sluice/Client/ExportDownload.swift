@@ -1,0 +1,91 @@
+import AsyncHTTPClient
+import Glibc
+import Model
+import NIOCore
+
+/// Fetches a finished export from another machine: each part under a temporary name, checked by size and hash and then
+/// renamed; the manifest last, as the sign that all is there.
+struct ExportDownload: Sendable {
+    let client: APIClient
+    let id: String
+    let path: String
+
+    func run(_ manifest: JSONValue) async throws {
+        let parts = manifest["parts"]?.arrayValue ?? []
+        let total = manifest["bytes"]?.intValue ?? 0
+        let (folder, name) = Self.split(path)
+        let names = parts.map { Self.localName(Text.plain($0["file"]), for: name) }
+        var done: Int64 = 0
+        for (index, part) in parts.enumerated() {
+            try await fetch(part, number: index + 1, to: folder + names[index], done: &done, total: total)
+        }
+        let file = try NewFile(path + ".manifest.json")
+        try await file.write(Array((Self.renaming(manifest, to: names).text + "\n").utf8))
+        try await file.commit()
+    }
+
+    private func fetch(
+        _ part: JSONValue, number: Int, to name: String, done: inout Int64, total: Int64
+    ) async throws {
+        var line = ProgressLine()
+        defer { line.clear() }
+        let response = try await client.open(.get, "/v1/exports/\(id)/file?part=\(number)")
+        let file = try NewFile(name)
+        for try await block in response.body {
+            try await file.write(Array(block.readableBytesView))
+            done += Int64(block.readableBytes)
+            line.show("downloading \(Text.bytes(done))", share: total > 0 ? Double(done) / Double(total) : nil)
+        }
+        let wanted = (bytes: part["bytes"]?.intValue, sha256: part["sha256"]?.stringValue)
+        guard await file.bytes == wanted.bytes, await file.sha256() == wanted.sha256 else {
+            throw Failure(
+                .failed,
+                "\(name): what arrived is not what the manifest says (\(await file.bytes) of \(wanted.bytes ?? 0) bytes); "
+                    + "run the export again")
+        }
+        try await file.commit()
+    }
+
+    /// Copies all parts to standard output, one after another.
+    static func copy(_ client: APIClient, id: String, parts: Int) async throws {
+        for number in 1...max(parts, 1) {
+            let response = try await client.open(.get, "/v1/exports/\(id)/file?part=\(number)")
+            for try await block in response.body {
+                let bytes = Array(block.readableBytesView)
+                // The reader of the pipe may be slow: not on Swift's shared pool.
+                try await OffPool.run { try Terminal.write(bytes, to: STDOUT_FILENO) }
+            }
+        }
+    }
+
+    /// The folder with its slash, and the name.
+    private static func split(_ path: String) -> (folder: String, name: String) {
+        guard let slash = path.lastIndex(of: "/") else { return ("", path) }
+        return (String(path[...slash]), String(path[path.index(after: slash)...]))
+    }
+
+    /// What the server's file is called here: as `--out` says, with the server's number in it if there are several.
+    private static func localName(_ file: String, for name: String) -> String {
+        guard let mark = file.ranges(of: ".part-").last else { return name }
+        // ".part-00001", and the extension after it.
+        let tail = file[mark.lowerBound...]
+        let ending = tail.dropFirst().firstIndex(of: ".").map { String(tail[$0...]) } ?? ""
+        let stem = ending.isEmpty || !name.hasSuffix(ending) ? name : String(name.dropLast(ending.count))
+        return stem + tail
+    }
+
+    /// The manifest with the names that the parts have here.
+    private static func renaming(_ manifest: JSONValue, to names: [String]) -> JSONValue {
+        guard case .object(let members) = manifest else { return manifest }
+        return .object(
+            members.map { member in
+                guard member.key == "parts", case .array(let parts) = member.value else { return member }
+                return .init("parts", .array(zip(parts, names).map { renaming($0, to: $1) }))
+            })
+    }
+
+    private static func renaming(_ part: JSONValue, to name: String) -> JSONValue {
+        guard case .object(let fields) = part else { return part }
+        return .object(fields.map { $0.key == "file" ? .init("file", .string(name)) : $0 })
+    }
+}

@@ -1,0 +1,69 @@
+import Model
+
+/// One export from the request to the finished files.
+struct ExportRun: Sendable {
+    private static let shortestPause = Duration.milliseconds(20)
+    private static let longestPause = Duration.milliseconds(500)
+
+    let client: APIClient
+    let spec: JSONValue
+    let target: ExportTarget
+
+    /// Runs it; Ctrl-C cancels the run on the server, too.
+    ///
+    /// - Returns: The manifest.
+    func run() async throws -> JSONValue {
+        let started = try await client.patiently { try await client.json(.post, "/v1/exports", body: request) }
+        guard let id = started["id"]?.stringValue else {
+            throw Failure(.failed, "\(client.name): the export has no id; is that a Sluice server?")
+        }
+        do {
+            return try await interruptible {
+                let manifest = try await wait(for: id)
+                switch target {
+                case .file where client.isLocal: break
+                case .file(let path): try await ExportDownload(client: client, id: id, path: path).run(manifest)
+                case .standardOutput:
+                    try await ExportDownload.copy(client, id: id, parts: manifest["parts"]?.arrayValue?.count ?? 1)
+                }
+                return manifest
+            }
+        } catch is Interrupted {
+            // Best effort: the server may have ended the run, or be gone itself.
+            _ = try? await client.json(.delete, "/v1/exports/\(id)")
+            throw Failure(.failed, "interrupted; the export was cancelled and no file was written")
+        }
+    }
+
+    /// The specification; a server that runs here writes the file itself.
+    private var request: JSONValue {
+        guard case .file(let path) = target, client.isLocal, case .object(let members) = spec else { return spec }
+        return .object(members + [.init("out", .string(path))])
+    }
+
+    /// Waits until the run has ended, and shows how far it is.
+    private func wait(for id: String) async throws -> JSONValue {
+        var line = ProgressLine()
+        defer { line.clear() }
+        var pause = Self.shortestPause
+        while true {
+            let run = try await client.json(.get, "/v1/exports/\(id)")
+            let status = Text.plain(run["status"])
+            switch status {
+            case "succeeded":
+                if let manifest = run["manifest"], case .object = manifest { return manifest }
+                return try await client.json(.get, "/v1/exports/\(id)/manifest")
+            case "failed":
+                let reason = Text.plain(run, "error", "detail")
+                throw Failure(.failed, "the export failed: \(reason.isEmpty ? "the server gave no reason" : reason)")
+            case "cancelled": throw Failure(.failed, "the export was cancelled on the server")
+            default:
+                let rows = run["progress"]?["rows"]?.intValue ?? 0
+                let percent = Double(Text.plain(run["progress"]?["percent"]))
+                line.show("\(status), \(Text.count(rows, "row"))", share: percent.map { $0 / 100 })
+            }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, Self.longestPause)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import ArgumentParser
+import Model
+
+struct Export: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write people, events, property changes, aliases or identities to a file that any tool opens.",
+        discussion: """
+            DATASET is people, events, property-changes, aliases or identities.
+
+            Columns are named, ordered and renamed, as one line of CSV: "seq,identity,properties.plan as plan". \
+            Besides the dataset's own columns there are properties.NAME (one property), properties.* (each of them) \
+            and person.NAME (the person's current property). Without --columns a dataset has its usual ones.
+
+            A condition is JSON: {"all": [{"event": "Purchased"}, {"property": "amount", "gt": 10}]}. Conditions are \
+            all, any, not; {"event": NAME or [NAMES]}, {"property": NAME, OP: VALUE} and {"person": NAME, OP: VALUE} \
+            with is, is_not, gt, gte, lt, lte, contains, starts_with, exists, in.
+
+            The file appears whole or not at all, and after it PATH.manifest.json, which says what is in it: check \
+            it with 'sluice verify'. With --out - the rows go to standard output, the manifest to standard error.
+
+            Examples:
+              sluice export events --data ./data --out events.csv
+              sluice export people --data ./data --columns 'person_id,person.email as email' --out people.parquet
+              sluice export events --data ./data --from -7d --where '{"event":"Purchased"}' --out - | head
+            """)
+
+    @Argument(help: "people, events, property-changes, aliases or identities.")
+    var dataset: DatasetName
+
+    @Option(name: .long, help: ArgumentHelp("The file to write; - is standard output.", valueName: "PATH|-"))
+    var out: String
+
+    @OptionGroup(title: "What") var selection: ExportSelection
+    @OptionGroup(title: "How") var form: ExportForm
+    @OptionGroup(title: "Where from") var connection: ConnectionOptions
+
+    @Flag(name: .long, help: "Print the manifest on standard output as one JSON document.")
+    var json = false
+
+    func validate() throws {
+        guard out == "-" || form.partRows == nil || !out.hasSuffix("/") else {
+            throw ValidationError("--out must name a file, not a folder.")
+        }
+        guard !out.isEmpty else { throw ValidationError("--out must name a file, or - for standard output.") }
+        guard out != "-" || form.partRows == nil else {
+            throw ValidationError("--part-rows splits into files; with --out - there is none.")
+        }
+        guard out != "-" || !json else {
+            throw ValidationError("--json and --out - both want standard output; the manifest goes to standard error.")
+        }
+    }
+
+    func run() async throws {
+        var members: [JSONValue.Member] = [.init("dataset", .string(dataset.rawValue))]
+        members += try selection.members()
+        members += form.members(out: out)
+        let spec = JSONValue.object(members)
+        let target = try ExportTarget(out)
+        let manifest = try await Session.run(connection) { client in
+            try await ExportRun(client: client, spec: spec, target: target).run()
+        }
+        switch target {
+        case .standardOutput: Terminal.note(manifest.text)
+        case .file(let path): try report(manifest, path: path)
+        }
+    }
+
+    private func report(_ manifest: JSONValue, path: String) throws {
+        if json { return try Terminal.line(manifest.text) }
+        let parts = manifest["parts"]?.arrayValue ?? []
+        let files = parts.count > 1 ? " in \(parts.count) files beside \(path)" : ""
+        let name = parts.count > 1 ? "" : "\(path): "
+        try Terminal.line(
+            """
+            \(name)\(Text.count(manifest["rows"]?.intValue ?? 0, "row")), \
+            \(Text.bytes(manifest["bytes"]?.intValue ?? 0))\(files)
+            manifest: \(path).manifest.json
+            """)
+    }
+}
+
+/// The datasets, by the names that the command line takes.
+enum DatasetName: String, CaseIterable, ExpressibleByArgument {
+    case people, events, aliases, identities
+    case propertyChanges = "property_changes"
+
+    init?(argument: String) { self.init(rawValue: String(argument.map { $0 == "-" ? "_" : $0 })) }
+    static var allValueStrings: [String] { ["people", "events", "property-changes", "aliases", "identities"] }
+}

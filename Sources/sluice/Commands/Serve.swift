@@ -1,0 +1,145 @@
+import ArgumentParser
+import Logging
+import Server
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Collect events and answer questions over HTTP.",
+        discussion: """
+            Prints one line with its address when it is ready, then logs as JSON lines on standard error. SIGTERM and \
+            Ctrl-C stop it gracefully: what was accepted is answered and written first.
+
+            The environment says the same as the flags: SLUICE_DATA, SLUICE_LISTEN, SLUICE_LOG_LEVEL, \
+            SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG. A flag beats it.
+
+            Example:
+              sluice serve --data ./data --listen 127.0.0.1:8080
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("The data folder (or SLUICE_DATA).", valueName: "DIR"))
+    var data: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where to listen (or SLUICE_LISTEN); 127.0.0.1:8080 if not said. Port 0 takes any free one.",
+            valueName: "HOST:PORT"))
+    var listen: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The least level that is logged (or SLUICE_LOG_LEVEL): debug, info, notice, warning, error; info if not said.",
+            valueName: "LEVEL"))
+    var logLevel: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The engine's memory per project (or SLUICE_ENGINE_MEMORY), such as 400MB or 2GB; 400 MiB if not said.",
+            valueName: "SIZE"))
+    var engineMemory: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The engine's threads (or SLUICE_ENGINE_THREADS); one a core if not said.", valueName: "N"))
+    var engineThreads: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "How far storing may lag behind collecting (or SLUICE_BACKLOG) before new events get 503; 16 GiB if not said.",
+            valueName: "SIZE"))
+    var backlog: String?
+
+    @Flag(name: .long, help: "Add POST /echo, the baseline that 'make bench' measures against.")
+    var benchmark = false
+
+    @Flag(name: .long, help: Self.jsonHelp)
+    var json = false
+
+    func run() async throws {
+        let configuration = try settings()
+        let server: SluiceServer
+        do throws(ServerError) {
+            server = try await buildServer(configuration, logger: Logger.sluice(level: configuration.logLevel))
+        } catch {
+            throw Failure(.failed, error.message)
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do { try await server.run() } catch {
+                    throw Failure(.failed, "the server stopped: \(ClientErrors.describe(error))")
+                }
+            }
+            if let port = await server.port(), await server.socketIsReady() {
+                let host = configuration.listen?.host ?? "127.0.0.1"
+                let shown = host.contains(":") ? "[\(host)]" : host
+                let address = "http://\(shown):\(port)"
+                try Terminal.line(
+                    json
+                        ? #"{"address":"\#(address)","port":\#(port)}"# : "Sluice is ready at \(address)")
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Flags, then the environment, then the defaults of `ServerConfiguration`.
+    private func settings() throws -> ServerConfiguration {
+        guard let folder = data ?? Environment["SLUICE_DATA"] else {
+            throw Failure(.usage, "which folder? Give --data DIR; make one with: sluice init --data DIR")
+        }
+        var configuration = ServerConfiguration(dataDirectory: folder)
+        configuration.handlesSignals = true
+        configuration.benchmark = benchmark
+        if let text = listen ?? Environment["SLUICE_LISTEN"] {
+            guard let address = ServerConfiguration.Address(text) else {
+                throw Failure(.usage, "--listen \(text): give HOST:PORT, such as 127.0.0.1:8080")
+            }
+            configuration.listen = address
+        }
+        if let text = logLevel ?? Environment["SLUICE_LOG_LEVEL"] {
+            guard let level = Logger.Level(rawValue: text.lowercased()) else {
+                throw Failure(.usage, "--log-level \(text): there are debug, info, notice, warning and error")
+            }
+            configuration.logLevel = level
+        }
+        if let text = engineMemory ?? Environment["SLUICE_ENGINE_MEMORY"] {
+            configuration.engineMemory = try Size.parse(text, flag: "--engine-memory")
+        }
+        if let text = backlog ?? Environment["SLUICE_BACKLOG"] {
+            configuration.backlogBytes = try Size.parse(text, flag: "--backlog")
+        }
+        if let threads = try engineThreads ?? environmentThreads() {
+            guard threads > 0 else { throw Failure(.usage, "--engine-threads \(threads): give at least 1") }
+            configuration.engineThreads = threads
+        }
+        return configuration
+    }
+
+    private func environmentThreads() throws -> Int? {
+        guard let text = Environment["SLUICE_ENGINE_THREADS"] else { return nil }
+        guard let number = Int(text) else {
+            throw Failure(.usage, "SLUICE_ENGINE_THREADS=\(text): give a whole number")
+        }
+        return number
+    }
+}
+
+/// Sizes as people write them.
+enum Size {
+    private static let units: [(String, Int64)] = [
+        ("kib", 1 << 10), ("mib", 1 << 20), ("gib", 1 << 30), ("kb", 1000), ("mb", 1_000_000), ("gb", 1_000_000_000),
+        ("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30), ("b", 1), ("", 1),
+    ]
+
+    static func parse(_ text: String, flag: String) throws -> Int64 {
+        let lower = text.lowercased().filter { $0 != " " }
+        for (unit, factor) in units where lower.hasSuffix(unit) {
+            guard let number = Int64(lower.dropLast(unit.count)), number > 0 else { continue }
+            let (size, overflow) = number.multipliedReportingOverflow(by: factor)
+            if !overflow { return size }
+        }
+        throw Failure(.usage, "\(flag) \(text): give a size such as 400MB or 2GiB")
+    }
+}

@@ -1,0 +1,66 @@
+import Model
+
+/// How numbers and tables look to a person.
+enum Text {
+    /// `12,345,678`
+    static func count(_ number: Int64) -> String {
+        let digits = String(number.magnitude)
+        var out = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index).isMultiple(of: 3) { out.append(",") }
+            out.append(digit)
+        }
+        return (number < 0 ? "-" : "") + out
+    }
+
+    /// `1 row`, `2 rows`
+    static func count(_ number: Int64, _ noun: String) -> String { "\(count(number)) \(noun)\(number == 1 ? "" : "s")" }
+
+    /// `1.4 GB`, in powers of 1000.
+    static func bytes(_ number: Int64) -> String {
+        let units = ["B", "kB", "MB", "GB", "TB"]
+        var value = Double(number)
+        var unit = 0
+        while value >= 1000 && unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        guard unit > 0 else { return "\(number) B" }
+        let tenths = Int64((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) \(units[unit])"
+    }
+
+    /// Rows in columns that line up; the first row is the heading.
+    static func table(_ rows: [[String]]) -> String {
+        var widths: [Int] = []
+        for row in rows {
+            for (index, cell) in row.enumerated() {
+                if index == widths.count { widths.append(0) }
+                widths[index] = max(widths[index], cell.count)
+            }
+        }
+        return rows.map { row in
+            var line = ""
+            for (index, cell) in row.enumerated() {
+                line += cell
+                if index < row.count - 1 { line += String(repeating: " ", count: widths[index] - cell.count + 2) }
+            }
+            return line
+        }.joined(separator: "\n")
+    }
+
+    /// A value of JSON as a person would write it: text without quotes, nothing for null.
+    static func plain(_ value: JSONValue?) -> String {
+        switch value {
+        case nil, .null: ""
+        case .string(let text): text
+        case .some(let other): other.text
+        }
+    }
+
+    /// The first value that an object has under one of the names, as plain text.
+    static func plain(_ object: JSONValue, _ names: String...) -> String {
+        for name in names { if let value = object[name] { return plain(value) } }
+        return ""
+    }
+}
