@@ -57,12 +57,13 @@ struct LaneTests {
 
     @Test func aStreamThatIsGivenUpStopsWorking() async throws {
         let lane = try Lane(database: database, name: "test")
+        try await lane.run { try $0.execute("CREATE TABLE big AS SELECT i FROM range(1000000) r(i)") }
+        // One thread fills the stream from the first rows; the other works on later ones, for hours and in vain.
+        let sql = "SELECT i FROM big, range(10000000) r(y) WHERE i < 1000 OR i * y % 7919 = 8000"
         for inTransaction in [false, true] {
             let answer = try await lane.run { connection in
                 if inTransaction { try connection.execute("BEGIN; CREATE TABLE given(a INTEGER)") }
-                // A few rows at once, and then none for hours.
-                let rows = try connection.query(
-                    "SELECT i FROM range(1000000000000) r(i) WHERE i < 200000 OR i % 7919 = 8000")
+                let rows = try connection.query(sql)
                 let first = try rows.nextChunk()?.rowCount
                 rows.close()
                 if inTransaction { try connection.execute("INSERT INTO given VALUES (1); COMMIT") }
@@ -70,10 +71,7 @@ struct LaneTests {
             }
             #expect((answer ?? 0) > 0)
         }
-        #expect(
-            try await lane.run {
-                try $0.row("SELECT i FROM range(1000000000000) r(i) WHERE i < 200000 OR i % 7919 = 8000")
-            } == [0])
+        #expect(try await lane.run { try $0.row(sql) }?.count == 1)
         #expect(try await lane.run { try $0.rows("SELECT a FROM given") } == [[1]])
     }
 
