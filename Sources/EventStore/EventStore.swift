@@ -95,37 +95,22 @@ public final class EventStore: Sendable {
     ///
     /// - Throws: the engine's `DuckDBError`, `.busy` among them if too many wait; what `body` throws; `.closed`.
     public func read<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().readers.run { connection in try Self.settled(connection, body) }
+        try await opened().readers.run(body)
     }
 
     /// Runs `body` on a connection for long reads, which does not hold up the short ones.
     public func export<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().exports.run { connection in try Self.settled(connection, body) }
+        try await opened().exports.run(body)
     }
 
     /// Lends a lane for long reads, for whoever runs several jobs in a row on it or watches its progress.
     public func withExportLane<T: Sendable>(_ body: (Lane) async throws -> T) async throws -> T {
-        try await opened().exports.withLane { lane in
-            let result: Result<T, any Error>
-            do { result = .success(try await body(lane)) } catch { result = .failure(error) }
-            // Not when the task is cancelled: the lane's own clearing after an interrupt ends the stream then.
-            try? await lane.run { connection in try connection.execute(Self.endOfStream) }
-            return try result.get()
-        }
+        try await opened().exports.withLane(body)
     }
-
-    /// Runs `body` and ends what it left open. Rows that were not read to their end keep their transaction until the next
-    /// statement on their connection, and an old transaction holds up every checkpoint.
-    private static func settled<T>(_ connection: Connection, _ body: (Connection) throws -> T) throws -> T {
-        defer { try? connection.execute(endOfStream) }
-        return try body(connection)
-    }
-
-    private static let endOfStream = "SELECT 1"
 
     /// Runs `body` on the one connection that writes.
     func writing<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().writer.run { connection in try Self.settled(connection, body) }
+        try await opened().writer.run(body)
     }
 
     private func opened() throws(StoreError) -> Lanes {
@@ -170,17 +155,16 @@ public final class EventStore: Sendable {
 
     // MARK: Closing
 
-    /// Moves the write-ahead log into the file, so that the next start is quick, and closes the file. End the applier first.
+    /// Waits for the reads that run, moves the write-ahead log into the file, so that the next start is quick, and closes
+    /// the file. End the applier and cancel exports first.
     ///
     /// - Throws: the engine's error; the file is closed all the same, and nothing is lost: the log stays.
     public func close() async throws(StoreError) {
         guard let lanes = lanes.withLock({ $0.take() }) else { return }
-        weak let database = lanes.database
+        await lanes.readers.close()
+        await lanes.exports.close()
         let failure = await Self.checkpoint(lanes.writer)
-        _ = consume lanes
-        // The lanes' threads let go of their connections a moment after their last job; whoever opens the file next
-        // must find it closed.
-        for _ in 0..<5_000 where database != nil { try? await Task.sleep(for: .milliseconds(1)) }
+        await lanes.writer.close()
         if let failure {
             logger.error("The store closed without a checkpoint.", metadata: ["reason": "\(failure.message)"])
             throw failure

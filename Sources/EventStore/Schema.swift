@@ -88,7 +88,8 @@ extension StoreError {
         switch error {
         case let error as StoreError: self = error
         case let error as DuckDBError:
-            self.init(error.code == .busy ? .busy : .database, error.message, isTransient: error.isTransient)
+            let code: Code = error.code == .busy ? .busy : error.code == .closed ? .closed : .database
+            self.init(code, error.message, isTransient: error.isTransient)
         case is CancellationError: self.init(.cancelled, "The task was cancelled.")
         default: self.init(.database, String(describing: error))
         }
