@@ -1,0 +1,94 @@
+import DuckDB
+import Model
+import Testing
+
+@testable import EventStore
+
+@Suite("A condition says where it is wrong, and becomes SQL with bound values")
+struct QueryConditionTests {
+    @Test(arguments: [
+        (#"[]"#, "where: a condition is an object"),
+        (#"{}"#, "where: a condition needs one of"),
+        (#"{"all":[]}"#, "where.all: a list of at least one condition"),
+        (#"{"all":[{"event":"A"},{"property":"x","gt":true}]}"#, "where.all[1].gt: a number, a time or a text"),
+        (#"{"any":[{"not":{"property":"x","is":null}}]}"#, "where.any[0].not.is: null is no value"),
+        (#"{"property":"x"}"#, "where: an operator is missing; one of is, is_not"),
+        (#"{"property":"x","is":1,"gt":2}"#, "where: \"is\" and \"gt\" cannot be one condition"),
+        (#"{"property":"x","like":"a"}"#, "where: there is no operator \"like\"; there are is, is_not"),
+        (#"{"property":1,"is":1}"#, "where.property: a property's name should be here, not a number"),
+        (#"{"event":"A","property":"x","is":1}"#, "where: \"event\" and \"property\" cannot be one condition"),
+        (#"{"event":"A","is":1}"#, "where: \"is\" does not go with \"event\""),
+        (#"{"event":[1]}"#, "where.event[0]: an event's name should be here, not a number"),
+        (#"{"person":"x","in":[]}"#, "where.in: a list of at least one value"),
+        (
+            #"{"person":"x","in":["a",{}]}"#,
+            "where.in[1]: a text, a number, true or false should be here, not an object"
+        ),
+        (#"{"person":"x","exists":"yes"}"#, "where.exists: true or false should be here, not a text"),
+        (#"{"person":"x","contains":1}"#, "where.contains: a text should be here, not a number"),
+        (#"{"person":"x","gt":1e999}"#, "where.gt: the number is out of range"),
+    ])
+    func errorsNameTheNode(_ json: String, _ start: String) throws {
+        let value = try JSONValue(text: json)
+        let error = #expect(throws: QueryError.self) { _ = try Condition(value) }
+        #expect(error?.message.hasPrefix(start) == true, "\(error?.message ?? "")")
+        #expect(error?.code == .invalidCondition)
+    }
+
+    @Test func sizeAndDepthAreBounded() throws {
+        var deep: JSONValue = ["event": "A"]
+        for _ in 0..<Condition.deepest { deep = ["not": deep] }
+        #expect(throws: QueryError.self) { _ = try Condition(deep) }
+        let wide: JSONValue = ["any": .array(Array(repeating: ["event": "A"], count: Condition.mostNodes))]
+        #expect(throws: QueryError.self) { _ = try Condition(wide) }
+    }
+
+    private func sql(_ json: String, row: QueryScope.Row) throws -> SQLStatement {
+        var properties = PersonProperties()
+        let scope = QueryScope(row: row, asOf: 9, personMap: "people", personID: "q.person_id")
+        return SQLStatement(try Condition(try JSONValue(text: json)).sql(scope, &properties))
+    }
+
+    @Test(arguments: [
+        (#"{"event":"A'"}"#, "e.event = $1", [SQLValue.text("A'")]),
+        (#"{"event":["A","B"]}"#, "e.event IN ($1, $2)", [.text("A"), .text("B")]),
+        (
+            #"{"all":[{"event":"A"},{"not":{"property":"n","gte":10}}]}"#,
+            "(e.event = $1 AND NOT coalesce(token_number(property_token(e.properties, $2)) >= $3, false))",
+            [.text("A"), .text("n"), .double(10)]
+        ),
+        (
+            #"{"property":"t","lt":"2024-01-01"}"#,
+            "coalesce(token_time(property_token(e.properties, $1)) < make_timestamp(1704067200000000), false)",
+            [.text("t")]
+        ),
+        (
+            #"{"property":"t","is":"t"}"#,
+            "coalesce((token_text(property_token(e.properties, $1)) = $1 AND starts_with(property_token(e.properties, $1), '\"')), false)",
+            [.text("t")]
+        ),
+        (
+            #"{"any":[{"person":"a","is":true},{"person":"b","exists":false},{"person":"a","starts_with":"x"}]}"#,
+            "(coalesce(p.p0 = 'true', false) OR p.p1 IS NULL OR coalesce(starts_with(token_text(p.p0), $1), false))",
+            [.text("x")]
+        ),
+    ])
+    func golden(_ json: String, _ text: String, _ binds: [SQLValue]) throws {
+        let statement = try sql(json, row: .event)
+        #expect(statement.text == text)
+        #expect(statement.binds == binds)
+    }
+
+    @Test func onPeopleAnEventAndItsPropertiesAreOneEvent() throws {
+        let statement = try sql(
+            #"{"all":[{"event":"A"},{"property":"n","exists":true},{"person":"x","exists":true}]}"#, row: .person)
+        #expect(
+            statement.text
+                == "(q.person_id IN (SELECT m.person_id FROM events e JOIN people m ON m.identity_id = e.identity_id "
+                + "WHERE e.seq <= 9 AND e.event = $1 AND property_token(e.properties, $2) IS NOT NULL) AND p.p0 IS NOT NULL)"
+        )
+        #expect(throws: QueryError.self) {
+            _ = try sql(#"{"all":[{"event":"A"},{"event":"B"},{"property":"n","exists":true}]}"#, row: .person)
+        }
+    }
+}
