@@ -23,12 +23,15 @@ final class ProjectRuntime: Sendable {
     ) throws {
         self.name = name
         directory = configuration.directory + "/projects/" + name
+        try Folder.make(configuration.directory + "/projects")
+        try Folder.make(directory)
         var logger = logger
         logger[metadataKey: "project"] = .string(name)
         var settings = StoreSettings()
         settings.memoryLimit = "\(configuration.engineMemory / 1_000_000)MB"
         if let threads = configuration.engineThreads { settings.threads = threads }
         settings.exportLanes = configuration.exportsAtOnce
+        try Folder.make(configuration.directory + "/projects")
         store = try EventStore.open(directory: directory, settings: settings, logger: logger)
         var options = JournalOptions(
             directory: directory + "/journal", seqFloor: max(store.appliedSeq, seenSeq))
