@@ -83,6 +83,13 @@ struct ImportTests {
         #expect(text(rows[4].item.id).hasPrefix("imp_"))
     }
 
+    @Test func aConstantEventIsReadInBothForms() throws {
+        let plain = try ImportMapping(parsing: "identity=u,event:Signed Up")
+        #expect(plain.event == .constant("Signed Up"))
+        let joined = try ImportMapping(parsing: "identity=u,event=event:Signed Up")
+        #expect(joined == plain)
+    }
+
     @Test func sameRowsGetTheSameIdsAndTwinsStayTwo() throws {
         let map = "identity=u,timestamp=t,event:E"
         let head = "u,t,x\n"

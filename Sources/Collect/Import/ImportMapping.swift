@@ -60,7 +60,11 @@ public struct ImportMapping: Sendable, Equatable {
             guard !value.isEmpty else {
                 throw Self.wrong("\(field) names nothing: write \(field)=COL or \(field):TEXT")
             }
-            let source: Source = isColumn ? .column(value) : .constant(value)
+            var source: Source = isColumn ? .column(value) : .constant(value)
+            // `event=event:NAME` is what the two forms make when they are read as one.
+            if field == "event", isColumn, value.hasPrefix("event:"), value.utf8.count > 6 {
+                source = .constant(String(value.dropFirst(6)))
+            }
             switch field {
             case "identity": identity = source
             case "timestamp": timestamp = source
