@@ -36,20 +36,19 @@ internal import CCodecs
     }
 }
 
-/// How many bytes the libraries may write at once.
-let codecStep = 128 << 10
+/// Where the libraries write before the bytes go on to whoever asked.
+@safe final class Room {
+    // Owned; freed in `deinit`.
+    private let bytes: UnsafeMutableBufferPointer<UInt8>
 
-extension [UInt8] {
-    /// Lets `body` write up to `codecStep` bytes at the end; it returns how many it wrote.
-    @inline(__always)
-    mutating func extend(_ body: (UnsafeMutableBufferPointer<UInt8>) -> Int) {
-        let start = count
-        // The new part's memory is ours for the call; what is not written is cut off again.
-        append(contentsOf: repeatElement(0, count: codecStep))
-        let written = unsafe withUnsafeMutableBufferPointer { buffer in
-            unsafe body(UnsafeMutableBufferPointer(rebasing: buffer[start...]))
-        }
-        removeLast(codecStep - written)
+    init() { unsafe bytes = UnsafeMutableBufferPointer.allocate(capacity: 128 << 10) }
+
+    deinit { unsafe bytes.deallocate() }
+
+    /// Lets `body` write into the room; it returns how many bytes it wrote, and these are appended to `out`.
+    func fill(_ out: inout [UInt8], _ body: (UnsafeMutableBufferPointer<UInt8>) -> Int) {
+        let written = unsafe body(bytes)
+        unsafe out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[..<written]))
     }
 }
 
@@ -57,6 +56,7 @@ extension [UInt8] {
 @safe private final class GzipDeflater {
     // zlib keeps the stream's address, so it may not move.
     private let stream: UnsafeMutablePointer<z_stream>
+    private let room = Room()
 
     init(level: Int32) throws(CodecError) {
         unsafe stream = UnsafeMutablePointer.allocate(capacity: 1)
@@ -80,7 +80,7 @@ extension [UInt8] {
             unsafe stream.pointee.avail_in = UInt32(source.count)
             var isFull = true
             while isFull, code == Z_OK {
-                unsafe out.extend { room in
+                unsafe room.fill(&out) { room in
                     unsafe stream.pointee.next_out = room.baseAddress
                     unsafe stream.pointee.avail_out = UInt32(room.count)
                     code = unsafe deflate(stream, finish ? Z_FINISH : Z_NO_FLUSH)
@@ -99,6 +99,7 @@ extension [UInt8] {
 /// One zstd frame with a checksum.
 @safe private final class ZstdEncoder {
     private let context: OpaquePointer
+    private let room = Room()
 
     init(level: Int32) throws(CodecError) {
         guard let context = unsafe ZSTD_createCCtx() else {
@@ -118,7 +119,7 @@ extension [UInt8] {
             var source = unsafe ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
             var done = false
             while !done {
-                unsafe out.extend { room in
+                unsafe room.fill(&out) { room in
                     var target = unsafe ZSTD_outBuffer(dst: room.baseAddress, size: room.count, pos: 0)
                     let left = unsafe ZSTD_compressStream2(
                         context, &target, &source, finish ? ZSTD_e_end : ZSTD_e_continue)

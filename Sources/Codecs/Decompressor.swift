@@ -25,9 +25,9 @@ internal import CCodecs
         let start = out.count
         let room = limit - bytesOut
         if let gzip {
-            try gzip.run(bytes, &out, room: room)
+            try gzip.run(bytes, &out, atMost: room)
         } else if let zstd {
-            try zstd.run(bytes, &out, room: room)
+            try zstd.run(bytes, &out, atMost: room)
         } else {
             guard bytes.count <= room else { throw tooLarge(room) }
             // `append` copies before the span can go.
@@ -77,6 +77,7 @@ private func tooLarge(_ limit: Int) -> CodecError {
 @safe private final class GzipInflater {
     // zlib keeps the stream's address, so it may not move.
     private let stream: UnsafeMutablePointer<z_stream>
+    private let room = Room()
     /// Whether the last member has ended and no other has begun, and there was one.
     private(set) var isAtEnd = false
 
@@ -94,7 +95,7 @@ private func tooLarge(_ limit: Int) -> CodecError {
         unsafe stream.deallocate()
     }
 
-    func run(_ input: Span<UInt8>, _ out: inout [UInt8], room limit: Int) throws(CodecError) {
+    func run(_ input: Span<UInt8>, _ out: inout [UInt8], atMost limit: Int) throws(CodecError) {
         let start = out.count
         var code = Z_OK
         var isTooLarge = false
@@ -109,7 +110,7 @@ private func tooLarge(_ limit: Int) -> CodecError {
                     code = unsafe inflateReset(stream)
                     isAtEnd = false
                 }
-                unsafe out.extend { room in
+                unsafe room.fill(&out) { room in
                     unsafe stream.pointee.next_out = room.baseAddress
                     unsafe stream.pointee.avail_out = UInt32(room.count)
                     code = unsafe inflate(stream, Z_NO_FLUSH)
@@ -139,6 +140,7 @@ private func tooLarge(_ limit: Int) -> CodecError {
 /// zstd frames.
 @safe private final class ZstdDecoder {
     private let context: OpaquePointer
+    private let room = Room()
     private(set) var isAtEnd = false
 
     init() throws(CodecError) {
@@ -152,7 +154,7 @@ private func tooLarge(_ limit: Int) -> CodecError {
 
     deinit { unsafe ZSTD_freeDCtx(context) }
 
-    func run(_ input: Span<UInt8>, _ out: inout [UInt8], room limit: Int) throws(CodecError) {
+    func run(_ input: Span<UInt8>, _ out: inout [UInt8], atMost limit: Int) throws(CodecError) {
         let start = out.count
         var failure: String?
         var isTooLarge = false
@@ -161,7 +163,7 @@ private func tooLarge(_ limit: Int) -> CodecError {
             var source = unsafe ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
             var isFull = false
             while failure == nil, !isTooLarge, unsafe source.pos < source.size || isFull {
-                unsafe out.extend { room in
+                unsafe room.fill(&out) { room in
                     var target = unsafe ZSTD_outBuffer(dst: room.baseAddress, size: room.count, pos: 0)
                     let hint = unsafe ZSTD_decompressStream(context, &target, &source)
                     if ZSTD_isError(hint) != 0 {
