@@ -54,19 +54,16 @@ public struct ItemLayout: Sendable {
         timestamp = Timestamp(microseconds: Int64(bitPattern: u64(8)))
         receivedAt = Timestamp(microseconds: Int64(bitPattern: u64(16)))
         dedupID = Hash128(high: u64(24), low: u64(32))
-        var at = start + Self.headerBytes
-        func field(_ count: Int) -> Range<Int> {
-            defer { at += count }
-            return at..<(at + count)
-        }
-        partIDs = field(partCount * 16)
-        id = field(u16(40))
-        identity = field(u16(42))
-        name = field(u16(44))
-        other = field(u16(46))
-        properties = field(u32(48))
-        guard at == start + 4 + length, at <= payload.count else { return nil }
-        offset = at
+        let first = start + Self.headerBytes
+        partIDs = first..<(first + partCount * 16)
+        id = partIDs.upperBound..<(partIDs.upperBound + u16(40))
+        identity = id.upperBound..<(id.upperBound + u16(42))
+        name = identity.upperBound..<(identity.upperBound + u16(44))
+        other = name.upperBound..<(name.upperBound + u16(46))
+        properties = other.upperBound..<(other.upperBound + u32(48))
+        let end = properties.upperBound
+        guard end == start + 4 + length, end <= payload.count else { return nil }
+        offset = end
     }
 
     /// The part id at `index` of the payload that was decoded.
@@ -90,19 +87,21 @@ extension Item {
     /// Appends the item's binary form. Fields are within `longestField` and `mostParts` by the limits of collection.
     public func encode(into out: inout [UInt8]) {
         let variable = partIDs.count * 16 + id.count + identity.count + name.count + other.count + properties.count
-        out.appendLittleEndian(UInt32(ItemLayout.headerBytes - 4 + variable))
-        out.append(kind.rawValue)
-        out.append(flags.rawValue)
-        out.append(wire.rawValue)
-        out.append(UInt8(partIDs.count))
-        out.appendLittleEndian(timestamp.microseconds)
-        out.appendLittleEndian(receivedAt.microseconds)
-        out.appendLittleEndian(dedupID.high)
-        out.appendLittleEndian(dedupID.low)
-        out.appendLittleEndian(UInt16(id.count))
-        out.appendLittleEndian(UInt16(identity.count))
-        out.appendLittleEndian(UInt16(name.count))
-        out.appendLittleEndian(UInt16(other.count))
+        // The header as words, so that it is one append.
+        let kinds =
+            UInt64(kind.rawValue) | UInt64(flags.rawValue) << 8 | UInt64(wire.rawValue) << 16
+            | UInt64(UInt8(partIDs.count)) << 24
+        let lengths =
+            UInt64(UInt16(id.count)) | UInt64(UInt16(identity.count)) << 16 | UInt64(UInt16(name.count)) << 32
+            | UInt64(UInt16(other.count)) << 48
+        let header: InlineArray<6, UInt64> = [
+            (UInt64(UInt32(ItemLayout.headerBytes - 4 + variable)) | kinds << 32).littleEndian,
+            UInt64(bitPattern: timestamp.microseconds).littleEndian,
+            UInt64(bitPattern: receivedAt.microseconds).littleEndian, dedupID.high.littleEndian,
+            dedupID.low.littleEndian, lengths.littleEndian,
+        ]
+        // The words' bytes are read while the array lives.
+        unsafe header.span.bytes.withUnsafeBytes { unsafe out.append(contentsOf: $0) }
         out.appendLittleEndian(UInt32(properties.count))
         for part in partIDs {
             out.appendLittleEndian(part.high)

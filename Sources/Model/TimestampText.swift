@@ -61,64 +61,80 @@ public struct WrittenTime: Equatable, Sendable {
     /// Reads RFC 3339, `YYYY-MM-DD HH:MM[:SS[.f]]` with or without an offset, or a date alone; nil for anything else.
     /// Digits after the sixth of a fraction are cut; a leap second (`:60`) becomes the second after.
     public init?(_ text: Span<UInt8>) {
+        // Helpers take `at` in and out: a nested function that captured it would check each access at run time.
         var at = 0
-        func digits(_ count: Int) -> Int64? {
-            guard at + count <= text.count else { return nil }
-            var value: Int64 = 0
-            for _ in 0..<count {
-                let digit = text[at] &- 48
-                guard digit < 10 else { return nil }
-                value = value * 10 + Int64(digit)
-                at += 1
-            }
-            return value
-        }
-        func take(_ byte: UInt8) -> Bool {
-            guard at < text.count, text[at] == byte else { return false }
-            at += 1
-            return true
-        }
-        guard let year = digits(4), take(0x2d), let month = digits(2), take(0x2d), let day = digits(2) else {
-            return nil
-        }
+        guard let year = digits(4, text, &at), take(0x2d, text, &at), let month = digits(2, text, &at),
+            take(0x2d, text, &at), let day = digits(2, text, &at)
+        else { return nil }
         date = CivilDate(year: year, month: month, day: day)
         guard year >= 1, date.isValid else { return nil }
         microsecondsInDay = 0
         guard at < text.count else { return }
-        guard take(0x54) || take(0x74) || take(0x20) else { return nil }
-        guard let hour = digits(2), hour < 24, take(0x3a), let minute = digits(2), minute < 60 else { return nil }
+        guard take(0x54, text, &at) || take(0x74, text, &at) || take(0x20, text, &at) else { return nil }
+        guard let hour = digits(2, text, &at), hour < 24, take(0x3a, text, &at), let minute = digits(2, text, &at),
+            minute < 60
+        else { return nil }
         var second: Int64 = 0
         var fraction: Int64 = 0
-        if take(0x3a) {
-            guard let written = digits(2), written <= 60 else { return nil }
+        if take(0x3a, text, &at) {
+            guard let written = digits(2, text, &at), written <= 60 else { return nil }
             second = written
-            if take(0x2e) || take(0x2c) {
-                var scale: Int64 = 100_000
-                let start = at
-                while at < text.count, text[at] &- 48 < 10 {
-                    fraction += Int64(text[at] &- 48) * scale
-                    scale /= 10
-                    at += 1
-                }
-                guard at > start else { return nil }
+            if take(0x2e, text, &at) || take(0x2c, text, &at) {
+                guard let read = fractionMicroseconds(text, &at) else { return nil }
+                fraction = read
             }
         }
         microsecondsInDay = ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
-        _ = take(0x20)
+        _ = take(0x20, text, &at)
         if at == text.count { return }
-        if take(0x5a) || take(0x7a) {
+        if take(0x5a, text, &at) || take(0x7a, text, &at) {
             offsetSeconds = 0
         } else {
-            guard at < text.count, text[at] == 0x2b || text[at] == 0x2d else { return nil }
+            guard text[at] == 0x2b || text[at] == 0x2d else { return nil }
             let sign: Int64 = text[at] == 0x2d ? -1 : 1
             at += 1
-            guard let hours = digits(2), hours < 24 else { return nil }
-            _ = take(0x3a)
-            guard let minutes = at == text.count ? 0 : digits(2), minutes < 60 else { return nil }
+            guard let hours = digits(2, text, &at), hours < 24 else { return nil }
+            _ = take(0x3a, text, &at)
+            guard let minutes = at == text.count ? 0 : digits(2, text, &at), minutes < 60 else { return nil }
             offsetSeconds = sign * (hours * 3_600 + minutes * 60)
         }
         guard at == text.count else { return nil }
     }
+}
+
+/// The number that `count` digits say.
+@inline(__always)
+private func digits(_ count: Int, _ text: Span<UInt8>, _ at: inout Int) -> Int64? {
+    guard at &+ count <= text.count else { return nil }
+    var value: Int64 = 0
+    for _ in 0..<count {
+        let digit = text[at] &- 48
+        guard digit < 10 else { return nil }
+        value = value &* 10 &+ Int64(digit)
+        at &+= 1
+    }
+    return value
+}
+
+/// Moves past `byte`, if it is there.
+@inline(__always)
+private func take(_ byte: UInt8, _ text: Span<UInt8>, _ at: inout Int) -> Bool {
+    guard at < text.count, text[at] == byte else { return false }
+    at &+= 1
+    return true
+}
+
+/// The microseconds of a fraction of a second; digits after the sixth are cut.
+private func fractionMicroseconds(_ text: Span<UInt8>, _ at: inout Int) -> Int64? {
+    let start = at
+    var scale: Int64 = 100_000
+    var fraction: Int64 = 0
+    while at < text.count, text[at] &- 48 < 10 {
+        fraction += Int64(text[at] &- 48) * scale
+        scale /= 10
+        at += 1
+    }
+    return at > start ? fraction : nil
 }
 
 extension Timestamp {
@@ -143,14 +159,8 @@ extension Timestamp {
         if at < text.count {
             guard text[at] == 0x2e else { return nil }
             at += 1
-            let start = at
-            var scale: Int64 = 100_000
-            while at < text.count, text[at] &- 48 < 10 {
-                fraction += Int64(text[at] &- 48) * scale
-                scale /= 10
-                at += 1
-            }
-            guard at > start, at == text.count else { return nil }
+            guard let read = fractionMicroseconds(text, &at), at == text.count else { return nil }
+            fraction = read
         }
         microseconds = (negative ? -1 : 1) * (whole * 1_000_000 + fraction)
         guard isInRange else { return nil }

@@ -56,3 +56,45 @@ struct JSONScannerTests {
         #expect(String(decoding: out, as: UTF8.self) == "{\"a b\\\" \":[1,2]}")
     }
 }
+
+@Suite("Texts are taken eight bytes at a time and are as if taken one by one")
+struct JSONWordTests {
+    /// Every byte at every place of a string that is longer than two words.
+    @Test func stringsEndWhereTheyEnd() {
+        for place in 0..<20 {
+            for byte in UInt8.min...UInt8.max {
+                var text = [UInt8](repeating: 0x61, count: 20)
+                text[place] = byte
+                let found = scan([0x22] + text + [0x22])
+                switch byte {
+                case 0x22: #expect(found == place + 2)
+                case 0x5c: #expect(found == nil)
+                case 0..<0x20, 0x80...: #expect(found == nil)
+                default: #expect(found == 22)
+                }
+            }
+        }
+    }
+
+    private func scan(_ bytes: [UInt8]) -> Int? {
+        var at = 0
+        return (try? JSONScanner.string(bytes.span, &at)) == nil ? nil : at
+    }
+
+    @Test func compactTextLosesWhiteSpaceBetweenTokensOnly() {
+        for length in 0..<20 {
+            let filler = String(repeating: " x", count: length)
+            let key = "\"\(filler)\\\"\(filler)\\\\\""
+            #expect(compact(" { \(key) : [ 1 ,\t\(key)\r\n] } ") == "{\(key):[1,\(key)]}")
+        }
+        #expect(compact("5") == "5")
+        #expect(compact("{}") == "{}")
+        #expect(compact("") == "")
+    }
+
+    private func compact(_ text: String) -> String {
+        var out: [UInt8] = []
+        JSONText.appendCompact(Array(text.utf8).span, to: &out)
+        return String(decoding: out, as: UTF8.self)
+    }
+}

@@ -10,8 +10,12 @@ extension JSONScanner {
         while true {
             while at &+ 8 <= count {
                 // In bounds: eight bytes from `at` end at or before `count`.
-                let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self)
-                guard isPlain(word) else { break }
+                let word = unsafe UInt64(littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
+                let special = specialBytes(word)
+                if special != 0 {
+                    at &+= special.trailingZeroBitCount &>> 3
+                    break
+                }
                 at &+= 8
             }
             guard at < count else { throw JSONError("the text ends inside a string", at: at) }
@@ -35,16 +39,17 @@ extension JSONScanner {
         }
     }
 
-    /// Whether none of eight bytes is a quote, a backslash, a control character or outside ASCII.
+    /// The high bits of those of eight bytes that are a quote, a backslash, a control character or outside ASCII. The
+    /// lowest is right; above it, a borrow may have set more.
     @inline(__always)
-    private static func isPlain(_ word: UInt64) -> Bool {
+    private static func specialBytes(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let high: UInt64 = 0x8080_8080_8080_8080
         let quote = word ^ (ones &* 0x22)
         let backslash = word ^ (ones &* 0x5c)
         let hit =
             (quote &- ones) & ~quote | (backslash &- ones) & ~backslash | (word &- (ones &* 0x20)) & ~word | word
-        return hit & high == 0
+        return hit & high
     }
 
     private static func escape(_ bytes: Span<UInt8>, _ at: inout Int) throws(JSONError) {

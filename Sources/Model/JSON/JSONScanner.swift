@@ -28,7 +28,7 @@ public enum JSONScanner {
     public static let deepest = 64
 
     /// Moves past spaces, tabs and line ends.
-    @inline(__always)
+    @inlinable @inline(__always)
     public static func skipWhitespace(_ bytes: Span<UInt8>, _ at: inout Int) {
         while at < bytes.count {
             let byte = bytes[at]
@@ -61,7 +61,7 @@ public enum JSONScanner {
     }
 
     /// Walks an object: `member` gets each key and the position of its value, past which it must move.
-    @inline(__always)
+    @inlinable @inline(__always)
     public static func object(
         _ bytes: Span<UInt8>, _ at: inout Int, depth: Int = 0,
         member: (JSONStringToken, inout Int) throws(JSONError) -> Void
@@ -93,7 +93,7 @@ public enum JSONScanner {
     }
 
     /// Walks an array: `element` gets the position of each value, past which it must move.
-    @inline(__always)
+    @inlinable @inline(__always)
     public static func array(
         _ bytes: Span<UInt8>, _ at: inout Int, depth: Int = 0, element: (inout Int) throws(JSONError) -> Void
     ) throws(JSONError) {
@@ -122,23 +122,24 @@ public enum JSONScanner {
     @discardableResult
     public static func number(_ bytes: Span<UInt8>, _ at: inout Int) throws(JSONError) -> Range<Int> {
         let start = at
-        func skipDigits() throws(JSONError) {
-            let first = at
-            while at < bytes.count, bytes[at] &- 0x30 < 10 { at &+= 1 }
-            guard at > first else { throw JSONError("a value should be here", at: first) }
-        }
         if at < bytes.count, bytes[at] == 0x2d { at &+= 1 }
-        if at < bytes.count, bytes[at] == 0x30 { at &+= 1 } else { try skipDigits() }
+        if at < bytes.count, bytes[at] == 0x30 { at &+= 1 } else { try skipDigits(bytes, &at) }
         if at < bytes.count, bytes[at] == 0x2e {
             at &+= 1
-            try skipDigits()
+            try skipDigits(bytes, &at)
         }
         if at < bytes.count, bytes[at] | 0x20 == 0x65 {
             at &+= 1
             if at < bytes.count, bytes[at] == 0x2b || bytes[at] == 0x2d { at &+= 1 }
-            try skipDigits()
+            try skipDigits(bytes, &at)
         }
         return start..<at
+    }
+
+    private static func skipDigits(_ bytes: Span<UInt8>, _ at: inout Int) throws(JSONError) {
+        let first = at
+        while at < bytes.count, bytes[at] &- 0x30 < 10 { at &+= 1 }
+        guard at > first else { throw JSONError("a value should be here", at: first) }
     }
 
     private static func literal(_ word: StaticString, _ bytes: Span<UInt8>, _ at: inout Int) throws(JSONError) {

@@ -77,20 +77,54 @@ public enum JSONText {
     /// Appends a scanned value without the whitespace between its tokens; everything else stays as written.
     public static func appendCompact(_ value: Span<UInt8>, to out: inout [UInt8]) {
         var at = 0
-        var inString = false
         var start = 0
-        while at < value.count {
+        let count = value.count
+        while at < count {
             let byte = value[at]
-            if inString {
-                if byte == 0x5c { at &+= 1 } else if byte == 0x22 { inString = false }
-            } else if byte == 0x22 {
-                inString = true
-            } else if byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 {
-                out.append(copying: value.extracting(start..<at))
-                start = at &+ 1
-            }
             at &+= 1
+            if byte == 0x22 {
+                skipString(value, &at)
+            } else if byte <= 0x20 {
+                // Between the tokens of a scanned value, nothing but white space is so low.
+                if start < at &- 1 { out.append(copying: value.extracting(start..<(at &- 1))) }
+                start = at
+            }
         }
-        out.append(copying: value.extracting(start..<value.count))
+        if start == 0 || start < count { out.append(copying: value.extracting(start..<count)) }
+    }
+
+    /// Moves past the rest of a string and its closing quote.
+    @inline(__always)
+    private static func skipString(_ value: Span<UInt8>, _ at: inout Int) {
+        let count = value.count
+        let raw = unsafe value.bytes
+        while at < count {
+            while at &+ 8 <= count {
+                // In bounds: eight bytes from `at` end at or before `count`.
+                let word = unsafe UInt64(littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
+                let special = quotesAndBackslashes(word)
+                if special != 0 {
+                    at &+= special.trailingZeroBitCount &>> 3
+                    break
+                }
+                at &+= 8
+            }
+            guard at < count else { return }
+            let byte = value[at]
+            at &+= 1
+            if byte == 0x22 { return }
+            if byte == 0x5c { at &+= 1 }
+        }
+    }
+
+    /// The high bits of those of eight bytes that are a quote or a backslash. The lowest is right; above it, a borrow may
+    /// have set more.
+    @inline(__always)
+    private static func quotesAndBackslashes(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quote = word ^ (ones &* 0x22)
+        let backslash = word ^ (ones &* 0x5c)
+        let hit = (quote &- ones) & ~quote | (backslash &- ones) & ~backslash
+        return hit & 0x8080_8080_8080_8080
     }
 }
