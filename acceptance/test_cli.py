@@ -186,6 +186,20 @@ def test_a_stale_socket_is_no_server(folder):
     folder.cli("status")
 
 
+def test_people_can_read_it(folder, tmp_path):
+    """The human form says what the JSON says."""
+    file = tmp_path / "a.csv"
+    file.write_text(SHOP)
+    folder.cli("import", file, "--map", MAP)
+    found = folder.cli("people", "find", "ann").stdout
+    assert "identities  ann\n" in found and "events      2\n" in found
+    history = folder.cli("people", "history", "ann").stdout.splitlines()
+    assert history[0].split() == ["TIMESTAMP", "IDENTITY", "EVENT", "PROPERTIES"]
+    assert history[1].split() == ["2026-01-03T00:00:00.000000Z", "ann", "Bought", '{"note":""}']
+    assert folder.keys["write_key"] in folder.cli("projects", "list").stdout
+    assert "projects[0].project" in folder.cli("status").stdout
+
+
 def test_nothing_is_drawn_in_a_pipe(folder, tmp_path):
     file = tmp_path / "a.csv"
     file.write_text(SHOP)

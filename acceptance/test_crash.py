@@ -151,12 +151,12 @@ def test_an_import_that_was_killed_is_run_again(folder, tmp_path, seed):
     import subprocess
 
     from sluice import PROGRAM, environment
-    run = subprocess.Popen([str(PROGRAM), "import", str(file), "--data", str(folder.data), "--json"],
+    run = subprocess.Popen([str(PROGRAM), "import", str(file), "--map", "identity=identity", "--data", str(folder.data), "--json"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
     time.sleep(random.Random(seed).uniform(0.02, 0.4))
     folder.kill()
     assert run.wait(60) in (0, 1, 69)
-    done = json.loads(folder.cli("import", file, "--json").stdout)
+    done = json.loads(folder.cli("import", file, "--map", "identity=identity", "--json").stdout)
     assert done["accepted"] + done["duplicates"] == done["rows"] == 60000
     rows = folder.export("events", "--columns", "seq,identity,timestamp,properties.n")
     assert len({row["seq"] for row in rows}) == len(rows) == 60000

@@ -7,7 +7,7 @@ import duckdb
 import pyarrow.parquet
 import zstandard
 
-from sluice import read_csv
+from sluice import cli, read_csv
 
 VALUES = {
     "plain": "hello",
@@ -17,7 +17,7 @@ VALUES = {
     "nul": "before\x00after",
     "emoji": "👩‍👩‍👧 ☃ é e\u0301",
     "long": "x" * 32768,
-    "long_quotes": '",\n' * 8000,
+    "long_quotes": '",\n' * 2000,
     "spaces": "  padded  ",
     "formula": "=1+2",
     "empty": "",
@@ -65,7 +65,7 @@ def test_csv_is_read_alike(server, tmp_path):
         assert list(rows[0]) == HEADER
         assert [list(row.values()) for row in rows] == wanted
         assert duckdb_rows(plain) == wanted
-        server.cli("verify", f"{path}.manifest.json")
+        cli("verify", f"{path}.manifest.json")
 
 
 def test_ndjson_keeps_everything(server, tmp_path):
@@ -128,13 +128,12 @@ def test_parts_and_pipes(server, tmp_path):
     assert [part["rows"] for part in manifest["parts"]] == [300, 300, 300, 100]
     rows = [row for part in manifest["parts"] for row in read_csv(tmp_path / part["file"])]
     assert rows == read_csv(whole)
-    server.cli("verify", tmp_path / "cut.csv.manifest.json")
+    cli("verify", tmp_path / "cut.csv.manifest.json")
 
     piped = server.cli("export", "events", "--order", "seq", "--out", "-")
     assert piped.stdout == whole.read_text()
     assert json.loads(piped.stderr)["rows"] == 1000
 
-    from sluice import cli
     for flags, name in [([], "far.csv"), (["--part-rows", "300"], "far-cut.csv")]:
         far = tmp_path / "far" / name
         far.parent.mkdir(exist_ok=True)
@@ -154,7 +153,6 @@ def test_verify_sees_a_changed_byte(server, tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    from sluice import cli
     failed = cli("verify", f"{path}.manifest.json", code=1)
     assert "a.csv" in failed.stderr
     path.unlink()

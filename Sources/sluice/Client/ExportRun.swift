@@ -54,7 +54,7 @@ struct ExportRun: Sendable {
                 if let manifest = run["manifest"], case .object = manifest { return manifest }
                 return try await client.json(.get, "/v1/exports/\(id)/manifest")
             case "failed":
-                let reason = Text.first(of: run, "error", "detail")
+                let reason = Text.named(run, "error", "detail")
                 throw Failure(.failed, "the export failed: \(reason.isEmpty ? "the server gave no reason" : reason)")
             case "cancelled": throw Failure(.failed, "the export was cancelled on the server")
             default:

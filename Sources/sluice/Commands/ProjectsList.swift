@@ -21,7 +21,7 @@ struct ProjectsList: AsyncParsableCommand {
         }
         let rows = projects.map { project in
             [
-                Text.first(of: project, "name", "project"), Text.plain(project["created_at"]),
+                Text.named(project, "name", "project"), Text.plain(project["created_at"]),
                 (project["write_keys"]?.arrayValue ?? []).map { Text.plain($0) }.joined(separator: " "),
             ]
         }

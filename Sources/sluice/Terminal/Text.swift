@@ -59,7 +59,7 @@ enum Text {
     }
 
     /// The first value that an object has under one of the names, as plain text.
-    static func first(of object: JSONValue, _ names: String...) -> String {
+    static func named(_ object: JSONValue, _ names: String...) -> String {
         for name in names { if let value = object[name] { return plain(value) } }
         return ""
     }
