@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import stat
+import subprocess
 import zlib
 
 import pytest
 
-from sluice import Sluice, cli
+from sluice import PROGRAM, cli, environment
 
 SHOP = "user,when,what,note\nann,2026-01-01,Opened,\nbob,2026-01-02 10:00:00,Opened,hi\nann,2026-01-03T00:00:00Z,Bought,\"\"\n"
 MAP = "identity=user,timestamp=when,event=what,properties=note"
@@ -184,6 +186,40 @@ def test_a_stale_socket_is_no_server(folder):
     folder.kill()
     assert (folder.data / "sluice.sock").exists()
     folder.cli("status")
+
+
+def fill_more_than_a_pipe_holds(server):
+    server.collect(*({"id": f"b{n}", "identity": f"i{n}", "event": "E", "properties": {"t": "x" * 400}} for n in range(2000)))
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_ctrl_c_cancels_an_export(folder, live):
+    folder.start()
+    fill_more_than_a_pipe_holds(folder)
+    if not live:
+        folder.stop()
+    run = subprocess.Popen([str(PROGRAM), "export", "events", "--out", "-", "--data", str(folder.data)],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    assert run.stdout.read(10)
+    # The pipe is full and nobody reads on: only the signal can end it.
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 1 and b"interrupted" in said
+    if live:
+        left = folder.request("GET", "/v1/exports").json["data"]
+        assert [r for r in left if r["status"] not in ("succeeded", "cancelled")] == []
+        folder.stop()
+
+
+def test_a_reader_that_goes_away_ends_an_export(server):
+    fill_more_than_a_pipe_holds(server)
+    run = subprocess.Popen([str(PROGRAM), "export", "events", "--out", "-", "--data", str(server.data)],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    assert run.stdout.read(10)
+    run.stdout.close()
+    assert run.wait(60) == 1
+    assert b"closed it" in run.stderr.read()
+    run.stderr.close()
 
 
 def test_people_can_read_it(folder, tmp_path):

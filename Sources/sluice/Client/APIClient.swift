@@ -42,6 +42,8 @@ struct APIClient: Sendable {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = connectTimeout
         configuration.redirectConfiguration = .disallow
+        // Nobody there means nobody there: a person should not wait for ten seconds to read it.
+        configuration.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             let result = try await body(

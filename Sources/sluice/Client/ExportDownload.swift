@@ -51,9 +51,7 @@ struct ExportDownload: Sendable {
         for number in 1...max(parts, 1) {
             let response = try await client.open(.get, "/v1/exports/\(id)/file?part=\(number)")
             for try await block in response.body {
-                let bytes = Array(block.readableBytesView)
-                // The reader of the pipe may be slow: not on Swift's shared pool.
-                try await OffPool.run { try Terminal.write(bytes, to: STDOUT_FILENO) }
+                try await PipeWriter.write(Array(block.readableBytesView))
             }
         }
     }
