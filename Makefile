@@ -1,10 +1,9 @@
-# The commands of everyday work, all in the release configuration. The rooms' tests look inside of the rooms, which costs the
-# optimiser something: they are built in a place of their own, so that the program is not.
+# The commands of everyday work, all in the release configuration, so that the dependencies are built once. The rooms' tests
+# look inside the rooms (SLUICE_TESTABLE), which costs the optimiser something: the program's own modules are built without.
 SLUICE := .build/release/sluice
 PYTHON := .deps/venv/bin/python
 SWIFT_CODE := $(wildcard Sources/*) Tests Package.swift
 CHECKED := --explicit-target-dependency-import-check error
-TESTS := -c release --scratch-path .build-tests -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test unit acceptance bench soak lint format clean bootstrap
@@ -26,8 +25,8 @@ test: unit acceptance ## All tests
 
 unit: ## The tests of the rooms
 	@scripts/bootstrap build
-	swift build $(TESTS) --build-tests $(CHECKED)
-	swift test $(TESTS) --skip-build
+	SLUICE_TESTABLE=1 swift build -c release --build-tests $(CHECKED)
+	SLUICE_TESTABLE=1 swift test -c release --skip-build
 
 acceptance: build ## Real SDKs, other tools, crashes: against the running program
 	@scripts/bootstrap
@@ -39,8 +38,8 @@ bench: build ## Measure speed as ratios to this machine's own; see bench/README.
 
 soak: build ## 200 crashes and ten million hostile inputs
 	@scripts/bootstrap
-	swift build $(TESTS) --build-tests $(CHECKED)
-	SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} swift test $(TESTS) --skip-build
+	SLUICE_TESTABLE=1 swift build -c release --build-tests $(CHECKED)
+	SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} SLUICE_TESTABLE=1 swift test -c release --skip-build
 	SLUICE_CRASH_SEEDS=$${SLUICE_CRASH_SEEDS:-200} SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} \
 		$(PYTHON) -m pytest acceptance/test_crash.py acceptance/test_bad_input.py -q
 
@@ -52,4 +51,3 @@ format: ## Lay the code out
 
 clean: ## Remove what was built
 	swift package clean
-	rm -rf .build-tests

@@ -108,13 +108,14 @@ if let only = Context.environment["SLUICE_ONLY"] {
     package.products.removeAll { !wanted.contains($0.name) }
 }
 
+// Tests in the release configuration look inside the rooms, which debug builds always allow. The program is built without.
+let testable = Context.environment["SLUICE_TESTABLE"] == nil ? [] : [SwiftSetting.unsafeFlags(["-enable-testing"])]
+
 for target in package.targets where !["CDuckDB", "CCodecs"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
             .enableUpcomingFeature("MemberImportVisibility"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             .strictMemorySafety(), .treatAllWarnings(as: .error),
-            // One release build serves the program and its tests; the flag only makes internal symbols visible to them.
-            .unsafeFlags(["-enable-testing"], .when(configuration: .release)),
-        ]
+        ] + testable
 }
