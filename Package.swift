@@ -86,7 +86,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Server", "Control", "Exports", "Collect", "EventStore", "Journal", "Model",
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                "Codecs", logging, nio, nioHTTP, .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -33,6 +33,8 @@ public final class ControlStore: Sendable {
                 // A key that was shown once must not be lost by a power cut: FULL syncs the WAL at each commit.
                 try db.execute(sql: "PRAGMA synchronous = FULL")
             }
+            // Its log and shared memory get the mode of the file, so the file is there before SQLite is.
+            restrictToOwner(path)
             pool = try DatabasePool(path: path, configuration: configuration)
             try Migrations.migrator.migrate(pool)
         } catch {
@@ -57,7 +59,11 @@ public final class ControlStore: Sendable {
 
     /// Moves the WAL into the file and closes it.
     public func close() throws(ControlError) {
-        do { try pool.close() } catch { throw ControlError(wrapping: error) }
+        do {
+            // Readers may be the last to let go, and they cannot move the log.
+            _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+            try pool.close()
+        } catch { throw ControlError(wrapping: error) }
     }
 }
 

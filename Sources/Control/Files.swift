@@ -15,6 +15,15 @@ func makeFolder(_ path: String) throws(ControlError) {
     throw ControlError(.io, "cannot make the folder \(path): \(errorText(reason))")
 }
 
+/// Lets nobody but its owner read or write a file; makes it if it is not there.
+func restrictToOwner(_ path: String) {
+    // What fails here fails again, with a reason, when SQLite opens the file.
+    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { return }
+    fchmod(descriptor, 0o600)
+    close(descriptor)
+}
+
 /// What the system says about an error number.
 func errorText(_ number: Int32) -> String { unsafe strerror(number).map { unsafe String(cString: $0) } ?? "\(number)" }
 

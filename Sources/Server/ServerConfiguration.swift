@@ -1,4 +1,3 @@
-internal import Journal
 public import Logging
 
 /// Everything that a server is told from outside. Nothing below it reads the environment.
@@ -64,9 +63,6 @@ public struct ServerConfiguration: Sendable {
     public var handlesSignals = false
     /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.
     public var benchmark = false
-
-    /// The seam for fault injection in tests: the files of journals.
-    var journalFiles: (any JournalFiles)?
 
     public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
 

@@ -1,4 +1,5 @@
 internal import Control
+internal import HTTPTypes
 public import ServiceLifecycle
 
 /// A server, built and ready to run.
@@ -8,8 +9,12 @@ public final class SluiceServer: Service {
     private let socketListening: Latch<Int>
     private let lock: FolderLock
     let state: ServerState
-    /// The routes, as tests compare them with the document of the API.
-    let table: RouteTable
+    private let table: RouteTable
+
+    /// Method and path of every route, for the test that compares them with the document of the API.
+    package var routes: [(method: String, path: String)] {
+        table.routes.map { ($0.method.rawValue, $0.path) }
+    }
 
     init(
         group: ServiceGroup, listening: Latch<Int>, socketListening: Latch<Int>, lock: FolderLock, state: ServerState,

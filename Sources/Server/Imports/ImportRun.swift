@@ -123,7 +123,7 @@ final class ImportRun: @unchecked Sendable {
     /// Makes a batch durable.
     private func store(_ batch: ImportBatch) async throws {
         let known = try await knownPlaces(batch)
-        let receipt = try await append(batch.submission(leavingOut: known))
+        let receipt = try await append(submission(batch, leavingOut: known))
         counts.rows += Int64(batch.rows.count)
         counts.duplicates += Int64(known.count)
         var verdicts = receipt.verdicts.makeIterator()
@@ -142,6 +142,20 @@ final class ImportRun: @unchecked Sendable {
             }
         }
         if !receipt.verdicts.isEmpty { counts.watermark = max(counts.watermark ?? 0, receipt.watermark) }
+    }
+
+    /// The rows for the journal. Rejects get an id, too, so that a file that is sent again does not keep them twice.
+    private func submission(_ batch: ImportBatch, leavingOut known: Set<Int>) -> Submission {
+        var submission = Submission()
+        for (place, row) in batch.rows.enumerated() where !known.contains(place) {
+            var item = row.item
+            if item.kind == .reject {
+                let text = Array("\(row.line)\n".utf8) + item.name + [0x0a] + item.properties
+                item.dedupID = Hash128(text.span, seed: 0x72656a)
+            }
+            submission.add(item)
+        }
+        return submission
     }
 
     /// The places of rows whose events the store has from before the journal's window.

@@ -26,17 +26,17 @@ enum DocumentRoutes {
 }
 
 /// The paths of `openapi.yaml` with their summaries. It reads that file's own plain layout, not YAML at large.
-struct APIOutline: Sendable, Equatable {
-    struct Operation: Sendable, Equatable {
-        let path: String
-        let method: String
-        var summary = ""
-        var tag = ""
+package struct APIOutline: Sendable, Equatable {
+    package struct Operation: Sendable, Equatable {
+        package let path: String
+        package let method: String
+        package var summary = ""
+        package var tag = ""
     }
 
-    private(set) var operations: [Operation] = []
+    package private(set) var operations: [Operation] = []
 
-    init(_ yaml: String) {
+    package init(_ yaml: String) {
         var isInPaths = false
         var path = ""
         var anchors: [Substring: Int] = [:]

@@ -38,7 +38,6 @@ final class ProjectRuntime: Sendable {
         options.queueBytes = configuration.queueBytes
         options.backlogBytes = configuration.backlogBytes
         options.segmentBytes = configuration.segmentBytes
-        if let files = configuration.journalFiles { options.files = files }
         journal = try Journal.open(options, logger: logger)
         applier = Applier(store: store, journal: journal, logger: logger)
     }

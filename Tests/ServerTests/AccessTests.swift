@@ -1,0 +1,185 @@
+import Control
+import Glibc
+import Logging
+import Model
+import NIOHTTP1
+import Server
+import Testing
+
+@Suite("A key opens what it names and nothing else")
+struct AccessTests {
+    /// Routes that answer without a key.
+    private static let open: Set<String> = [
+        "/healthz", "/readyz", "/openapi.yaml", "/docs", "/metrics", "/e", "/s", "/a",
+    ]
+
+    private static let collection: Set<String> = [
+        "/v1/events", "/v1/batch", "/v1/track", "/v1/identify", "/v1/alias", "/v1/page", "/v1/screen", "/v1/group",
+    ]
+
+    @Test("Without a key 401, with a write key 403, on every route that reads or administers")
+    func matrix() async throws {
+        try await withServer { server in
+            for (method, path) in server.server.routes where !Self.open.contains(path) {
+                let concrete = concrete(path)
+                let method = HTTPMethod(rawValue: method)
+                let body: [UInt8]? = method == .POST ? Array("{}".utf8) : nil
+                for key in [nil, "wk_unknown", "sk_unknown", ""] {
+                    let answer = try await server.send(method, concrete, key: key, body: body)
+                    #expect(answer.status == 401, "\(method) \(path) with \(key ?? "no key")")
+                    #expect(answer.headers.first(name: "WWW-Authenticate") != nil)
+                    #expect(answer.headers.first(name: "Content-Type") == "application/problem+json")
+                    #expect(answer.json["status"] == 401)
+                }
+                let written = try await server.send(method, concrete, key: server.writeKey, body: body)
+                if Self.collection.contains(path), method == .POST {
+                    #expect(written.status != 401 && written.status != 403, "\(path)")
+                } else {
+                    #expect(written.status == 403, "\(method) \(path) with a write key")
+                }
+            }
+        }
+    }
+
+    @Test("Keys come in a header, in the query and in the body, each where it may")
+    func places() async throws {
+        try await withServer { server in
+            let item = #"{"identity":"a","event":"E"}"#
+            let plain = Array("{\"events\":[\(item)]}".utf8)
+            let basic = [("Authorization", "Basic " + base64(server.writeKey + ":"))]
+            #expect(try await server.send(.POST, "/v1/events", headers: basic, body: plain).status == 200)
+            let inQuery = try await server.send(.POST, "/v1/events?write_key=\(server.writeKey)", body: plain)
+            #expect(inQuery.status == 200)
+            let inBody = Array("{\"writeKey\":\"\(server.writeKey)\",\"events\":[\(item)]}".utf8)
+            #expect(try await server.send(.POST, "/v1/events", body: inBody).status == 200)
+            let read = try await server.send(.GET, "/v1/people?write_key=\(server.secretKey)")
+            #expect(read.status == 401)
+            let secret = [("Authorization", "Basic " + base64(server.secretKey + ":"))]
+            #expect(try await server.send(.GET, "/v1/people", headers: secret).status == 200)
+        }
+    }
+
+    @Test("A secret key reaches its scopes only, and an expired one nothing")
+    func scopes() async throws {
+        try await DataFolder.with { folder in
+            let control = try ControlStore(directory: folder.path)
+            let reader = try await control.createSecretKey(project: "default", scopes: [.peopleRead])
+            let expired = try await control.createSecretKey(
+                project: "default", scopes: [.admin], expiresAt: Timestamp(microseconds: 1))
+            try control.close()
+            try await folder.serve { server in
+                let people = try await server.send(.GET, "/v1/people", key: reader)
+                #expect(people.status == 200)
+                for path in ["/v1/rejects", "/v1/exports", "/v1/status", "/v1/projects"] {
+                    #expect(try await server.send(.GET, path, key: reader).status == 403, "\(path)")
+                }
+                #expect(try await server.collect([], key: reader).status == 403)
+                #expect(try await server.send(.GET, "/v1/people", key: expired).status == 401)
+                #expect(try await server.collect([], key: server.secretKey).status == 200)
+            }
+        }
+    }
+
+    @Test("A project made at run time works at once and sees nothing of the others")
+    func projects() async throws {
+        try await DataFolder.with { folder in
+            let made = try await folder.serve { server in
+                try await server.collect([["identity": "ann", "event": "E"]])
+                let name = Array(#"{"name":"shop"}"#.utf8)
+                let made = try await server.send(.POST, "/v1/projects", key: server.secretKey, body: name)
+                #expect(made.status == 201)
+                #expect(try await server.send(.POST, "/v1/projects", key: server.secretKey, body: name).status == 409)
+                let bad = Array(#"{"name":"../x"}"#.utf8)
+                #expect(try await server.send(.POST, "/v1/projects", key: server.secretKey, body: bad).status == 400)
+                let write = made.json["write_key"]?.stringValue ?? ""
+                let secret = made.json["secret_key"]?.stringValue ?? ""
+                #expect(try await server.collect([["identity": "zed", "event": "F"]], key: write).status == 200)
+                let people = try await server.send(.GET, "/v1/people", key: secret)
+                #expect(people.rows.map { $0["identities"] } == [["zed"]])
+                let seen = try await server.send(.GET, "/v1/projects", key: secret)
+                #expect(seen.rows.map { $0["name"] } == ["shop"])
+                #expect(try await server.send(.POST, "/v1/projects", key: secret, body: bad).status == 403)
+                let all = try await server.send(.GET, "/v1/projects", key: server.secretKey)
+                #expect(all.rows.map { $0["name"] } == ["default", "shop"])
+                return secret
+            }
+            try await folder.serve { server in
+                let people = try await server.send(.GET, "/v1/people", key: made)
+                #expect(people.rows.map { $0["identities"] } == [["zed"]])
+            }
+        }
+    }
+
+    @Test("The socket lets its owner in without a key, to the project that is named")
+    func socket() async throws {
+        try await withServer { (server) async throws in
+            try #require(await server.server.socketIsReady())
+            #expect(mode(ServerConfiguration.socketPath(in: server.directory)) == 0o600)
+            #expect(mode(ControlStore.path(in: server.directory)) == 0o600)
+            let body = Array(#"{"events":[{"identity":"ann","event":"E"}]}"#.utf8)
+            #expect(try await server.sendOnSocket(.POST, "/v1/events", body: body).json["accepted"] == 1)
+            #expect(try await server.sendOnSocket(.GET, "/v1/people").rows.count == 1)
+            let other = [("Sluice-Project", "nobody")]
+            #expect(try await server.sendOnSocket(.GET, "/v1/people", headers: other).status == 404)
+            // A key that is sent counts, and limits.
+            let key = [("Authorization", "Bearer \(server.writeKey)")]
+            #expect(try await server.sendOnSocket(.GET, "/v1/people", headers: key).status == 403)
+        }
+    }
+
+    @Test("Two servers never share a folder, and a second init changes nothing")
+    func locked() async throws {
+        try await withServer { (server) async throws in
+            var configuration = ServerConfiguration(dataDirectory: server.directory)
+            configuration.listen = nil
+            #expect(await refusal(configuration) == .locked)
+            #expect(refusal(initializing: server.directory) == .alreadyInitialized)
+            #expect(try await server.send(.GET, "/v1/people", key: server.secretKey).status == 200)
+        }
+    }
+}
+
+/// A path with its variable parts filled in.
+private func concrete(_ path: String) -> String {
+    path.split(separator: "/").map { $0.hasPrefix("{") ? "/1" : "/" + $0 }.joined()
+}
+
+/// Why a second server on a folder does not start.
+private func refusal(_ configuration: ServerConfiguration) async -> ServerError.Code? {
+    do throws(ServerError) {
+        _ = try await buildServer(configuration, logger: Logger.sluice(level: .critical))
+        return nil
+    } catch {
+        return error.code
+    }
+}
+
+/// Why a folder is not initialised again.
+private func refusal(initializing directory: String) -> ControlError.Code? {
+    do throws(ControlError) {
+        _ = try ControlStore.initialize(directory: directory)
+        return nil
+    } catch {
+        return error.code
+    }
+}
+
+private func mode(_ path: String) -> UInt32 {
+    var info = stat()
+    // The call fills the structure that it is lent.
+    guard unsafe stat(path, &info) == 0 else { return 0 }
+    return info.st_mode & 0o777
+}
+
+/// Base 64 (RFC 4648, 4).
+private func base64(_ text: String) -> String {
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+    let bytes = Array(text.utf8)
+    var out = ""
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+        let chunk = bytes[start..<min(start + 3, bytes.count)]
+        let word = chunk.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - chunk.count))
+        for i in 0..<4 { out.append(i <= chunk.count ? alphabet[word >> (18 - 6 * i) & 63] : "=") }
+    }
+    return out
+}
