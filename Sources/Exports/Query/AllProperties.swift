@@ -26,13 +26,14 @@ enum AllProperties {
         let statement = SQLStatement(query.rows("e.properties"))
         let rows = try connection.query(statement.text, statement.values)
         var collector = NameCollector()
+        let bits = ValidBits(columns: 1)
         while let chunk = try rows.nextChunk() {
             try Task.checkCancellation()
-            let column = RawColumn(chunk, 0)
+            let column = RawColumn(chunk, 0, bits)
             for row in 0..<chunk.rowCount where !column.isNull(row) {
                 if let text = unsafe column.text(row) { unsafe collector.read(text.start, text.count) }
             }
-            withExtendedLifetime(chunk) {}
+            withExtendedLifetime((chunk, bits)) {}
             // Ids used as names could fill the memory; the answer is known already.
             if collector.count > ColumnExpression.mostColumns * 10 { break }
         }

@@ -58,4 +58,15 @@ struct IdentityTable: Sendable {
         guard i > 0, i &+ 1 < starts.count else { return 0..<0 }
         return starts[i]..<starts[i &+ 1]
     }
+
+    /// Asks for the fields of many identities at once, so that the memory answers for all of them together; looked up
+    /// one by one, a row would wait for each.
+    @inline(never)
+    func warm(_ column: RawColumn, _ rows: Range<Int>, _ found: inout [Range<Int>]) -> UInt8 {
+        found.removeAll(keepingCapacity: true)
+        for row in rows { found.append(column.isNull(row) ? 0..<0 : field(column.int64(row))) }
+        var seen: UInt8 = 0
+        for range in found where !range.isEmpty { seen ^= fields[range.lowerBound] }
+        return seen
+    }
 }

@@ -15,9 +15,23 @@ struct ChunkEncoder {
     private var picker: PropertyPicker
     /// The column of the statement from which the picker reads.
     private let pickedFrom: Int?
-    /// What stands before each field: a comma, or the comma and the key.
+    /// What stands before each field of NDJSON: the comma or brace, and the key.
     private let leads: [[UInt8]]
     private var numbers = NumberWriter()
+    private let kinds: [FieldKind]
+    private let bits: ValidBits
+    /// Where the identities of the rows that are being written lie in their table.
+    private var identityFields: [Range<Int>] = []
+    private let identityColumn: Int?
+    /// What was read only to have it near.
+    private var warmed: UInt8 = 0
+
+    /// One field of every row: how it is made, and of what.
+    private struct Step {
+        let kind: FieldKind
+        let source: Int
+        let column: RawColumn
+    }
 
     /// The end of a record.
     static let csvLineEnd: [UInt8] = [0x0d, 0x0a]
@@ -38,12 +52,15 @@ struct ChunkEncoder {
     ) {
         self.columns = columns
         self.sources = sources
+        kinds = columns.map(\.kind)
+        bits = ValidBits(columns: (sources.max() ?? 0) + 1)
+        identityColumn = columns.firstIndex { $0.kind == .identityText }.map { sources[$0] }
         isCSV = format == .csv
         self.identities = identities
         picker = PropertyPicker(picks)
         pickedFrom = columns.firstIndex { if case .picked = $0.kind { true } else { false } }.map { sources[$0] }
         leads = columns.enumerated().map { (i, column) in
-            if format == .csv { return i == 0 ? [] : [0x2c] }
+            if format == .csv { return [] }
             var lead: [UInt8] = i == 0 ? [0x7b] : [0x2c]
             JSONText.appendString(column.name, to: &lead)
             lead.append(0x3a)
@@ -67,25 +84,41 @@ struct ChunkEncoder {
 
     /// Writes some rows of a chunk.
     mutating func write(_ chunk: Chunk, _ rows: Range<Int>, _ out: inout Output) {
-        let raw = (0...(sources.max() ?? 0)).map { RawColumn(chunk, $0) }
-        for row in rows {
-            if let pickedFrom { pick(raw[pickedFrom], row) }
-            for i in columns.indices {
-                let lead = leads[i]
-                out.reserve(lead.count &+ 32)
-                for byte in lead { out.put(byte) }
-                field(columns[i].kind, raw[sources[i]], row, chunk, sources[i], &out)
+        let raw = (0...(sources.max() ?? 0)).map { RawColumn(chunk, $0, bits) }
+        if let identityColumn, let identities {
+            warmed ^= identities.warm(raw[identityColumn], rows, &identityFields)
+        }
+        let steps = kinds.indices.map { Step(kind: kinds[$0], source: sources[$0], column: raw[sources[$0]]) }
+        // Lent for the loop, so that nothing is counted or retained in it.
+        unsafe steps.withUnsafeBufferPointer { steps in
+            for row in rows {
+                if let pickedFrom { pick(raw[pickedFrom], row) }
+                for i in 0..<steps.count {
+                    if isCSV {
+                        out.reserve(33)
+                        if i > 0 { out.put(0x2c) }
+                    } else {
+                        lead(i, &out)
+                    }
+                    unsafe field(steps[i], row, row &- rows.lowerBound, chunk, &out)
+                }
+                out.reserve(2)
+                out.put(isCSV ? 0x0d : 0x7d)
+                out.put(0x0a)
             }
-            out.reserve(2)
-            if isCSV {
-                out.put(0x0d)
-            } else {
-                out.put(0x7d)
-            }
-            out.put(0x0a)
         }
         // The columns' addresses are good until here.
-        withExtendedLifetime(chunk) {}
+        withExtendedLifetime((chunk, bits)) {}
+    }
+
+    /// Writes what stands before a field of NDJSON, and reserves 32 bytes for the field.
+    @inline(__always)
+    private func lead(_ index: Int, _ out: inout Output) {
+        // Lent for the call.
+        unsafe leads[index].withUnsafeBufferPointer { bytes in
+            out.reserve(bytes.count &+ 32)
+            if let start = bytes.baseAddress { unsafe out.put(start, bytes.count) }
+        }
     }
 
     private mutating func pick(_ column: RawColumn, _ row: Int) {
@@ -96,15 +129,16 @@ struct ChunkEncoder {
     /// Writes one field; 32 bytes are reserved.
     @inline(__always)
     private mutating func field(
-        _ kind: FieldKind, _ column: RawColumn, _ row: Int, _ chunk: Chunk, _ index: Int, _ out: inout Output
+        _ step: Step, _ row: Int, _ place: Int, _ chunk: Chunk, _ out: inout Output
     ) {
-        if case .picked(let property) = kind {
+        let column = step.column
+        if case .picked(let property) = step.kind {
             let range = picker.found[property]
             guard !range.isEmpty, let text = unsafe column.text(row) else { return missing(&out) }
             return unsafe token(text.start + range.lowerBound, range.count, &out)
         }
         if column.isNull(row) { return missing(&out) }
-        switch kind {
+        switch step.kind {
         case .integer: numbers.put(column.int64(row), &out)
         case .double: double(column.double(row), &out)
         case .boolean: out.append(column.bool(row) ? Self.yes : Self.no)
@@ -126,12 +160,12 @@ struct ChunkEncoder {
         case .token:
             guard let text = unsafe column.text(row) else { return missing(&out) }
             unsafe token(text.start, text.count, &out)
-        case .list: list(chunk.column(index), row, &out)
+        case .list: list(chunk.column(step.source), row, &out)
         case .person: person(column.int64(row), &out)
         case .identityPerson:
             let identity = column.int64(row)
             person(identities?.person(identity) ?? identity, &out)
-        case .identityText: identityText(column.int64(row), &out)
+        case .identityText: identityText(identityFields[place], &out)
         case .picked: missing(&out)
         }
     }
@@ -153,10 +187,8 @@ struct ChunkEncoder {
     }
 
     @inline(__always)
-    private func identityText(_ identity: Int64, _ out: inout Output) {
-        guard let identities else { return missing(&out) }
-        let range = identities.field(identity)
-        guard !range.isEmpty else { return missing(&out) }
+    private func identityText(_ range: Range<Int>, _ out: inout Output) {
+        guard let identities, !range.isEmpty else { return missing(&out) }
         out.reserve(range.count)
         unsafe identities.fields.withUnsafeBufferPointer { bytes in
             // The table's ranges lie within its bytes.

@@ -55,10 +55,39 @@ internal import Glibc
         count &+= 1
     }
 
-    /// Appends bytes for which room is reserved.
+    /// Appends bytes for which room is reserved. Short texts are most, and a call for each would cost more than the copy.
     @inline(__always)
     mutating func put(_ source: UnsafePointer<UInt8>, _ length: Int) {
-        unsafe (base + count).update(from: source, count: length)
+        let from = unsafe UnsafeRawPointer(source)
+        let to = unsafe UnsafeMutableRawPointer(end)
+        // Every word lies within `length`; the last one may overlap the one before.
+        switch length {
+        case 16...64:
+            var at = 0
+            while at < length &- 16 {
+                unsafe to.storeBytes(
+                    of: from.loadUnaligned(fromByteOffset: at, as: SIMD2<UInt64>.self), toByteOffset: at,
+                    as: SIMD2<UInt64>.self)
+                at &+= 16
+            }
+            unsafe to.storeBytes(
+                of: from.loadUnaligned(fromByteOffset: length &- 16, as: SIMD2<UInt64>.self),
+                toByteOffset: length &- 16,
+                as: SIMD2<UInt64>.self)
+        case 8..<16:
+            unsafe to.storeBytes(of: from.loadUnaligned(as: UInt64.self), as: UInt64.self)
+            unsafe to.storeBytes(
+                of: from.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self), toByteOffset: length &- 8,
+                as: UInt64.self)
+        case 4..<8:
+            unsafe to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
+            unsafe to.storeBytes(
+                of: from.loadUnaligned(fromByteOffset: length &- 4, as: UInt32.self), toByteOffset: length &- 4,
+                as: UInt32.self)
+        case 0..<4:
+            for i in 0..<length { unsafe to.storeBytes(of: source[i], toByteOffset: i, as: UInt8.self) }
+        default: unsafe to.copyMemory(from: from, byteCount: length)
+        }
         count &+= length
     }
 

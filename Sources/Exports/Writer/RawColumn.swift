@@ -8,14 +8,14 @@ private struct TextSlot: BitwiseCopyable {
 }
 
 /// A column of the chunk that is being written, by address, so that a loop over rows asks nobody. Valid only while the
-/// chunk is alive; `ChunkEncoder` keeps it so.
-@safe struct RawColumn {
+/// chunk and the bits that it was made with are alive.
+@safe struct RawColumn: BitwiseCopyable {
     // The engine's memory for the column's values.
     private let data: UnsafeRawPointer?
-    /// One bit a row, set where there is a value; empty where every row has one.
-    private var valid: [UInt64] = []
+    /// One bit a row, set where there is a value; nil where every row has one.
+    private let valid: UnsafePointer<UInt64>?
 
-    init(_ chunk: Chunk, _ index: Int) {
+    init(_ chunk: Chunk, _ index: Int, _ bits: ValidBits) {
         let view = chunk.column(index)
         switch chunk.columns[index].type {
         case .text: unsafe data = unsafe Self.start(view.values(as: TextSlot.self))
@@ -23,9 +23,25 @@ private struct TextSlot: BitwiseCopyable {
         case .list: unsafe data = nil
         default: unsafe data = unsafe Self.start(view.values(as: Int64.self))
         }
-        guard !view.hasNoNulls else { return }
-        valid = Array(repeating: .max, count: (view.count + 63) / 64)
-        for row in 0..<view.count where view.isNull(row) { valid[row >> 6] &= ~(1 << UInt64(row & 63)) }
+        guard !view.hasNoNulls else {
+            unsafe valid = nil
+            return
+        }
+        let words = unsafe bits.column(index)
+        var row = 0
+        var all = UInt64.max
+        for word in 0..<((view.count + 63) / 64) {
+            var set: UInt64 = 0
+            let end = min(view.count, row + 64)
+            while row < end {
+                if !view.isNull(row) { set |= 1 << UInt64(row & 63) }
+                row &+= 1
+            }
+            // A chunk has at most `ValidBits.words` words a column.
+            unsafe words[word] = set
+            all &= set | (end & 63 == 0 ? 0 : .max << UInt64(end & 63))
+        }
+        unsafe valid = all == .max ? nil : UnsafePointer(words)
     }
 
     private static func start<T: BitwiseCopyable>(_ values: Span<T>) -> UnsafeRawPointer? {
@@ -35,10 +51,11 @@ private struct TextSlot: BitwiseCopyable {
 
     @inline(__always)
     func isNull(_ row: Int) -> Bool {
-        !valid.isEmpty && valid[row >> 6] >> UInt64(row & 63) & 1 == 0
+        guard let valid = unsafe valid else { return false }
+        return unsafe valid[row >> 6] >> UInt64(row & 63) & 1 == 0
     }
 
-    // The three below are asked only for rows of the chunk that are not null, in columns of that type.
+    // The ones below are asked only for rows of the chunk that are not null, in columns of that type.
 
     @inline(__always)
     func int64(_ row: Int) -> Int64 { unsafe data?.load(fromByteOffset: row &* 8, as: Int64.self) ?? 0 }
@@ -56,5 +73,26 @@ private struct TextSlot: BitwiseCopyable {
         let start =
             count <= 12 ? unsafe slot + 4 : unsafe slot.load(fromByteOffset: 8, as: UnsafeRawPointer.self)
         return unsafe (start.assumingMemoryBound(to: UInt8.self), count)
+    }
+}
+
+/// Room for the bits of every column of a chunk, used again for each.
+@safe final class ValidBits {
+    /// For the 2,048 rows of the engine's chunks.
+    static let words = 32
+    private let count: Int
+    // Owned; freed in `deinit`.
+    private let start: UnsafeMutablePointer<UInt64>
+
+    init(columns: Int) {
+        count = columns
+        unsafe start = UnsafeMutablePointer.allocate(capacity: max(columns, 1) * Self.words)
+    }
+
+    deinit { unsafe start.deallocate() }
+
+    func column(_ index: Int) -> UnsafeMutablePointer<UInt64> {
+        precondition(index < count)
+        return unsafe start + index * Self.words
     }
 }

@@ -8,8 +8,8 @@ struct RowWriter {
     let identities: IdentityTable?
     let progress: ExportProgress
 
-    /// Bytes that are gathered before they are written.
-    private static let piece = 1 << 19
+    /// Bytes that are gathered before they are hashed and written: few enough to stay in the processor's cache.
+    private static let piece = 1 << 18
 
     func write(_ connection: Connection, _ output: inout some RowOutput) throws {
         var state = State(query, identities)
