@@ -53,6 +53,31 @@ struct RecoveryTests {
         }
     }
 
+    @Test("A segment whose head is damaged stops followers and is never deleted as passed", arguments: [0, 12, 20])
+    func flippedHead(place: Int) async throws {
+        let (name, bytes, _) = try await threeFrames()
+        let folder = TemporaryFolder()
+        var flipped = bytes
+        flipped[place] ^= 0xff
+        try folder.write(name, flipped)
+        for round in 1...2 {
+            let journal = try Journal.open(options(folder), logger: quiet)
+            #expect(journal.status.damage.count == 1)
+            // Above everything that the unreadable file can hold.
+            let receipt = try await journal.append(submission(["new \(round)"]))
+            #expect(receipt.watermark > 5)
+            journal.release(follower: "store", upTo: 0)
+            #expect(throws: JournalError.self) { try readAll(journal) }
+            await journal.close()
+            #expect(try folder.read(name) == flipped)
+        }
+        // With the file restored from a copy nothing is missing.
+        try folder.write(name, bytes)
+        let journal = try Journal.open(options(folder), logger: quiet)
+        #expect(try readAll(journal).map(\.id) == ["a", "b", "c", "d", "e", "new 1", "new 2"])
+        await journal.close()
+    }
+
     @Test("A flipped byte in the last frame does the same, and its numbers are not given out again")
     func flippedLast() async throws {
         let (name, bytes, starts) = try await threeFrames()

@@ -162,7 +162,15 @@ struct Recovery {
             }
             guard segments[i].salt != nil else {
                 report(segments[i].path, 0, "its head is not right")
-                if isLast { unseen = segments[i].firstSeq + segments[i].bytes / Int64(FrameHeader.leastItemBytes) + 1 }
+                // What it holds cannot be read, so it counts as full: followers must come to it and stop, and it must
+                // not be deleted as passed.
+                if isLast {
+                    unseen = segments[i].firstSeq + segments[i].bytes / Int64(FrameHeader.leastItemBytes) + 1
+                    segments[i].lastSeq = unseen - 1
+                } else if segments[i].lastSeq < segments[i].firstSeq {
+                    segments[i].lastSeq = segments[i + 1].firstSeq - 1
+                }
+                lastSeq = max(lastSeq, segments[i].lastSeq)
                 continue
             }
             if isLast {
