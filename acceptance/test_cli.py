@@ -162,6 +162,16 @@ def test_where_and_ranges(server, tmp_path):
     assert [int(r["seq"]) for r in first + second] == list(range(1, 21))
 
 
+def test_zones_by_name(server):
+    """A time without a zone goes with an exact or relative one; a zone that is none is named."""
+    server.collect({"identity": "a", "event": "E", "timestamp": "2024-03-10T12:00:00Z"})
+    for until in ["2024-03-11T04:00:00Z", "-1d", "1710129600", "2024-03-11"]:
+        assert len(server.export("events", "--from", "2024-03-10", "--to", until, "--timezone", "Europe/Paris")) == 1
+    for times in [[], ["--from", "2024-03-10"], ["--from", "2024-03-10", "--to", "-1d"]]:
+        bad = server.cli("export", "events", *times, "--timezone", "Mars/Base", "--out", "-", code=64)
+        assert "Mars/Base" in bad.stderr and "9999" not in bad.stderr
+
+
 def test_doctor_status_version(folder):
     health = json.loads(folder.cli("doctor", "--json").stdout)
     assert health["ok"] and {c["outcome"] for c in health["checks"]} <= {"ok", "warning"}

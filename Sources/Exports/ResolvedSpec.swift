@@ -55,7 +55,10 @@ extension ExportSpec {
     /// Checks everything that can be checked without the store, as `resolve` does: for an answer to the caller before the
     /// export is queued.
     public func check() throws(ExportError) {
-        _ = try resolve(durableSeq: asOfSeq ?? max(seqTo ?? 0, seqFrom ?? 0), now: .latest) { _ in .latest }
+        // Neither now nor a zone by name is known here: which of two times comes first is left to `resolve`.
+        _ = try resolve(
+            durableSeq: asOfSeq ?? max(seqTo ?? 0, seqFrom ?? 0), now: .latest, comparesTimes: false,
+            zone: { Timestamp(microseconds: $0) })
     }
 
     /// Fixes what depends on now.
@@ -63,9 +66,17 @@ extension ExportSpec {
     /// - Parameters:
     ///   - durableSeq: the newest `seq`, up to which the answer counts.
     ///   - now: the moment that relative times count from.
-    ///   - zone: the moment of a local time (as microseconds) in `timezone`, asked only for names of zones.
+    ///   - zone: the moment of a local time (as microseconds) in `timezone`, asked only for names of zones; it throws if
+    ///     there is no such zone.
     public func resolve(
         durableSeq: Int64, now: Timestamp, zone: (_ local: Int64) throws(ExportError) -> Timestamp
+    ) throws(ExportError) -> ResolvedSpec {
+        try resolve(durableSeq: durableSeq, now: now, comparesTimes: true, zone: zone)
+    }
+
+    private func resolve(
+        durableSeq: Int64, now: Timestamp, comparesTimes: Bool,
+        zone: (_ local: Int64) throws(ExportError) -> Timestamp
     ) throws(ExportError) -> ResolvedSpec {
         let parsed: [ColumnExpression]
         let tree: Condition?
@@ -77,6 +88,8 @@ extension ExportSpec {
             throw ExportError(error)
         }
         let clock = SpecClock(timezone: timezone)
+        // A wrong name is an error even where no time needs it.
+        if SpecClock.offset(timezone) == nil { _ = try zone(0) }
         func moment(_ text: String?, _ field: String, now: Timestamp) throws(ExportError) -> Timestamp? {
             guard let text else { return nil }
             return try clock.moment(text, field, now: now, zone: zone)
@@ -88,7 +101,9 @@ extension ExportSpec {
             throw Self.error(
                 "\(dataset.rawValue) have no time; \"seq_from\" and \"seq_to\" select by what was stored when")
         }
-        if let from, let to, from > to { throw Self.error("\"from\" (\(from.text)) is after \"to\" (\(to.text))") }
+        if comparesTimes, let from, let to, from > to {
+            throw Self.error("\"from\" (\(from.text)) is after \"to\" (\(to.text))")
+        }
         let asOfSeq = asOfSeq ?? durableSeq
         try checkReached(asOfSeq, "as_of_seq", durableSeq)
         let isIncremental = seqFrom != nil || seqTo != nil

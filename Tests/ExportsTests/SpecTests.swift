@@ -65,6 +65,34 @@ struct SpecTests {
         #expect(again == resolved)
     }
 
+    /// What can be checked before now and zones are known leaves the order of times alone.
+    @Test(arguments: [
+        ("2024-03-10", "2024-03-11T04:00:00Z"), ("2023-01-01", "-1d"), ("2024-03-10", "1710129600"),
+        ("-7d", "2024-03-11"), ("-7d", "2024-03-11T04:00:00Z"), ("2024-03-10T00:00:00Z", "2024-03-11"),
+    ])
+    func timesInZonesByNameGoWithOthers(_ from: String, _ to: String) throws {
+        let json = #"{"dataset":"events","from":"\#(from)","to":"\#(to)","timezone":"Europe/Paris"}"#
+        try spec(json).check()
+        let resolved = try resolve(json)
+        #expect(resolved.from != nil && resolved.to != nil)
+        let swapped = #"{"dataset":"events","from":"\#(to)","to":"\#(from)","timezone":"Europe/Paris"}"#
+        let error = #expect(throws: ExportError.self) { _ = try resolve(swapped) }
+        #expect(error?.message.hasPrefix("\"from\" (") == true && error?.message.contains("9999") == false)
+    }
+
+    @Test(arguments: [
+        #"{"dataset":"events","timezone":"Mars/Base"}"#, #"{"dataset":"people","timezone":"Mars/Base"}"#,
+        #"{"dataset":"events","from":"2024-03-10T00:00:00Z","timezone":"Mars/Base"}"#,
+        #"{"dataset":"events","from":"2024-03-10","to":"-1d","timezone":"Mars/Base"}"#,
+    ])
+    func anUnknownZoneIsAlwaysAnError(_ json: String) async throws {
+        let message = try await LiveStore.with { live in
+            let error = await #expect(throws: ExportError.self) { _ = try await live.resolve(try spec(json)) }
+            return error?.message
+        }
+        #expect(message?.hasPrefix("\"timezone\": there is no zone \"Mars/Base\"") == true)
+    }
+
     @Test func zonesByNameComeFromTheEngine() async throws {
         let moments = try await LiveStore.with { live in
             let one = try await live.resolve(
