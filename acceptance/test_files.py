@@ -108,6 +108,17 @@ def test_values_keep_their_text(server, tmp_path):
     assert '"n":1.50' in row["properties"] and '"e":1E5' in row["properties"]
 
 
+def test_one_column_keeps_its_rows(server, tmp_path):
+    """A missing value alone in its row is no empty line, which readers skip."""
+    server.collect(*({"id": f"c{n}", "identity": "a", "event": "E", "timestamp": f"2026-02-0{n + 1}",
+                      "properties": {} if n % 2 else {"x": n}} for n in range(4)))
+    path = tmp_path / "one.csv"
+    server.cli("export", "events", "--columns", "properties.x as x", "--order", "seq", "--out", path)
+    assert path.read_bytes() == b'x\r\n0\r\n""\r\n2\r\n""\r\n'
+    assert [row["x"] for row in read_csv(path)] == ["0", "", "2", ""]
+    assert [row[0] for row in duckdb_rows(path)] == ["0", "", "2", ""]
+
+
 def test_our_own_csv_comes_back(server, tmp_path):
     """An export of events is an import without a mapping, and adds nothing where the events are already."""
     fill(server)

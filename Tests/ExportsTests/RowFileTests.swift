@@ -68,6 +68,29 @@ struct RowFileTests {
                 """)
     }
 
+    /// An empty line would be no row to those who read it.
+    @Test func aRowOfOneMissingValueIsARow() async throws {
+        let texts = try await LiveStore.with { live in
+            try await live.write(Self.items)
+            var out: [String] = []
+            for json in [
+                #"{"dataset":"events","order":"seq","columns":["properties.n"]}"#,
+                #"{"dataset":"events","order":"seq","columns":["properties.n::double as n"]}"#,
+                #"{"dataset":"people","columns":["properties.age"]}"#,
+                #"{"dataset":"aliases","columns":["undone_seq"]}"#,
+                #"{"dataset":"aliases","columns":["undone_seq"],"format":"ndjson"}"#,
+                #"{"dataset":"events","columns":["properties.n","properties.text"],"where":{"event":"Bought"}}"#,
+            ] { out.append(try await live.text(try spec(json))) }
+            return out
+        }
+        #expect(
+            texts == [
+                "properties.n\r\n1.50\r\n\"\"\r\n\"\"\r\n", "n\r\n1.5\r\n\"\"\r\n\"\"\r\n",
+                "properties.age\r\n41\r\n\"\"\r\n", "undone_seq\r\n\"\"\r\n", "{\"undone_seq\":null}\n",
+                "properties.n,properties.text\r\n,\r\n",
+            ])
+    }
+
     @Test func theOtherDatasets() async throws {
         let texts = try await LiveStore.with { live in
             try await live.write(Self.items)

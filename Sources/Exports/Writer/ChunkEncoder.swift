@@ -4,13 +4,16 @@ internal import Model
 
 /// Writes rows as CSV or NDJSON from the engine's chunks, with no allocation for a row.
 ///
-/// CSV is RFC 4180: a header, CRLF, quotes only where they are needed; an empty text is `""`, a missing value nothing. NDJSON
-/// has every key in every line, and `null` for a missing value. Times are `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+/// CSV is RFC 4180: a header, CRLF, quotes only where they are needed; an empty text is `""`, a missing value nothing. In a
+/// file of one column a missing value is `""`, too: nothing would be an empty line, which readers skip, and the row would be
+/// lost. NDJSON has every key in every line, and `null` for a missing value. Times are `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
 struct ChunkEncoder {
     private let columns: [PlannedColumn]
     /// Which of the statement's columns each column is made of.
     private let sources: [Int]
     private let isCSV: Bool
+    /// Whether a missing value is written as `""`, since its line would be empty.
+    private let quotesMissing: Bool
     private let identities: IdentityTable?
     private var picker: PropertyPicker
     /// The column of the statement from which the picker reads.
@@ -56,6 +59,7 @@ struct ChunkEncoder {
         bits = ValidBits(columns: (sources.max() ?? 0) + 1)
         identityColumn = columns.firstIndex { $0.kind == .identityText }.map { sources[$0] }
         isCSV = format == .csv
+        quotesMissing = format == .csv && columns.count == 1
         self.identities = identities
         picker = PropertyPicker(picks)
         pickedFrom = columns.firstIndex { if case .picked = $0.kind { true } else { false } }.map { sources[$0] }
@@ -173,10 +177,11 @@ struct ChunkEncoder {
     private static let yes = Array("true".utf8)
     private static let no = Array("false".utf8)
     private static let null = Array("null".utf8)
+    private static let empty = Array("\"\"".utf8)
 
     @inline(__always)
     private func missing(_ out: inout Output) {
-        if !isCSV { out.append(Self.null) }
+        if !isCSV { out.append(Self.null) } else if quotesMissing { out.append(Self.empty) }
     }
 
     @inline(__always)
