@@ -127,6 +127,31 @@ struct NativeTests {
         #expect(throws: CollectError.self) { try parse(deep) }
     }
 
+    /// An item that nests too deep is refused alone, whatever stands around it.
+    @Test(arguments: [61, 64, 600, 20_000])
+    func deepItemsAreRejects(_ levels: Int) throws {
+        let open = String(repeating: "[", count: levels)
+        let close = String(repeating: "]", count: levels)
+        let good = #"{"identity":"a","event":"E"}"#
+        for bad in [
+            "{\"identity\":\"a\",\"event\":\"E\",\"properties\":{\"x\":\(open)\(close)}}",
+            "{\"more\":\(open){\"y\":1}\(close),\"identity\":\"a\",\"event\":\"E\"}", "[\(open)[1]\(close)]",
+        ] {
+            for parsed in [
+                try parse("{\"events\":[\(good),\(bad),\(good)],\"more\":\(open)\(close)}"),
+                try parse("[\(good), \(bad) ,\(good)]"), try parseLines("\(good)\n\(bad)\n\(good)"),
+            ] { #expect(reasons(parsed) == [nil, "nested deeper than 64 levels", nil]) }
+            #expect(throws: CollectError.self) { try parse("[\(good),\(bad)") }
+            #expect(throws: CollectError.self) { try parse("[\(good),\(bad.dropLast())]") }
+        }
+    }
+
+    @Test func itemsOfTheDeepestLevelAreTaken() throws {
+        let value = String(repeating: "[", count: 60) + String(repeating: "]", count: 60)
+        let body = "{\"identity\":\"a\",\"event\":\"E\",\"properties\":{\"x\":\(value)}}"
+        #expect(try lines(parse("[\(body)]")) == ["event | a | E | {\"x\":\(value)}"])
+    }
+
     @Test func tooManyItemsAreTooLarge() throws {
         let error = #expect(throws: CollectError.self) {
             try parse("[" + String(repeating: "1,", count: CollectLimits.itemsPerRequest) + "1]")

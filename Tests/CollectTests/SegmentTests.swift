@@ -144,6 +144,19 @@ struct SegmentTests {
         #expect(throws: CollectError.self) { try parse(path, body) }
     }
 
+    /// A message that nests too deep is refused alone, and hides neither its neighbours nor the key.
+    @Test func deepMessagesAreRejects() throws {
+        let value = String(repeating: "[", count: 600) + String(repeating: "]", count: 600)
+        let good = #"{"type":"track","userId":"u","event":"E"}"#
+        let deep = "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E\",\"context\":{\"x\":\(value)}}"
+        let body = "{\"batch\":[\(good),\(deep),\(value),\(good)],\"writeKey\":\"wk\"}"
+        let reason = "nested deeper than 64 levels"
+        #expect(try reasons(parse("/v1/batch", body)) == [nil, reason, reason, nil])
+        #expect(try reasons(parse("/v1/track", deep)) == [reason])
+        #expect(SegmentRequest.writeKey(in: Array(body.utf8)) == "wk")
+        #expect(throws: CollectError.self) { try parse("/v1/batch", "{\"batch\":[\(deep),\(value)x]}") }
+    }
+
     @Test func unknownTypesAreRejects() throws {
         let parsed = try parse("/v1/batch", #"{"batch":[{"type":"delete","userId":"u"},{"userId":"u"},3]}"#)
         #expect(parsed.outcomes.map(\.index) == [0, 1, 2])

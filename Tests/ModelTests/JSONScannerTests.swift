@@ -41,6 +41,33 @@ struct JSONScannerTests {
         #expect(throws: JSONError.self) { _ = try JSONValue(text: deep) }
     }
 
+    /// How much of a text is one value of any depth; nil if it is none.
+    private func deepEnd(_ text: String) -> Int? {
+        let bytes = Array(text.utf8)
+        var at = 0
+        return (try? JSONScanner.deepValue(bytes.span, &at)) == nil ? nil : at
+    }
+
+    @Test(arguments: [
+        "{}", "[]", " {\"a\" : [1, -0.5e+10, true, false, null, \"x\\u00e9\\n\"] ,\"b\":{ } }", "[[ ] , { } ,[[]]]",
+        "0",
+        "{\"a\":{\"b\":[{\"c\":1},2]},\"d\":\"]\"}",
+    ])
+    func valuesOfAnyDepthEndWhereTheyEnd(_ text: String) {
+        let deep = String(repeating: "[{\"k\":", count: 50_000) + text + String(repeating: "}]", count: 50_000)
+        for whole in [text, deep] {
+            #expect(deepEnd(whole) == whole.utf8.count)
+            #expect(deepEnd(whole + " ,") == whole.utf8.count)
+            #expect(deepEnd(String(whole.dropLast())) == nil)
+        }
+    }
+
+    @Test(arguments: [
+        "", "{", "[1,]", "{\"a\":}", "{\"a\" 1}", "{\"a\":1,}", "{,}", "[,]", "{\"a\":1]", "[1}", "{a:1}", "[1 2]", "]",
+        "{1:2}", "[\"a]", "[01]",
+    ])
+    func whatIsNoJSONIsNoneAtAnyDepth(_ text: String) { #expect(deepEnd(text) == nil) }
+
     @Test func keepsNumbersAndOrder() throws {
         let text = "{\"b\":1.10,\"a\":12345678901234567890123,\"c\":\"\\ud83d\\ude00\\ud800\"}"
         let value = try JSONValue(text: text)

@@ -44,6 +44,20 @@ struct NativeItemReader {
     /// if the bytes are not JSON.
     mutating func read(_ bytes: Span<UInt8>, _ at: inout Int) throws(JSONError) -> String? {
         JSONScanner.skipWhitespace(bytes, &at)
+        let start = at
+        do throws(JSONError) {
+            return try readBounded(bytes, &at)
+        } catch {
+            // JSON that only nests too deep is the fault of this item, not of the whole body.
+            at = start
+            try JSONScanner.deepValue(bytes, &at)
+            return error.reason
+        }
+    }
+
+    /// Reads the value at `at`; throws if it nests too deep, too.
+    @inline(__always)
+    private mutating func readBounded(_ bytes: Span<UInt8>, _ at: inout Int) throws(JSONError) -> String? {
         guard at < bytes.count, bytes[at] == 0x7b else {
             let token = try Token(bytes, &at, depth: Self.depth)
             return "an item must be an object, but this is \(token.kind(bytes))"

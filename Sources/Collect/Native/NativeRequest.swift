@@ -110,7 +110,7 @@ func readEnvelope(
                     try walk(&at)
                 } else {
                     if isKey(key, bytes, list) { isList = false }
-                    try JSONScanner.value(bytes, &at, depth: 1)
+                    try JSONScanner.skipValue(bytes, &at)
                 }
             }
         }

@@ -12,8 +12,9 @@ public enum SegmentRequest {
         var found: String?
         var at = byteOrderMark(bytes)
         try? JSONScanner.object(bytes, &at) { (key, at) throws(JSONError) in
+            guard isKey(key, bytes, "writeKey") else { return try JSONScanner.skipValue(bytes, &at) }
             let token = try Token(bytes, &at, depth: 1)
-            if isKey(key, bytes, "writeKey"), token.isString(bytes) {
+            if token.isString(bytes) {
                 var text: [UInt8] = []
                 token.read(bytes, into: &text)
                 found = String(decoding: text, as: UTF8.self)
@@ -72,11 +73,19 @@ private struct SegmentReader {
     mutating func read(_ bytes: Span<UInt8>, _ at: inout Int, call: SegmentCall?) throws(JSONError) {
         let start = at
         let index = parsed.outcomes.count
-        guard at < bytes.count, bytes[at] == 0x7b else {
-            let token = try Token(bytes, &at, depth: 2)
-            return refuse("a message must be an object, but this is \(token.kind(bytes))", bytes, start..<at, index)
+        let message: SegmentMessage
+        do throws(JSONError) {
+            guard at < bytes.count, bytes[at] == 0x7b else {
+                let token = try Token(bytes, &at, depth: 2)
+                return refuse("a message must be an object, but this is \(token.kind(bytes))", bytes, start..<at, index)
+            }
+            message = try SegmentMessage(bytes, &at, depth: 2)
+        } catch {
+            // JSON that only nests too deep is the fault of this message, not of the whole body.
+            at = start
+            try JSONScanner.deepValue(bytes, &at)
+            return refuse(error.reason, bytes, start..<at, index)
         }
-        let message = try SegmentMessage(bytes, &at, depth: 2)
         do throws(Refusal) {
             guard at - start <= CollectLimits.itemBytes else {
                 throw Refusal("the message has \(at - start) bytes: at most \(CollectLimits.itemBytes) are taken")
