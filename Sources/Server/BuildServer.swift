@@ -41,7 +41,9 @@ public func buildServer(
     let socketListening = Latch<Int>()
 
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
-    var services: [any Service] = [ControlKeeper(control: control, keys: keys, logger: logger), projects, exports]
+    var services: [any Service] = [
+        ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, state.bodies,
+    ]
     if let address = configuration.listen {
         services.append(
             httpService(
@@ -71,10 +73,15 @@ public func buildServer(
         socketListening.open(nil)
     }
 
+    services.append(BodyWatchEnd(watch: state.bodies, grace: configuration.bodyGrace))
+
     var group = ServiceGroupConfiguration(services: services, logger: logger)
     if configuration.handlesSignals { group.gracefulShutdownSignals = [.sigterm, .sigint] }
-    group.maximumGracefulShutdownDuration = .seconds(configuration.shutdownSeconds)
-    group.maximumCancellationDuration = .seconds(10)
+    // Both together are what the configuration says. The last part is for what does not hear of a cancellation: the
+    // process ends then, and the next start goes on from the journal.
+    let last = min(10, max(1, configuration.shutdownSeconds / 4))
+    group.maximumGracefulShutdownDuration = .seconds(max(0, configuration.shutdownSeconds - last))
+    group.maximumCancellationDuration = .seconds(last)
     return SluiceServer(
         group: ServiceGroup(configuration: group), listening: listening, socketListening: socketListening, lock: lock,
         state: state, table: table)

@@ -38,6 +38,12 @@ public struct ServerConfiguration: Sendable {
     public var decompressedBytes = 16 << 20
     /// Connections without traffic are closed after that many seconds.
     public var idleSeconds: Int64 = 75
+    /// How long a request's body may take to come; over it, the answer is 408.
+    public var bodyWait: Duration = .seconds(30)
+    /// How long an import may go without a byte of its file before it ends.
+    public var importWait: Duration = .seconds(30)
+    /// How long a graceful shutdown waits for bodies that are still to come.
+    public var bodyGrace: Duration = .seconds(5)
     /// Connections that may wait to be accepted.
     public var connectionBacklog = 1024
 
@@ -57,7 +63,7 @@ public struct ServerConfiguration: Sendable {
     /// The engine's threads; nil for one a core.
     public var engineThreads: Int?
 
-    /// How long a graceful shutdown may take before what still runs is cancelled.
+    /// How long a shutdown may take. What still runs shortly before is cancelled, and at the end the process ends.
     public var shutdownSeconds: Int64 = 60
     /// Whether SIGTERM and SIGINT shut the server down (not in tests, nor inside another program).
     public var handlesSignals = false

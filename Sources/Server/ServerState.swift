@@ -12,6 +12,7 @@ final class ServerState: Sendable {
     let exports: ExportService
     let metrics = ServerMetrics()
     let unknownKeys = UnknownKeys()
+    let bodies = BodyWatch()
     let ids = IDGenerator()
     let logger: Logger
     let startedAt = SystemClock.now()

@@ -16,6 +16,9 @@ public final class SluiceServer: Service {
         table.routes.map { ($0.method.rawValue, $0.path) }
     }
 
+    /// How many requests wait for bytes of their bodies, for the test that ends the server while one does.
+    package var awaitedBodies: Int { state.bodies.count }
+
     init(
         group: ServiceGroup, listening: Latch<Int>, socketListening: Latch<Int>, lock: FolderLock, state: ServerState,
         table: RouteTable

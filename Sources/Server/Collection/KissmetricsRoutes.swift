@@ -16,6 +16,11 @@ enum KissmetricsRoutes {
             },
             Route(.post, path, .collection) { exchange in
                 var query = Array((exchange.request.uri.query ?? "").utf8)
+                // A key that opens nothing ends it before anything of the body is waited for.
+                if let key = KissmetricsRequest.key(in: query), collector(key, exchange) == nil {
+                    exchange.app.unknownKeys.note(key, path: path, at: exchange.receivedAt)
+                    return gif
+                }
                 let body = try await Body.decoded(exchange)
                 if !query.isEmpty, !body.isEmpty { query.append(0x26) }
                 return try await collect(exchange, path: path, query: query + body)
@@ -27,8 +32,7 @@ enum KissmetricsRoutes {
 
     private static func collect(_ exchange: Exchange, path: String, query: [UInt8]) async throws -> Response {
         let key = KissmetricsRequest.key(in: query) ?? Authentication.headerKey(exchange.request.headers)
-        guard let caller = key.flatMap({ Authentication.collector($0, exchange) }), caller.scopes.allows(.collect)
-        else {
+        guard let caller = key.flatMap({ collector($0, exchange) }) else {
             exchange.app.unknownKeys.note(key, path: path, at: exchange.receivedAt)
             return gif
         }
@@ -37,6 +41,12 @@ enum KissmetricsRoutes {
             path: path, query: query, receivedAt: exchange.receivedAt, ids: exchange.app.ids)
         _ = try await runtime.append(parsed, wire: .kissmetrics, bytes: query.count, metrics: exchange.app.metrics)
         return gif
+    }
+
+    /// The caller of a key that may collect.
+    private static func collector(_ key: String, _ exchange: Exchange) -> Caller? {
+        guard let caller = Authentication.collector(key, exchange), caller.scopes.allows(.collect) else { return nil }
+        return caller
     }
 
     private static let gif = Response(

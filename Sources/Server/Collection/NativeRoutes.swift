@@ -8,10 +8,10 @@ enum NativeRoutes {
     static let routes = [Route(.post, "/v1/events", .collection, collect)]
 
     static func collect(_ exchange: Exchange) async throws -> Response {
+        // A key that opens nothing is refused before anything of the body is waited for.
+        let known = try Authentication.early(exchange)
         let body = try await Body.decoded(exchange)
-        let caller = try Authentication.collector(exchange) {
-            exchange.query["write_key"] ?? SegmentRequest.writeKey(in: body)
-        }
+        let caller = try known ?? Authentication.collector(exchange) { SegmentRequest.writeKey(in: body) }
         let runtime = try exchange.runtime(of: caller)
         let parsed =
             isNDJSON(exchange.request)

@@ -59,6 +59,14 @@ enum Authentication {
         return caller
     }
 
+    /// The caller of a collection route whose key does not stand in the body, before any of that is read; nil if only
+    /// the body can tell.
+    static func early(_ exchange: Exchange) throws(Problem) -> Caller? {
+        let inQuery = exchange.query["write_key"]
+        guard inQuery != nil || headerKey(exchange.request.headers) != nil else { return nil }
+        return try collector(exchange) { inQuery }
+    }
+
     /// The caller of that key, if it is one.
     static func collector(_ text: String, _ exchange: Exchange) -> Caller? {
         exchange.app.keys.find(text, at: exchange.receivedAt).map { Caller(project: $0.project, scopes: $0.scopes) }

@@ -12,7 +12,10 @@ enum Body {
             throw tooLarge(limit)
         }
         do {
-            let buffer = try await exchange.request.body.collect(upTo: limit)
+            let wait = exchange.app.configuration.bodyWait
+            let buffer = try await exchange.app.bodies.read(exchange.context.channel, within: wait) {
+                try await exchange.request.body.collect(upTo: limit)
+            }
             return [UInt8](buffer: buffer)
         } catch is NIOTooManyBytesError {
             throw tooLarge(limit)

@@ -8,10 +8,13 @@ internal import NIOCore
 /// What Hummingbird keeps of a request, and where it came from.
 struct SluiceContext: RequestContext {
     var coreContext: CoreRequestContextStorage
+    /// The connection.
+    let channel: any Channel
     private let remote: SocketAddress?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
+        channel = source.channel
         remote = source.channel.remoteAddress
     }
 

@@ -12,6 +12,8 @@ struct Problem: Error, Sendable {
     var headers: HTTPFields = [:]
     /// Further members of the document.
     var members: [JSONValue.Member] = []
+    /// Whether the connection ends with the answer: what is still to come of the request is not waited for.
+    var endsConnection = false
 
     init(_ status: HTTPResponse.Status, _ code: String, _ detail: String) {
         self.status = status
@@ -31,6 +33,10 @@ struct Problem: Error, Sendable {
         fields[.contentType] = "application/problem+json"
         fields[.cacheControl] = "no-store"
         fields[.xRequestID] = requestID
+        if endsConnection {
+            fields[.connection] = "close"
+            return Response(status: status, headers: fields, body: .init(lastJSON: .object(document)))
+        }
         return Response(status: status, headers: fields, body: .init(json: .object(document)))
     }
 }
@@ -99,4 +105,20 @@ extension ResponseBody {
         json.write(to: &bytes)
         self.init(byteBuffer: ByteBuffer(bytes: bytes))
     }
+
+    /// A document that is the last of its connection.
+    init(lastJSON json: JSONValue) {
+        var bytes: [UInt8] = []
+        json.write(to: &bytes)
+        let document = bytes
+        self.init(contentLength: document.count) { writer in
+            try await writer.write(ByteBuffer(bytes: document))
+            try await writer.finish(nil)
+            // The framework closes a connection only if the client asked for it, or if writing an answer fails.
+            throw ConnectionEnd()
+        }
+    }
 }
+
+/// Thrown after an answer's last byte to close the connection.
+struct ConnectionEnd: Error {}

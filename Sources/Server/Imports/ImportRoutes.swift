@@ -37,6 +37,7 @@ enum ImportRoutes {
                     try await writer.write(ByteBuffer(bytes: bytes))
                 }
                 try await writer.finish(nil)
+                if run.wasCut { throw ConnectionEnd() }
             })
     }
 

@@ -36,6 +36,8 @@ final class ImportRun: @unchecked Sendable {
     private var waiting: ArraySlice<ImportBatch> = []
     private var isAtEnd = false
     private var isDone = false
+    /// Whether the sender was given up: the connection gives nothing more.
+    private(set) var wasCut = false
     private var bytes: Int64 = 0
     private var counts = ImportCounts()
     private var rejects: [JSONValue] = []
@@ -94,6 +96,7 @@ final class ImportRun: @unchecked Sendable {
         } catch {
             isDone = true
             let problem = Problem(mapping: error) ?? .fault
+            wasCut = problem.endsConnection
             if problem.code == Problem.fault.code {
                 exchange.logger.error("an import failed", metadata: ["error": "\(error)"])
             }
@@ -104,7 +107,11 @@ final class ImportRun: @unchecked Sendable {
 
     /// Takes the next piece of the body.
     private func readMore() async throws {
-        guard let piece = try await body.next() else {
+        let wait = exchange.app.configuration.importWait
+        let next = try await exchange.app.bodies.read(exchange.context.channel, within: wait) {
+            try await body.next()
+        }
+        guard let piece = next else {
             try decompressor.finish()
             waiting += try reader.finish()
             isAtEnd = true
