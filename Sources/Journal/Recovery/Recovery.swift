@@ -20,6 +20,9 @@ struct Recovered {
     /// Nil if the next frame begins a new segment: in an empty journal, and after damage.
     var active: ActiveSegment?
     var durableSeq: Int64
+    /// The last `seq` that was read, for the head of the next segment: less than `durableSeq` where a file counts as
+    /// full because its head cannot be read.
+    var lastRead: Int64
     var nextSeq: Int64
     var index: DuplicateIndex
     /// Bytes of frames that were read into the index.
@@ -47,6 +50,7 @@ struct Recovery {
     private var tornTail: TornTail?
     /// The highest `seq` that was seen, and one that surely was not yet.
     private var lastSeq: Int64 = 0
+    private var lastRead: Int64 = 0
     private var unseen: Int64 = 1
     private var replayed: Int64 = 0
 
@@ -92,8 +96,9 @@ struct Recovery {
         }
         let next = max(unseen, lastSeq + 1, options.seqFloor + 1, ids.highest + 1)
         return Recovered(
-            segments: segments, active: active, durableSeq: max(lastSeq, options.seqFloor), nextSeq: next,
-            index: index, replayed: replayed, tornTail: tornTail, damage: damage, damagedIDFiles: ids.damaged)
+            segments: segments, active: active, durableSeq: max(lastSeq, options.seqFloor),
+            lastRead: max(lastRead, options.seqFloor), nextSeq: next, index: index, replayed: replayed,
+            tornTail: tornTail, damage: damage, damagedIDFiles: ids.damaged)
     }
 
     /// Seals what damage made necessary, sets the damaged files aside only then, and lets go of what is too old.
@@ -175,16 +180,19 @@ struct Recovery {
             }
             if isLast {
                 active = try scanLast(&segments[i], into: index, after: through)
-            } else if segments[i].lastSeq > through {
+            } else if segments[i].lastSeq > through || segments[i].lastSeq < segments[i].firstSeq {
                 let found = try scan(segments[i], from: nil, into: index, after: through).found
                 for offset in found.damage + [found.tail].compactMap({ $0 }) {
                     report(segments[i].path, offset, "it holds no valid frame there")
                 }
+                // The next head does not know it if this file's own could not be read then.
+                segments[i].lastSeq = max(segments[i].lastSeq, found.lastSeq)
                 if found.damage.isEmpty, found.tail == nil, found.lastSeq < segments[i].lastSeq {
                     report(segments[i].path, segments[i].bytes, "its end is missing")
                 }
             }
             lastSeq = max(lastSeq, segments[i].lastSeq)
+            lastRead = max(lastRead, segments[i].lastSeq)
         }
         return active
     }

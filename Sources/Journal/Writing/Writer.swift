@@ -13,6 +13,8 @@ final class Writer {
     private var active: ActiveSegment?
     private var nextSeq: Int64
     private var durableSeq: Int64
+    /// What the head of the next segment says of those before it.
+    private var lastRead: Int64
     /// Bytes of frames since the start, the replayed ones included.
     private var written: Int64
     private var hour: Int64 = .min
@@ -27,6 +29,7 @@ final class Writer {
         active = recovered.active
         nextSeq = recovered.nextSeq
         durableSeq = recovered.durableSeq
+        lastRead = recovered.lastRead
         written = recovered.replayed
     }
 
@@ -63,7 +66,7 @@ final class Writer {
                 let last = nextSeq + Int64(frame.count) - 1
                 frame.register(in: index.active)
                 index.cover(through: last)
-                (nextSeq, durableSeq) = (last + 1, last)
+                (nextSeq, durableSeq, lastRead) = (last + 1, last, last)
                 core.publish(last)
             }
         } catch {
@@ -169,7 +172,7 @@ final class Writer {
     private func create() throws(JournalError) -> ActiveSegment {
         let path = "\(core.options.directory)/\(FileNames.segment(nextSeq))"
         let header = SegmentHeader(
-            firstSeq: nextSeq, previousLast: durableSeq, salt: UInt64.random(in: 0...UInt64.max))
+            firstSeq: nextSeq, previousLast: lastRead, salt: UInt64.random(in: 0...UInt64.max))
         let descriptor: Int32
         do throws(FileError) {
             // Only what a failed attempt left can have this name.
@@ -194,7 +197,7 @@ final class Writer {
         }
         core.segments.add(
             Segment(
-                path: path, firstSeq: nextSeq, previousLast: durableSeq, salt: header.salt,
+                path: path, firstSeq: nextSeq, previousLast: lastRead, salt: header.salt,
                 bytes: Int64(SegmentHeader.bytes), lastSeq: nextSeq - 1))
         return ActiveSegment(
             firstSeq: nextSeq, path: path, descriptor: descriptor, salt: header.salt,
