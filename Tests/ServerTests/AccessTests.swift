@@ -110,6 +110,28 @@ struct AccessTests {
         }
     }
 
+    @Test("The same Idempotency-Key makes one project and gives its keys again; with another body it is 422")
+    func repeatedProject() async throws {
+        try await withServer { server in
+            let headers = [("Idempotency-Key", "p-1")]
+            let name = Array(#"{"name":"shop"}"#.utf8)
+            let first = try await server.send(
+                .POST, "/v1/projects", key: server.secretKey, headers: headers, body: name)
+            let again = try await server.send(
+                .POST, "/v1/projects", key: server.secretKey, headers: headers, body: name)
+            #expect(first.status == 201)
+            #expect(again.status == 201 && again.json == first.json)
+            #expect(again.headers.first(name: "Idempotency-Replayed") == "true")
+            for other in [#"{"name":"other"}"#, "no JSON"] {
+                let mismatch = try await server.send(
+                    .POST, "/v1/projects", key: server.secretKey, headers: headers, body: Array(other.utf8))
+                #expect(mismatch.status == 422)
+            }
+            let all = try await server.send(.GET, "/v1/projects", key: server.secretKey)
+            #expect(all.rows.map { $0["name"] } == ["default", "shop"])
+        }
+    }
+
     @Test("The socket lets its owner in without a key, to the project that is named")
     func socket() async throws {
         try await withServer { (server) async throws in

@@ -17,9 +17,9 @@ enum ExportRoutes {
 
     private static func create(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange)
-        let asked = try request(try Body.parse(bytes), exchange)
         let runtime = try exchange.project()
         return try await Idempotency.run(exchange, body: bytes) {
+            let asked = try request(try Body.parse(bytes), exchange)
             // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
             let seq = try await runtime.pin(exchange)
             let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)

@@ -28,12 +28,20 @@ enum ProjectRoutes {
             }, next: visible.count > limit ? visible[limit - 1].name : nil)
     }
 
-    /// Makes a project and sets it to work; its secret key is in this answer and nowhere else.
+    /// Makes a project and sets it to work. Its secret key is in this answer and nowhere else, but with an
+    /// `Idempotency-Key` also in the reply that is kept under it.
     private static func create(_ exchange: Exchange) async throws -> Response {
         guard try exchange.requireCaller().governsProjects else {
             throw Problem.forbidden("only an admin key of the project \(ControlStore.defaultProject) makes projects")
         }
-        let body = try await Body.json(exchange)
+        let bytes = try await Body.decoded(exchange)
+        return try await Idempotency.run(exchange, body: bytes) {
+            let made = try await make(try Body.parse(bytes), exchange)
+            return (.created, Array(made.json.text.utf8))
+        }
+    }
+
+    private static func make(_ body: JSONValue, _ exchange: Exchange) async throws -> NewProject {
         guard let name = body["name"]?.stringValue else { throw Problem.badRequest("send {\"name\": \"…\"}") }
         let app = exchange.app
         let made = try await app.control.createProject(name)
@@ -42,17 +50,12 @@ enum ProjectRoutes {
         }
         try await app.keys.reload()
         exchange.logger.info("a project was made", metadata: ["project": "\(name)"])
-        return .json(made.json, status: .created)
+        return made
     }
 }
 
 extension Body {
-    /// A small JSON document.
-    static func json(_ exchange: Exchange) async throws -> JSONValue {
-        let bytes = try await decoded(exchange)
-        return try parse(bytes)
-    }
-
+    /// The document that a body is.
     static func parse(_ bytes: [UInt8]) throws(Problem) -> JSONValue {
         do throws(JSONError) { return try JSONValue(bytes.span) } catch {
             var problem = Problem.badRequest(
