@@ -90,6 +90,11 @@ public func buildServer(
 /// Locks the folder and opens its control database.
 private func openFolder(_ directory: String) throws(ServerError) -> (FolderLock, ControlStore) {
     guard unsafe access(ControlStore.path(in: directory), F_OK) == 0 else {
+        // Whoever may not look into the folder cannot know that it is empty.
+        if errno == EACCES {
+            throw ServerError(
+                .io, "\(directory) cannot be looked into: permission denied; run as the user that owns it")
+        }
         throw ServerError(
             .notInitialized, "\(directory) holds no Sluice yet; make one with: sluice init --data \(directory)")
     }
