@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import stat
+import threading
 
 import duckdb
 import pyarrow.parquet
@@ -155,6 +158,47 @@ def test_parts_and_pipes(server, tmp_path):
     assert sorted(p.name for p in (tmp_path / "far").iterdir()) == sorted([
         "far.csv", "far.csv.manifest.json", "far-cut.csv.manifest.json",
         *(f"far-cut.part-{n:05}.csv" for n in range(1, 5))])
+
+
+def test_out_goes_where_its_path_leads(server, tmp_path):
+    """Pipes and devices are written through, links stay, folders are refused; none of them is replaced by a file."""
+    fill(server)
+    whole = server.cli("export", "events", "--out", "-").stdout
+    piped = server.cli("export", "events", "--out", "/dev/stdout")
+    assert piped.stdout == whole and json.loads(piped.stderr)["rows"] == 3
+
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    for flags in [[], ["--json"]]:
+        read = []
+        reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+        reader.start()
+        done = server.cli("export", "events", *flags, "--out", pipe)
+        reader.join(60)
+        assert [data.decode().replace("\r\n", "\n").replace("\r", "\n") for data in read] == [whole]
+        assert json.loads(done.stdout if flags else done.stderr)["rows"] == 3
+        assert (done.stderr if flags else done.stdout) == ""
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+    server.cli("export", "events", "--out", pipe, "--part-rows", 2, code=64)
+    assert "No space" in server.cli("export", "events", "--out", "/dev/full", code=1).stderr
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link.csv"
+    link.symlink_to("real/events.csv")
+    real = tmp_path / "real" / "events.csv"
+    for _ in range(2):
+        server.cli("export", "events", "--out", link)
+        assert link.is_symlink() and not real.is_symlink() and real.read_text() == whole
+        cli("verify", f"{real}.manifest.json")
+        real.write_text("old")
+
+    to_folder = tmp_path / "to-folder"
+    to_folder.symlink_to("real")
+    for out in [tmp_path / "real", f"{tmp_path}/real/", to_folder, "."]:
+        refused = server.cli("export", "events", "--out", out, code=64)
+        assert "folder" in refused.stderr and str(out) in refused.stderr
+    assert to_folder.is_symlink()
 
 
 def test_verify_sees_a_changed_byte(server, tmp_path):

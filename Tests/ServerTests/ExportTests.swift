@@ -108,6 +108,13 @@ struct ExportRouteTests {
         }
     }
 
+    /// What lies at a path itself: a file, a link, a pipe; nil for nothing.
+    private func kind(_ path: String) -> mode_t? {
+        var info = stat()
+        // The struct is filled during the call.
+        return unsafe lstat(path, &info) == 0 ? info.st_mode & S_IFMT : nil
+    }
+
     @Test("Only the socket's caller may name a file of the machine")
     func out() async throws {
         try await withServer { server in
@@ -122,6 +129,22 @@ struct ExportRouteTests {
             #expect(run["status"] == "succeeded", "\(run.text)")
             #expect(unsafe access(path, R_OK) == 0)
             #expect(unsafe access(path + ".manifest.json", R_OK) == 0)
+            // A link stays; the file behind it is replaced. What is no file is refused.
+            let (link, pipe) = (server.directory + "/link.csv", server.directory + "/pipe")
+            #expect(unsafe symlink("mine.csv", link) == 0)
+            #expect(unsafe mkfifo(pipe, 0o600) == 0)
+            let linked = Array(#"{"dataset":"events","columns":["identity"],"out":"\#(link)"}"#.utf8)
+            let second = try await server.sendOnSocket(.POST, "/v1/exports", body: linked)
+            let again = try await server.finished(second.json["id"]?.stringValue ?? "")
+            #expect(again["status"] == "succeeded", "\(again.text)")
+            #expect(again["manifest"]?["parts"]?.arrayValue?.first?["file"] == "mine.csv")
+            #expect(kind(link) == S_IFLNK)
+            for other in [pipe, "/dev/null", server.directory, server.directory + "/none/a.csv"] {
+                let body = Array(#"{"dataset":"events","out":"\#(other)"}"#.utf8)
+                let answer = try await server.sendOnSocket(.POST, "/v1/exports", body: body)
+                #expect(answer.status == 400, "\(other): \(answer.text)")
+            }
+            #expect(kind(pipe) == S_IFIFO)
             let relative = Array(#"{"dataset":"events","out":"mine.csv"}"#.utf8)
             #expect(try await server.sendOnSocket(.POST, "/v1/exports", body: relative).status == 400)
         }

@@ -20,11 +20,12 @@ enum ExportRoutes {
         let runtime = try exchange.project()
         return try await Idempotency.run(exchange, body: bytes) {
             let asked = try request(try Body.parse(bytes), exchange)
+            let out = try await file(asked.out)
             // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
             let seq = try await runtime.pin(exchange)
             let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
             let record = try await exchange.app.exports.enqueue(
-                asked.json, resolved: resolved, project: runtime.name, out: asked.out)
+                asked.json, resolved: resolved, project: runtime.name, out: out)
             let answer: JSONValue = ["id": .string(record.id), "status": .string(record.status.rawValue)]
             return (.accepted, Array(answer.text.utf8))
         }
@@ -53,6 +54,20 @@ enum ExportRoutes {
         let parsed = try ExportSpec(json: json)
         try parsed.check()
         return (json, parsed, out)
+    }
+
+    /// The file behind the path that the caller named: a link stays, and what is no file is refused, not replaced.
+    private static func file(_ out: String?) async throws -> String? {
+        guard let out else { return nil }
+        do {
+            guard case .file(let path) = try await Blocking.run({ try OutPlace(out) }) else {
+                throw Problem.badRequest(
+                    "\"out\" is a pipe or a device; fetch the result from /v1/exports/{id}/file", code: "invalid_spec")
+            }
+            return path
+        } catch let error as ExportError {
+            throw Problem.badRequest("\"out\": \(error.message)", code: "invalid_spec")
+        }
     }
 
     private static func list(_ exchange: Exchange) async throws -> Response {

@@ -46,12 +46,14 @@ struct ExportDownload: Sendable {
         try await file.commit()
     }
 
-    /// Copies all parts to standard output, one after another.
-    static func copy(_ client: APIClient, id: String, parts: Int) async throws {
+    /// Hands all parts to `write`, one after another.
+    static func copy(
+        _ client: APIClient, id: String, parts: Int, to write: ([UInt8]) async throws -> Void
+    ) async throws {
         for number in 1...max(parts, 1) {
             let response = try await client.open(.get, "/v1/exports/\(id)/file?part=\(number)")
             for try await block in response.body {
-                try await PipeWriter.write(Array(block.readableBytesView))
+                try await write(Array(block.readableBytesView))
             }
         }
     }

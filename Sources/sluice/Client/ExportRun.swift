@@ -20,11 +20,15 @@ struct ExportRun: Sendable {
         do {
             return try await interruptible {
                 let manifest = try await wait(for: id)
+                let parts = manifest["parts"]?.arrayValue?.count ?? 1
                 switch target {
                 case .file where client.isLocal: break
                 case .file(let path): try await ExportDownload(client: client, id: id, path: path).run(manifest)
                 case .standardOutput:
-                    try await ExportDownload.copy(client, id: id, parts: manifest["parts"]?.arrayValue?.count ?? 1)
+                    try await ExportDownload.copy(client, id: id, parts: parts) { try await PipeWriter.write($0) }
+                case .stream(let path):
+                    let stream = try await OutStream(path)
+                    try await ExportDownload.copy(client, id: id, parts: parts) { try await stream.write($0) }
                 }
                 return manifest
             }

@@ -16,7 +16,8 @@ struct Export: AsyncParsableCommand {
             with is, is_not, gt, gte, lt, lte, contains, starts_with, exists, in.
 
             The file appears whole or not at all, and after it PATH.manifest.json, which says what is in it: check \
-            it with 'sluice verify'. With --out - the rows go to standard output, the manifest to standard error.
+            it with 'sluice verify'. With --out - the rows go to standard output, the manifest to standard error; a \
+            named pipe or a device is written through like that. A link stays, and the file behind it is replaced.
 
             Examples:
               sluice export events --data ./data --out events.csv
@@ -38,15 +39,14 @@ struct Export: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        guard out == "-" || form.partRows == nil || !out.hasSuffix("/") else {
-            throw ValidationError("--out must name a file, not a folder.")
-        }
         guard !out.isEmpty else { throw ValidationError("--out must name a file, or - for standard output.") }
-        guard out != "-" || form.partRows == nil else {
-            throw ValidationError("--part-rows splits into files; with --out - there is none.")
+        let isStandardOutput = ExportTarget.isStandardOutput(out)
+        guard !isStandardOutput || form.partRows == nil else {
+            throw ValidationError("--part-rows splits into files; with --out \(out) there is none.")
         }
-        guard out != "-" || !json else {
-            throw ValidationError("--json and --out - both want standard output; the manifest goes to standard error.")
+        guard !isStandardOutput || !json else {
+            throw ValidationError(
+                "--json and --out \(out) both want standard output; the manifest goes to standard error.")
         }
     }
 
@@ -56,11 +56,15 @@ struct Export: AsyncParsableCommand {
         members += form.members(out: out)
         let spec = JSONValue.object(members)
         let target = try ExportTarget(out)
+        if case .stream = target, form.partRows != nil {
+            throw Failure(.usage, "--part-rows splits into files; \(out) is a pipe or a device")
+        }
         let manifest = try await Session.run(connection) { client in
             try await ExportRun(client: client, spec: spec, target: target).run()
         }
         switch target {
-        case .standardOutput: Terminal.note(manifest.text)
+        case .stream where json: try Terminal.line(manifest.text)
+        case .standardOutput, .stream: Terminal.note(manifest.text)
         case .file(let path): try report(manifest, path: path)
         }
     }
