@@ -110,7 +110,7 @@ struct AccessTests {
         }
     }
 
-    @Test("The same Idempotency-Key makes one project and gives its keys again; with another body it is 422")
+    @Test("The same Idempotency-Key makes one project, whose secret is shown once; with another body it is 422")
     func repeatedProject() async throws {
         try await withServer { server in
             let headers = [("Idempotency-Key", "p-1")]
@@ -120,7 +120,8 @@ struct AccessTests {
             let again = try await server.send(
                 .POST, "/v1/projects", key: server.secretKey, headers: headers, body: name)
             #expect(first.status == 201)
-            #expect(again.status == 201 && again.json == first.json)
+            #expect(again.status == 201 && again.json["write_key"] == first.json["write_key"])
+            #expect(first.json["secret_key"]?.stringValue != nil && again.json["secret_key"] == .null)
             #expect(again.headers.first(name: "Idempotency-Replayed") == "true")
             for other in [#"{"name":"other"}"#, "no JSON"] {
                 let mismatch = try await server.send(

@@ -58,16 +58,14 @@ public enum OutPlace: Sendable, Equatable {
 
     /// What a link that leads to no file says; nil if there is no link.
     private static func target(_ path: String) throws(ExportError) -> String? {
-        var bytes = [UInt8](repeating: 0, count: longestPath)
+        var bytes = [CChar](repeating: 0, count: longestPath)
         // Filled up to the count that readlink answers.
-        let count = unsafe bytes.withUnsafeMutableBytes { room in
-            unsafe readlink(path, room.baseAddress?.assumingMemoryBound(to: CChar.self), room.count)
-        }
+        let count = unsafe readlink(path, &bytes, bytes.count)
         guard count >= 0 else {
             if errno == ENOENT || errno == EINVAL { return nil }
             throw FileSystem.error("look at", path)
         }
-        return String(decoding: bytes[..<count], as: UTF8.self)
+        return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// The path without links and dots.

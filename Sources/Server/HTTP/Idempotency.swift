@@ -5,8 +5,10 @@ internal import Model
 
 /// `Idempotency-Key`: the same key with the same body within a day gives the first answer again; with another body 422.
 enum Idempotency {
+    /// - Parameter kept: what is kept of an answer for those who ask again.
     static func run(
-        _ exchange: Exchange, body: [UInt8], _ work: () async throws -> (status: HTTPResponse.Status, body: [UInt8])
+        _ exchange: Exchange, body: [UInt8], kept: ([UInt8]) -> [UInt8] = { $0 },
+        _ work: () async throws -> (status: HTTPResponse.Status, body: [UInt8])
     ) async throws -> Response {
         guard let key = exchange.request.headers[.idempotencyKey] else {
             let answer = try await work()
@@ -35,7 +37,7 @@ enum Idempotency {
             do {
                 let answer = try await work()
                 try await control.completeIdempotency(
-                    project: project, key: key, status: answer.status.code, body: answer.body)
+                    project: project, key: key, status: answer.status.code, body: kept(answer.body))
                 return .json(bytes: answer.body, status: answer.status)
             } catch {
                 try await control.releaseIdempotency(project: project, key: key)

@@ -28,17 +28,23 @@ enum ProjectRoutes {
             }, next: visible.count > limit ? visible[limit - 1].name : nil)
     }
 
-    /// Makes a project and sets it to work. Its secret key is in this answer and nowhere else, but with an
-    /// `Idempotency-Key` also in the reply that is kept under it.
+    /// Makes a project and sets it to work. Its secret key is in this answer and nowhere else: the answer that is kept
+    /// under an `Idempotency-Key` says null in its place.
     private static func create(_ exchange: Exchange) async throws -> Response {
         guard try exchange.requireCaller().governsProjects else {
             throw Problem.forbidden("only an admin key of the project \(ControlStore.defaultProject) makes projects")
         }
         let bytes = try await Body.decoded(exchange)
-        return try await Idempotency.run(exchange, body: bytes) {
+        return try await Idempotency.run(exchange, body: bytes, kept: withoutSecret) {
             let made = try await make(try Body.parse(bytes), exchange)
             return (.created, Array(made.json.text.utf8))
         }
+    }
+
+    private static func withoutSecret(_ answer: [UInt8]) -> [UInt8] {
+        guard case .object(let members)? = try? JSONValue(answer.span) else { return [] }
+        let kept = members.map { $0.key == "secret_key" ? .init($0.key, nil) : $0 }
+        return Array(JSONValue.object(kept).text.utf8)
     }
 
     private static func make(_ body: JSONValue, _ exchange: Exchange) async throws -> NewProject {
