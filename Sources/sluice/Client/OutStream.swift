@@ -1,3 +1,4 @@
+import Exports
 import Glibc
 
 /// A pipe or a device that is open for writing.
@@ -25,16 +26,10 @@ final class OutStream: Sendable {
             let opened = unsafe open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
             let failure = errno
             if opened >= 0 { return opened }
-            guard failure == ENXIO, isPipe(path) else {
+            guard failure == ENXIO, (try? OutPlace(path)) == .stream else {
                 throw Failure(.failed, "\(path): \(systemReason(failure))")
             }
             try await Task.sleep(for: pause)
         }
-    }
-
-    private static func isPipe(_ path: String) -> Bool {
-        var info = stat()
-        // The struct is filled during the call.
-        return unsafe stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFIFO
     }
 }
