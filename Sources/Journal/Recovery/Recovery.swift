@@ -51,6 +51,8 @@ struct Recovery {
     /// The highest `seq` that was seen, and one that surely was not yet.
     private var lastSeq: Int64 = 0
     private var lastRead: Int64 = 0
+    /// Whether the last segment counts as full. What the store has seen of it then says nothing of where it ends.
+    private var endIsUnreadable = false
     private var unseen: Int64 = 1
     private var replayed: Int64 = 0
 
@@ -97,8 +99,8 @@ struct Recovery {
         let next = max(unseen, lastSeq + 1, options.seqFloor + 1, ids.highest + 1)
         return Recovered(
             segments: segments, active: active, durableSeq: max(lastSeq, options.seqFloor),
-            lastRead: max(lastRead, options.seqFloor), nextSeq: next, index: index, replayed: replayed,
-            tornTail: tornTail, damage: damage, damagedIDFiles: ids.damaged)
+            lastRead: endIsUnreadable ? lastRead : max(lastRead, options.seqFloor), nextSeq: next, index: index,
+            replayed: replayed, tornTail: tornTail, damage: damage, damagedIDFiles: ids.damaged)
     }
 
     /// Seals what damage made necessary, sets the damaged files aside only then, and lets go of what is too old.
@@ -172,6 +174,7 @@ struct Recovery {
                 if isLast {
                     unseen = segments[i].firstSeq + segments[i].bytes / Int64(FrameHeader.leastItemBytes) + 1
                     segments[i].lastSeq = unseen - 1
+                    endIsUnreadable = true
                 } else if segments[i].lastSeq < segments[i].firstSeq {
                     segments[i].lastSeq = segments[i + 1].firstSeq - 1
                 }
