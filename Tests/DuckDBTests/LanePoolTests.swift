@@ -2,7 +2,7 @@ import DuckDB
 import Synchronization
 import Testing
 
-@Suite("A pool is bounded and fair", .timeLimit(.minutes(2)))
+@Suite("A pool is bounded and fair", .timeLimit(.minutes(15)))
 struct LanePoolTests {
     private let database: Database
 

@@ -69,7 +69,7 @@ struct ApplierTests {
         var settings = StoreSettings()
         settings.batchItems = 33
         try await StoreFixture.with(folder, settings: settings) { fixture in
-            try await fixture.store.waitForApplied(1_000, timeout: .seconds(20))
+            try await fixture.store.waitForApplied(1_000, timeout: .seconds(300))
             #expect(
                 try await fixture.rows("SELECT count(*), count(DISTINCT seq), max(seq) FROM events") == [
                     "1000|1000|1000"
@@ -84,7 +84,7 @@ struct ApplierTests {
             let seq = try await fixture.append([event("ann")])
             let clock = ContinuousClock()
             let start = clock.now
-            while fixture.store.appliedSeq < seq, clock.now - start < .seconds(10) { await Task.yield() }
+            while fixture.store.appliedSeq < seq, clock.now - start < .seconds(300) { await Task.yield() }
             #expect(fixture.store.appliedSeq == seq)
         }
     }
@@ -109,7 +109,7 @@ struct ApplierTests {
             await withTaskGroup(of: StoreError.Code?.self) { group in
                 group.addTask {
                     do throws(StoreError) {
-                        try await store.waitForApplied(5, timeout: .seconds(60))
+                        try await store.waitForApplied(5, timeout: .seconds(300))
                         return nil
                     } catch {
                         return error.code
@@ -153,10 +153,10 @@ struct ApplierTests {
             JournalOptions(directory: folder.path + "/journal", seqFloor: 100), logger: logger)
         let store = try EventStore.open(directory: folder.path, settings: StoreSettings(), logger: logger)
         async let running: Void = Applier(store: store, journal: journal, logger: logger).run()
-        try await store.waitForApplied(journal.durableSeq, timeout: .seconds(10))
+        try await store.waitForApplied(journal.durableSeq, timeout: .seconds(300))
         let seq = try await journal.append(first).watermark
         #expect(seq == 101)
-        try await store.waitForApplied(seq, timeout: .seconds(10))
+        try await store.waitForApplied(seq, timeout: .seconds(300))
         #expect(try await store.read { try texts($0, "SELECT seq FROM events") } == ["1", "101"])
         await journal.close()
         try await running

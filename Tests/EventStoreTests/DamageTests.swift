@@ -49,7 +49,7 @@ struct DamageTests {
         #expect(store.appliedSeq < 4)
         #expect(try await store.read { try texts($0, "SELECT count(*) FROM events WHERE seq > 3") } == ["0"])
         let waited = await #expect(throws: StoreError.self) {
-            try await store.waitForApplied(5, timeout: .seconds(60))
+            try await store.waitForApplied(5, timeout: .seconds(300))
         }
         #expect(waited?.code == .stopped)
         let status = try await store.status(durableSeq: 10, now: JournalOptions.systemClock())
@@ -93,7 +93,7 @@ struct DamageTests {
             }
             #expect(error?.code == .lagging)
             try await fixture.store.writing { try $0.execute("ALTER TABLE elsewhere RENAME TO events") }
-            try await fixture.store.waitForApplied(seq, timeout: .seconds(20))
+            try await fixture.store.waitForApplied(seq, timeout: .seconds(300))
             #expect(try await fixture.rows("SELECT seq, identity_id FROM events") == ["1|1", "2|2"])
             #expect(fixture.store.applierState == .following)
         }

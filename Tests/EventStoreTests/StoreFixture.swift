@@ -150,7 +150,7 @@ struct StoreFixture {
 
     /// Appends and waits until the items are in the tables.
     func apply(_ items: [Item]) async throws {
-        try await store.waitForApplied(try await append(items), timeout: .seconds(20))
+        try await store.waitForApplied(try await append(items), timeout: .seconds(300))
     }
 
     func rows(_ sql: String) async throws -> [String] {

@@ -32,7 +32,7 @@ struct LiveStore {
         var submission = Submission()
         for item in items { submission.add(item) }
         let last = try await journal.append(submission).watermark
-        try await store.waitForApplied(last, timeout: .seconds(30))
+        try await store.waitForApplied(last, timeout: .seconds(300))
         return last
     }
 

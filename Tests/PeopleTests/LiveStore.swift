@@ -35,7 +35,7 @@ struct LiveStore {
             submission.add(item)
             last = try await journal.append(submission).watermark
         }
-        try await store.waitForApplied(last, timeout: .seconds(30))
+        try await store.waitForApplied(last, timeout: .seconds(300))
         return last
     }
 }

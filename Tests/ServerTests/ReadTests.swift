@@ -86,7 +86,12 @@ struct ReadTests {
             let ahead = try await server.send(.GET, "/v1/people?wait_seq=99", key: server.secretKey)
             #expect(ahead.status == 503)
             #expect(ahead.headers.first(name: "Retry-After") != nil)
-            #expect(try await server.send(.GET, "/v1/people?wait_seq=1", key: server.secretKey).rows.count == 1)
+            // What is on its way comes, however slow the machine is.
+            var answer = try await server.send(.GET, "/v1/people?wait_seq=1", key: server.secretKey)
+            while answer.status == 503 {
+                answer = try await server.send(.GET, "/v1/people?wait_seq=1", key: server.secretKey)
+            }
+            #expect(answer.rows.count == 1)
         }
     }
 

@@ -52,7 +52,7 @@ struct TestServer: Sendable {
         request.method = method
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
-        let response = try await client.execute(request, timeout: .seconds(60))
+        let response = try await client.execute(request, timeout: .seconds(300))
         let bytes = try await response.body.collect(upTo: 64 << 20)
         return Answer(status: Int(response.status.code), headers: response.headers, body: [UInt8](buffer: bytes))
     }
@@ -74,7 +74,7 @@ struct TestServer: Sendable {
 
     /// Asks for a run until it has ended; the answer itself is what is waited for, at most a minute.
     func finished(_ id: String) async throws -> JSONValue {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(300)
         while true {
             let run = try await send(.GET, "/v1/exports/\(id)", key: secretKey).json
             if !["queued", "running"].contains(run["status"]?.stringValue ?? "") || .now > deadline { return run }

@@ -111,8 +111,12 @@ final class Writer {
         if handed || newHour > hour { core.housekeeping.wake(hour: newHour) }
         hour = newHour
         // Each waiting table is up to 48 MiB of memory.
-        if index.shared.snapshot.waiting.count > 4 {
+        let waiting = index.shared.snapshot.waiting.count
+        if waiting > 4, core.health.withLock({ $0.lastSealError }) != nil {
             throw JournalError(.diskFull, "The ids of duplicates cannot be written to disk. Free some space.")
+        }
+        if waiting > 16 {
+            throw JournalError(.backlogFull, "The disk takes the ids of duplicates too slowly; send again.")
         }
     }
 
