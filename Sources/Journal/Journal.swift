@@ -25,7 +25,11 @@ public final class Journal: Sendable {
         let recovered = try Recovery.run(options, logger)
         let core = JournalCore(options: options, logger: logger, recovered: recovered)
         let writer = Writer(core, recovered)
-        try Worker.start { core.housekeeping.run(core) }
+        try Worker.start {
+            // What it writes makes the next start short; nobody waits for it.
+            Worker.standBack()
+            core.housekeeping.run(core)
+        }
         do {
             try Worker.start {
                 writer.run()

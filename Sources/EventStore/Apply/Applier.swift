@@ -46,17 +46,23 @@ public struct Applier: Sendable {
 
     private func follow(_ progress: ApplyProgress) async throws {
         let source = JournalSource(journal, settings: store.settings)
+        let settings = store.settings
+        var pause = settings.gathering
         while !Task.isCancelled {
             let applied = progress.snapshot.appliedSeq
             if journal.durableSeq <= applied {
                 await journal.waitForDurable(after: applied)
                 // Nothing new: the journal is closed, or the task cancelled.
                 if journal.durableSeq <= applied { return }
-                if !progress.isWanted(upTo: journal.durableSeq) {
-                    await progress.gather(for: store.settings.gathering)
-                }
             }
+            if journal.durableSeq - applied < settings.batchItems / 2, !source.holdsBack {
+                await progress.gather(for: pause, upTo: journal.durableSeq)
+            }
+            let began = ContinuousClock.now
             try await applyNext(source, progress)
+            // A commit has a cost of its own, and senders of single events want the processors, too: a busy applier
+            // takes a quarter of the time.
+            pause = min(max(settings.gathering, (ContinuousClock.now - began) * 3), .milliseconds(500))
         }
     }
 
@@ -103,6 +109,9 @@ private final class JournalSource: @unchecked Sendable {
         self.settings = settings
         applier = BatchApplier(settings)
     }
+
+    /// Whether there are items that were read and not applied yet.
+    var holdsBack: Bool { batch != nil || !cursor.isEmpty }
 
     /// Applies the next batch. Returns how far the store is then, and when the last frame was committed, if there was one.
     func applyNext(_ connection: Connection, after applied: Int64) throws -> (seq: Int64, committedAt: Int64?) {

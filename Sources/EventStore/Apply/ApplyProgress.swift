@@ -79,28 +79,27 @@ final class ApplyProgress: Sendable {
         }
     }
 
-    /// Whether somebody waits for an item that can be applied now.
-    func isWanted(upTo durableSeq: Int64) -> Bool {
-        state.withLock { state in state.waiting.values.contains { $0.seq <= durableSeq } }
-    }
-
     // MARK: Gathering
 
     /// Returns after `duration`, or as soon as somebody waits for a seq, or when the task is cancelled.
-    func gather(for duration: Duration) async {
+    ///
+    /// - Parameter durableSeq: whoever waits for something above it does not wait for the applier.
+    func gather(for duration: Duration, upTo durableSeq: Int64) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await Task.sleep(for: duration) }
-            group.addTask { await self.nextWaiter() }
+            group.addTask { await self.nextWaiter(upTo: durableSeq) }
             await group.next()
             group.cancelAll()
         }
     }
 
-    private func nextWaiter() async {
+    private func nextWaiter(upTo durableSeq: Int64) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let now = state.withLock { state in
-                    if Task.isCancelled { return true }
+                    if Task.isCancelled || state.waiting.values.contains(where: { $0.seq <= durableSeq }) {
+                        return true
+                    }
                     state.gatherer = continuation
                     return false
                 }

@@ -38,7 +38,8 @@ final class DuplicateIndex {
             active.startedAt = written
             return false
         }
-        retireActive(hour: max(hour, active.hour), written: written, expecting: full ? active.count : 0)
+        retireActive(
+            hour: max(hour, active.hour), written: written, expecting: full ? min(active.count, IDTable.fullCount) : 0)
         return true
     }
 

@@ -101,7 +101,8 @@ internal import Model
     }
 
     /// Writes a table to a file, which appears under its name only when it is whole and on disk.
-    static func write(_ table: IDTable, to path: String, folder: String, files: any JournalFiles) throws(FileError) {
+    static func write(_ kept: IDTable, to path: String, folder: String, files: any JournalFiles) throws(FileError) {
+        let table = kept.settled
         let temporary = path + ".tmp"
         if Folder.exists(temporary) { try files.unlink(temporary) }
         let blocks = BlockedBloom.blocks(for: table.count)

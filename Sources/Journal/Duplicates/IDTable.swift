@@ -9,7 +9,7 @@ internal import Model
 /// Unchecked: the writer's thread alone changes a table, and nobody changes one that was handed over for sealing.
 @safe final class IDTable: @unchecked Sendable {
     static let slotBytes = 24
-    /// A table of 2²¹ slots (48 MiB) is full at 70 percent.
+    /// A table of 2²¹ slots (48 MiB) is full at 70 percent; it would grow at 75, which leaves room for the last frame.
     static let fullCount = 1_468_006
 
     /// The hour since 1970 in which the newest id came.
@@ -25,6 +25,16 @@ internal import Model
     let multiplier: UInt64
     // Owned by the table and as long as 2^bits slots.
     private(set) nonisolated(unsafe) var slots: UnsafeMutableRawPointer
+    /// The smaller table from before, while its ids move over: all at once would hold a frame up for a quarter of a second.
+    private var old: Moving?
+
+    @safe private struct Moving {
+        // Owned by the table and as long as 2^bits slots; it is only read.
+        nonisolated(unsafe) let slots: UnsafeMutableRawPointer
+        let bits: UInt64
+        /// Slots that were moved.
+        var moved = 0
+    }
 
     init(hour: Int64, fromSeq: Int64, expecting: Int = 0) {
         self.hour = hour
@@ -33,28 +43,38 @@ internal import Model
         bits = 10
         while expecting * 10 > (1 << Int(bits)) * 7 { bits += 1 }
         multiplier = UInt64.random(in: 0...UInt64.max) | 1
-        unsafe slots = Self.allocate(bits)
+        unsafe slots = SlotMemory.allocate(bits)
     }
 
-    deinit { unsafe free(slots) }
+    /// A copy that has no ids on the move.
+    private init(settling other: IDTable) {
+        (hour, fromSeq, toSeq, startedAt) = (other.hour, other.fromSeq, other.toSeq, other.startedAt)
+        (bits, multiplier) = (other.bits, other.multiplier)
+        unsafe slots = SlotMemory.allocate(bits)
+        other.forEach { id, seq in put(id, seq) }
+    }
+
+    deinit {
+        unsafe SlotMemory.free(slots, bits)
+        if let old { unsafe SlotMemory.free(old.slots, old.bits) }
+    }
 
     var slotCount: Int { 1 << Int(bits) }
     var isEmpty: Bool { count == 0 && toSeq == fromSeq }
 
-    /// Zeroed memory, which the system gives page by page as it is touched.
-    private static func allocate(_ bits: UInt64) -> UnsafeMutableRawPointer {
-        guard let memory = unsafe calloc(1 << Int(bits), slotBytes) else {
-            fatalError("no memory for the table of duplicates (\((1 << Int(bits)) * slotBytes) bytes)")
-        }
-        return unsafe memory
-    }
+    /// The table as one piece of memory; itself, but in the rare case that its ids are on the move.
+    var settled: IDTable { old == nil ? self : IDTable(settling: self) }
 
     /// Makes the table empty, and small if it has grown large.
     func removeAll() {
+        if let moving = old {
+            unsafe SlotMemory.free(moving.slots, moving.bits)
+            old = nil
+        }
         if bits > 14 {
-            unsafe free(slots)
+            unsafe SlotMemory.free(slots, bits)
             bits = 10
-            unsafe slots = Self.allocate(bits)
+            unsafe slots = SlotMemory.allocate(bits)
         } else if count > 0 {
             unsafe memset(slots, 0, slotCount * Self.slotBytes)
         }
@@ -64,7 +84,9 @@ internal import Model
     /// The `seq` of an id, or 0.
     @inline(__always)
     func find(_ id: Hash128) -> Int64 {
-        unsafe IDSlots.find(id, in: UnsafeRawPointer(slots), bits: bits, multiplier: multiplier)
+        let seq = unsafe IDSlots.find(id, in: UnsafeRawPointer(slots), bits: bits, multiplier: multiplier)
+        guard seq == 0, let old else { return seq }
+        return unsafe IDSlots.find(id, in: UnsafeRawPointer(old.slots), bits: old.bits, multiplier: multiplier)
     }
 
     /// Loads the places of `ids` into the processor's cache. The loads do not depend on one another and so overlap,
@@ -84,7 +106,18 @@ internal import Model
     /// Notes an id unless it is there; returns the `seq` that stood there before, or 0.
     @discardableResult
     func insert(_ id: Hash128, _ seq: Int64) -> Int64 {
-        if count &* 10 >= slotCount &* 7 { grow() }
+        if count &* 4 >= slotCount &* 3 { grow() }
+        if let moving = old {
+            let there = unsafe IDSlots.find(
+                id, in: UnsafeRawPointer(moving.slots), bits: moving.bits, multiplier: multiplier)
+            move(slots: 16)
+            if there != 0 { return there }
+        }
+        return put(id, seq)
+    }
+
+    @discardableResult
+    private func put(_ id: Hash128, _ seq: Int64) -> Int64 {
         let mask = slotCount &- 1
         var slot = IDSlots.home(id, bits: bits, multiplier: multiplier)
         while true {
@@ -108,35 +141,34 @@ internal import Model
     }
 
     private func grow() {
-        let old = unsafe slots
-        let oldCount = slotCount
+        // The one before was done long ago: the table doubles, and every insertion moves sixteen slots.
+        move(slots: .max)
+        old = unsafe Moving(slots: slots, bits: bits)
         bits += 1
-        unsafe slots = Self.allocate(bits)
-        count = 0
-        var at = 0
-        while at < oldCount * Self.slotBytes {
-            // In bounds: `at` is a slot of the old memory.
-            let seq = unsafe old.load(fromByteOffset: at + 16, as: Int64.self)
-            if seq != 0 {
-                let high = unsafe old.load(fromByteOffset: at, as: UInt64.self)
-                let low = unsafe old.load(fromByteOffset: at + 8, as: UInt64.self)
-                insert(Hash128(high: high, low: low), seq)
-            }
-            at += Self.slotBytes
-        }
-        unsafe free(old)
+        unsafe slots = SlotMemory.allocate(bits)
     }
 
-    /// Calls `body` with each id.
-    func forEachID(_ body: (Hash128) -> Void) {
-        for slot in 0..<slotCount {
-            let place = unsafe slots + slot * Self.slotBytes
-            if unsafe place.load(fromByteOffset: 16, as: Int64.self) != 0 {
-                let high = unsafe place.load(as: UInt64.self)
-                let low = unsafe place.load(fromByteOffset: 8, as: UInt64.self)
-                body(Hash128(high: high, low: low))
-            }
+    /// Moves the ids of some slots over from the smaller table, which goes after the last.
+    private func move(slots most: Int) {
+        guard var moving = old else { return }
+        let all = 1 << Int(moving.bits)
+        let end = most < all - moving.moved ? moving.moved + most : all
+        unsafe SlotMemory.forEach(UnsafeRawPointer(moving.slots), moving.moved..<end) { id, seq in
+            put(id, seq)
+            count &-= 1
         }
+        moving.moved = end
+        old = end < all ? moving : nil
+        if end == all { unsafe SlotMemory.free(moving.slots, moving.bits) }
+    }
+
+    /// Calls `body` with each id, once.
+    func forEachID(_ body: (Hash128) -> Void) { forEach { id, _ in body(id) } }
+
+    private func forEach(_ body: (Hash128, Int64) -> Void) {
+        unsafe SlotMemory.forEach(UnsafeRawPointer(slots), 0..<slotCount, body)
+        guard let old else { return }
+        unsafe SlotMemory.forEach(UnsafeRawPointer(old.slots), old.moved..<(1 << Int(old.bits)), body)
     }
 }
 

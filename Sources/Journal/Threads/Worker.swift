@@ -22,6 +22,12 @@ enum Worker {
         pthread_detach(thread)
     }
 
+    /// Lets the other threads of the process go first from now on, where processors are few.
+    static func standBack() {
+        // Linux keeps the niceness a thread; 0 means the one that calls.
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+    }
+
     private final class Box {
         let body: () -> Void
         init(_ body: @escaping () -> Void) { self.body = body }
