@@ -11,9 +11,26 @@ internal import Synchronization
 
     /// Opens a file, or a database in memory if `path` is nil.
     ///
-    /// - Parameter settings: DuckDB's global settings by name, such as `memory_limit: "400MB"`.
+    /// - Parameters:
+    ///   - settings: DuckDB's global settings by name, such as `memory_limit: "400MB"`.
+    ///   - niceness: by how much DuckDB's own threads, which help the one that runs a statement, stand back.
     /// - Throws: DuckDB's own reason; `.busy` if another process has the file.
-    public init(path: String?, settings: [String: String] = [:]) throws(DuckDBError) {
+    public init(path: String?, settings: [String: String] = [:], niceness: Int32 = 0) throws(DuckDBError) {
+        guard niceness > 0 else {
+            unsafe handle = unsafe try Self.open(path, settings).handle
+            return
+        }
+        // DuckDB's threads have the priority of the thread that opens the database.
+        let opened = BackgroundThread.run(niceness: niceness) {
+            Result<Opened, DuckDBError> { () throws(DuckDBError) in try Self.open(path, settings) }
+        }
+        unsafe handle = unsafe try opened.get().handle
+    }
+
+    /// A new handle on its way to its owner.
+    @safe private struct Opened { nonisolated(unsafe) let handle: duckdb_database }
+
+    private static func open(_ path: String?, _ settings: [String: String]) throws(DuckDBError) -> Opened {
         var config: duckdb_config?
         // The configuration is copied by `duckdb_open_ext` and freed here.
         defer { unsafe duckdb_destroy_config(&config) }
@@ -34,7 +51,7 @@ internal import Synchronization
             unsafe duckdb_free(reason)
             throw DuckDBError(duckdb: message)
         }
-        unsafe handle = unsafe opened
+        return unsafe Opened(handle: opened)
     }
 
     deinit {

@@ -9,15 +9,20 @@ public final class Lane: Sendable {
 
     /// Opens a connection and prepares it.
     ///
-    /// - Parameter setUp: runs once on the new connection: `SET`, `ATTACH`, functions.
+    /// - Parameters:
+    ///   - niceness: above 0 the lane has a thread of its own that stands back behind other work by so much.
+    ///   - setUp: runs once on the new connection: `SET`, `ATTACH`, functions.
     public init(
-        database: Database, name: String, setUp: @Sendable (Connection) throws(DuckDBError) -> Void = { _ in }
+        database: Database, name: String, niceness: Int32 = 0,
+        setUp: @Sendable (Connection) throws(DuckDBError) -> Void = { _ in }
     ) throws(DuckDBError) {
         self.name = name
         let connection = try database.connect()
         try setUp(connection)
         interrupter = connection.interrupter
-        worker = LaneWorker(connection: connection, label: "duckdb." + name)
+        let executor: any SerialExecutor =
+            niceness > 0 ? ThreadExecutor(niceness: niceness) : QueueExecutor(label: "duckdb." + name)
+        worker = LaneWorker(connection: connection, executor: executor)
     }
 
     /// Runs `body` on the lane and gives back what it gives back.
@@ -47,11 +52,11 @@ public final class Lane: Sendable {
 /// Binds the connection to its executor.
 private actor LaneWorker {
     private var connection: Connection?
-    private let executor: QueueExecutor
+    private let executor: any SerialExecutor
 
-    init(connection: sending Connection, label: String) {
+    init(connection: sending Connection, executor: any SerialExecutor) {
         self.connection = connection
-        executor = QueueExecutor(label: label)
+        self.executor = executor
     }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }

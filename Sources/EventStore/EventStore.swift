@@ -53,7 +53,7 @@ public final class EventStore: Sendable {
                     "memory_limit": settings.memoryLimit, "threads": String(settings.threads),
                     "checkpoint_threshold": settings.checkpointThreshold, "preserve_insertion_order": "true",
                     "temp_directory": path + ".tmp",
-                ])
+                ], niceness: settings.niceness)
             let setUp: @Sendable (Connection) throws(DuckDBError) -> Void = { connection throws(DuckDBError) in
                 try StoreFunctions.register(on: connection)
             }
@@ -62,7 +62,8 @@ public final class EventStore: Sendable {
             let state = try StateRows.read(connection)
             let lanes = Lanes(
                 database: database,
-                writer: try Lane(database: database, name: "writer") { connection throws(DuckDBError) in
+                writer: try Lane(database: database, name: "writer", niceness: settings.niceness) {
+                    connection throws(DuckDBError) in
                     try setUp(connection)
                     // Nobody looks at the writer's progress, and keeping it costs an eighth of its time.
                     try connection.execute("SET enable_progress_bar = false")

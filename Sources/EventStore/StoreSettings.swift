@@ -18,6 +18,9 @@ public struct StoreSettings: Sendable {
     public var batchBytes = 16 << 20
     /// How long the applier gathers items before it commits when nobody waits for them.
     public var gathering: Duration = .milliseconds(50)
+    /// By how much the engine's threads stand back behind collection, whose callers wait: where processors are short,
+    /// what is stored is visible a little later.
+    public var niceness: Int32 = 10
     /// Slots of one generation of the identity cache, a power of two; 24 bytes each, and there are two generations.
     public var identityCacheSlots = 1 << 19
 

@@ -140,16 +140,19 @@ internal import Model
         }
     }
 
-    /// Syncs every 4 MiB: a large heap of dirty pages would make the journal's own syncs wait for it.
+    /// Syncs every megabyte, and rests as long as that took twice over: the journal's own syncs wait for what others
+    /// have the disk do.
     private static func writeInSteps(
         _ bytes: Span<UInt8>, _ descriptor: Int32, at offset: Int64, _ files: any JournalFiles
     ) throws(FileError) {
         var at = 0
         while at < bytes.count {
-            let end = min(at + (4 << 20), bytes.count)
+            let end = min(at + (1 << 20), bytes.count)
+            let began = monotonicNanoseconds()
             try files.write(bytes.extracting(at..<end), to: descriptor, at: offset + Int64(at))
             try files.synchronizeData(descriptor)
             at = end
+            if at < bytes.count { usleep(UInt32(min(50_000, (monotonicNanoseconds() - began) / 500))) }
         }
     }
 }
