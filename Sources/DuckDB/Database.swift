@@ -28,7 +28,7 @@ internal import Synchronization
     }
 
     /// A new handle on its way to its owner.
-    @safe private struct Opened { nonisolated(unsafe) let handle: duckdb_database }
+    @safe private struct Opened: Sendable { nonisolated(unsafe) let handle: duckdb_database }
 
     private static func open(_ path: String?, _ settings: [String: String]) throws(DuckDBError) -> Opened {
         var config: duckdb_config?

@@ -91,20 +91,20 @@ enum BackgroundThread {
     }
 
     /// Runs `body` on such a thread and blocks until it has ended.
-    static func run<T>(niceness: Int32, _ body: () -> T) -> T {
-        withoutActuallyEscaping(body) { body in
-            let done = Semaphore()
-            // Written by the thread before the semaphore is posted, read after; `body` ends before this call does.
-            nonisolated(unsafe) var result: T?
-            nonisolated(unsafe) let body = body
-            start(niceness: niceness) {
-                unsafe result = unsafe body()
-                done.post()
-            }
-            done.wait()
-            guard let result = unsafe result else { fatalError("the thread ended without a result") }
-            return result
+    static func run<T: Sendable>(niceness: Int32, _ body: @escaping @Sendable () -> T) -> T {
+        let outcome = Outcome<T>()
+        start(niceness: niceness) {
+            outcome.value.withLock { $0 = body() }
+            outcome.done.post()
         }
+        outcome.done.wait()
+        guard let value = outcome.value.withLock({ $0 }) else { fatalError("the thread ended without a result") }
+        return value
+    }
+
+    private final class Outcome<T: Sendable>: Sendable {
+        let value = Mutex<T?>(nil)
+        let done = Semaphore()
     }
 }
 
