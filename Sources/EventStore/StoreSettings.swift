@@ -17,7 +17,7 @@ public struct StoreSettings: Sendable {
     public var batchItems = 50_000
     public var batchBytes = 16 << 20
     /// How long the applier gathers items before it commits when nobody waits for them.
-    public var gathering: Duration = .milliseconds(50)
+    public var gathering: Duration = .milliseconds(150)
     /// By how much the engine's threads stand back behind collection, whose callers wait: where processors are short,
     /// what is stored is visible a little later.
     public var niceness: Int32 = 10

@@ -11,7 +11,9 @@ public enum NativeReply {
         for outcome in parsed.outcomes {
             if let reason = outcome.rejection {
                 if !rejected.isEmpty { rejected.append(0x2c) }
-                rejected.append(contentsOf: Array("{\"index\":\(outcome.index),\"reason\":".utf8))
+                rejected.append(contentsOf: "{\"index\":".utf8)
+                appendNumber(Int64(outcome.index), to: &rejected)
+                rejected.append(contentsOf: ",\"reason\":".utf8)
                 JSONText.appendString(reason, to: &rejected)
                 rejected.append(0x7d)
             } else if case .duplicate = receipt.verdicts[outcome.item] {
@@ -20,9 +22,28 @@ public enum NativeReply {
                 accepted += 1
             }
         }
-        var out = Array("{\"accepted\":\(accepted),\"duplicates\":\(duplicates),\"rejected\":[".utf8)
+        var out: [UInt8] = []
+        out.reserveCapacity(96 + rejected.count)
+        out.append(contentsOf: "{\"accepted\":".utf8)
+        appendNumber(Int64(accepted), to: &out)
+        out.append(contentsOf: ",\"duplicates\":".utf8)
+        appendNumber(Int64(duplicates), to: &out)
+        out.append(contentsOf: ",\"rejected\":[".utf8)
         out.append(contentsOf: rejected)
-        out.append(contentsOf: Array("],\"watermark\":\(receipt.watermark)}".utf8))
+        out.append(contentsOf: "],\"watermark\":".utf8)
+        appendNumber(receipt.watermark, to: &out)
+        out.append(0x7d)
         return out
+    }
+
+    /// Writes a number's digits; none of the reply's is negative.
+    private static func appendNumber(_ number: Int64, to out: inout [UInt8]) {
+        let start = out.count
+        var rest = number
+        repeat {
+            out.append(0x30 + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        out[start...].reverse()
     }
 }

@@ -23,9 +23,10 @@ enum NativeRoutes {
 
     /// Whether the body is one item a line. Whatever else it says it is, it is read as JSON: beacons say text/plain.
     private static func isNDJSON(_ request: Request) -> Bool {
-        guard let type = request.headers[.contentType]?.lowercased() else { return false }
+        guard let type = request.headers.first(.contentType), type != "application/json" else { return false }
+        let lower = type.lowercased()
         return ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"]
-            .contains { type.hasPrefix($0) }
+            .contains { lower.hasPrefix($0) }
     }
 }
 

@@ -49,7 +49,19 @@ enum Authentication {
 
     /// The caller of a collection route, whose key is the first of: header, `other` (query or body).
     static func collector(_ exchange: Exchange, other: () -> String?) throws(Problem) -> Caller {
-        guard let text = headerKey(exchange.request.headers) ?? other() else {
+        try collector(headerKey(exchange.request.headers) ?? other(), of: exchange)
+    }
+
+    /// The caller of a collection route whose key does not stand in the body, before any of that is read; nil if only
+    /// the body can tell.
+    static func early(_ exchange: Exchange) throws(Problem) -> Caller? {
+        let query = exchange.request.uri.query == nil ? nil : exchange.query["write_key"]
+        guard let text = headerKey(exchange.request.headers) ?? query else { return nil }
+        return try collector(text, of: exchange)
+    }
+
+    private static func collector(_ text: String?, of exchange: Exchange) throws(Problem) -> Caller {
+        guard let text else {
             if exchange.isTrusted { return try owner(exchange) }
             throw .unauthorized(
                 "send a write key: Authorization: Bearer KEY, Basic KEY:, ?write_key= or writeKey in the body")
@@ -57,14 +69,6 @@ enum Authentication {
         guard let caller = collector(text, exchange) else { throw unknownKey }
         guard caller.scopes.allows(.collect) else { throw .forbidden("this key lacks the scope collect") }
         return caller
-    }
-
-    /// The caller of a collection route whose key does not stand in the body, before any of that is read; nil if only
-    /// the body can tell.
-    static func early(_ exchange: Exchange) throws(Problem) -> Caller? {
-        let inQuery = exchange.query["write_key"]
-        guard inQuery != nil || headerKey(exchange.request.headers) != nil else { return nil }
-        return try collector(exchange) { inQuery }
     }
 
     /// The caller of that key, if it is one.
@@ -83,16 +87,27 @@ enum Authentication {
 
     /// The key of the Authorization header: a bearer token, or the user name of Basic.
     static func headerKey(_ headers: HTTPFields) -> String? {
-        guard let header = headers[.authorization], let space = header.firstIndex(of: " ") else { return nil }
-        let value = header[header.index(after: space)...].drop { $0 == " " }
-        switch header[..<space].lowercased() {
-        case "bearer": return value.isEmpty ? nil : String(value)
-        case "basic":
+        guard let header = headers.first(.authorization)?.utf8, let space = header.firstIndex(of: 0x20) else {
+            return nil
+        }
+        let value = Substring(header[space...].drop { $0 == 0x20 })
+        switch header[..<space].count {
+        case 6 where Substring(header[..<space]).lowercased() == "bearer": return value.isEmpty ? nil : String(value)
+        case 5 where Substring(header[..<space]).lowercased() == "basic":
             guard let decoded = Data(base64Encoded: String(value)) else { return nil }
             let user = decoded.prefix { $0 != 0x3a }
             return user.isEmpty ? nil : String(decoding: user, as: UTF8.self)
         default: return nil
         }
+    }
+}
+
+extension HTTPFields {
+    /// The first field of that name. The framework's subscript joins all that there are, which is dear on the way of
+    /// every event.
+    func first(_ name: HTTPField.Name) -> String? {
+        for field in self where field.name == name { return field.value }
+        return nil
     }
 }
 

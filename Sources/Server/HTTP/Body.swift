@@ -8,7 +8,7 @@ enum Body {
     /// The body as sent, at most the configured bytes.
     static func collect(_ exchange: Exchange) async throws -> [UInt8] {
         let limit = exchange.app.configuration.requestBytes
-        if let length = exchange.request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
+        if let length = exchange.request.headers.first(.contentLength).flatMap({ Int($0) }), length > limit {
             throw tooLarge(limit)
         }
         do {
@@ -31,7 +31,7 @@ enum Body {
 
     /// The compression that a request names.
     static func compression(_ request: Request) throws(Problem) -> Compression {
-        let header = request.headers[.contentEncoding] ?? ""
+        guard let header = request.headers.first(.contentEncoding) else { return .none }
         guard let compression = Compression(contentEncoding: header) else {
             throw Problem(
                 .unsupportedMediaType, "unsupported_encoding",

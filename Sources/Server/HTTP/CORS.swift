@@ -4,7 +4,9 @@ internal import Hummingbird
 /// What browsers ask before a page of another site may send events.
 enum CORS {
     /// Opens a collection answer to pages of any site; no cookie is ever read, so nothing leaks by it.
-    static func open(_ response: inout Response) { response.headers[.accessControlAllowOrigin] = "*" }
+    static func open(_ response: inout Response) {
+        response.headers.append(HTTPField(name: .accessControlAllowOrigin, value: "*"))
+    }
 
     /// The answer to OPTIONS.
     static func preflight(_ node: RouteTable.Node, _ request: Request) -> Response {
