@@ -53,7 +53,9 @@ let package = Package(
         .target(name: "Journal", dependencies: ["Model", "CCodecs", logging]),
         .target(name: "EventStore", dependencies: ["Model", "Journal", "DuckDB", logging]),
         .target(name: "People", dependencies: ["Model", "EventStore", "DuckDB"]),
-        .target(name: "Exports", dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "People", crypto, logging]),
+        .target(
+            name: "Exports",
+            dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "CCodecs", "People", crypto, logging]),
         .target(name: "Collect", dependencies: ["Model", "Journal", crypto]),
         .target(
             name: "Server",

@@ -1,3 +1,5 @@
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include "codecs.h"
 
 // 15 is the largest window; 16 more asks deflate for a gzip wrapper, 32 more lets inflate read the header's kind.
@@ -6,3 +8,7 @@ int sluice_gzip_deflate_init(z_stream *stream, int level) {
 }
 
 int sluice_gzip_inflate_init(z_stream *stream) { return inflateInit2(stream, 15 + 32); }
+
+void sluice_begin_writeback(int descriptor, long long offset, long long count) {
+    sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
+}

@@ -1,7 +1,10 @@
 internal import CDuckDB
 
 /// Up to 2,048 rows in columns. Views of its columns borrow it.
-@safe public final class Chunk {
+///
+/// Unchecked: nothing of it changes once it is made, and DuckDB frees its memory under locks of its own, so that another
+/// thread may read it while its statement goes on.
+@safe public final class Chunk: @unchecked Sendable {
     public let rowCount: Int
     public let columns: [Column]
     // Owned: made by DuckDB, freed in `deinit`.

@@ -4,12 +4,14 @@ internal import CDuckDB
 @safe public struct FunctionArguments: ~Escapable {
     // Vectors of a chunk that lives for the call; flat, since DuckDB flattens a function's input.
     private let vectors: [(data: UnsafeRawPointer?, validity: UnsafePointer<UInt64>?)]
+    private let types: [ColumnType]
     public let rowCount: Int
 
     @_lifetime(immortal)
-    init(_ chunk: duckdb_data_chunk?, arity: Int) {
+    init(_ chunk: duckdb_data_chunk?, types: [ColumnType]) {
+        self.types = types
         rowCount = Int(unsafe duckdb_data_chunk_get_size(chunk))
-        unsafe vectors = unsafe (0..<arity).map { i in
+        unsafe vectors = unsafe types.indices.map { i in
             let vector = unsafe duckdb_data_chunk_get_vector(chunk, idx_t(i))
             return unsafe (
                 UnsafeRawPointer(duckdb_vector_get_data(vector)), UnsafePointer(duckdb_vector_get_validity(vector))
@@ -29,9 +31,17 @@ internal import CDuckDB
         return false
     }
 
+    /// A BIGINT argument; 0 where it is NULL.
+    public func int64(_ argument: Int, row: Int) -> Int64 {
+        precondition(types[argument] == .int64, "the argument is no whole number")
+        guard !isNull(argument, row: row), let data = unsafe vectors[argument].data else { return 0 }
+        return unsafe data.load(fromByteOffset: row &* 8, as: Int64.self)
+    }
+
     /// The argument's UTF-8, in place; empty where it is NULL.
     @_lifetime(copy self)
     public func text(_ argument: Int, row: Int) -> Span<UInt8> {
+        precondition(types[argument] == .text, "the argument is no text")
         guard !isNull(argument, row: row), let data = unsafe vectors[argument].data else { return Span() }
         return unsafe _overrideLifetime(textSpan(data + row &* 16), copying: self)
     }
@@ -39,6 +49,7 @@ internal import CDuckDB
     /// Whether the argument is certainly the same as in the row before: what was made of it there can be used again. A constant
     /// argument repeats in every row but the first.
     public func repeats(_ argument: Int, row: Int) -> Bool {
+        precondition(types[argument] == .text, "the argument is no text")
         guard row > 0, !isNull(argument, row: row), !isNull(argument, row: row - 1),
             let data = unsafe vectors[argument].data
         else { return false }
@@ -66,6 +77,14 @@ internal import CDuckDB
     }
 
     public mutating func set(_ row: Int, _ text: [UInt8]) { set(row, text.span) }
+
+    /// Sets a text without a look at it and, if it is longer than twelve bytes, without a copy.
+    ///
+    /// Unsafe: the bytes are UTF-8, and stay where they are until the statement's result is gone.
+    @unsafe public mutating func set(_ row: Int, lasting text: UnsafeRawBufferPointer) {
+        precondition(type == .text && text.count <= Int(UInt32.max), "the function does not return text")
+        unsafe writer.setText(row, lasting: text)
+    }
 
     public mutating func set(_ row: Int, _ value: Double) {
         precondition(type == .double, "the function does not return a double")

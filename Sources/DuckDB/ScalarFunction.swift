@@ -1,6 +1,6 @@
 internal import CDuckDB
 
-/// A function of ours that SQL can call: texts in, one value out.
+/// A function of ours that SQL can call: texts or whole numbers in, one value out.
 ///
 /// DuckDB calls it from its own threads, several at once, with up to 2,048 rows. It must give the same result for the same
 /// arguments, since DuckDB computes constant calls once.
@@ -9,16 +9,22 @@ public struct ScalarFunction: Sendable {
         @Sendable (_ arguments: borrowing FunctionArguments, _ results: inout FunctionResults) -> Void
 
     public let name: String
-    /// How many VARCHAR arguments it takes.
-    public let arity: Int
+    /// The types of its arguments: `.text` or `.int64`.
+    public let takes: [ColumnType]
     /// `.text`, `.double`, `.int64`, `.timestamp` or `.boolean`.
     public let returns: ColumnType
     let body: Body
 
+    /// A function of VARCHAR arguments.
     public init(name: String, arity: Int, returns: ColumnType = .text, body: @escaping Body) {
-        precondition(arity > 0, "a function takes at least one argument")
+        self.init(name: name, takes: Array(repeating: .text, count: arity), returns: returns, body: body)
+    }
+
+    public init(name: String, takes: [ColumnType], returns: ColumnType = .text, body: @escaping Body) {
+        precondition(!takes.isEmpty, "a function takes at least one argument")
+        precondition(takes.allSatisfy { $0 == .text || $0 == .int64 }, "a function takes texts and whole numbers")
         self.name = name
-        self.arity = arity
+        self.takes = takes
         self.returns = returns
         self.body = body
     }
@@ -46,7 +52,7 @@ public struct ScalarFunction: Sendable {
 extension Connection {
     /// Makes a function known to the whole database, and so to every connection; a second time does nothing.
     public func register(_ function: ScalarFunction) throws(DuckDBError) {
-        try database.once("\(function.name)/\(function.arity)") { () throws(DuckDBError) in
+        try database.once("\(function.name)/\(function.takes.count)") { () throws(DuckDBError) in
             try begin()
             defer { interrupter.endStatement() }
             try add(function)
@@ -56,18 +62,20 @@ extension Connection {
     private func add(_ function: ScalarFunction) throws(DuckDBError) {
         // Handles are ours until the function returns; DuckDB copies what it keeps.
         var handle = unsafe duckdb_create_scalar_function()
-        var text = unsafe ColumnType.text.makeHandle()
         var result = unsafe function.returns.makeHandle()
         defer {
             unsafe duckdb_destroy_scalar_function(&handle)
-            unsafe duckdb_destroy_logical_type(&text)
             unsafe duckdb_destroy_logical_type(&result)
         }
         guard unsafe result != nil else {
             throw DuckDBError(.usage, "the function \(function.name) cannot return \(function.returns)")
         }
         unsafe duckdb_scalar_function_set_name(handle, function.name)
-        for _ in 0..<function.arity { unsafe duckdb_scalar_function_add_parameter(handle, text) }
+        for type in function.takes {
+            var taken = unsafe type.makeHandle()
+            unsafe duckdb_scalar_function_add_parameter(handle, taken)
+            unsafe duckdb_destroy_logical_type(&taken)
+        }
         unsafe duckdb_scalar_function_set_return_type(handle, result)
         // NULL arguments come to the function, too.
         unsafe duckdb_scalar_function_set_special_handling(handle)
@@ -81,7 +89,7 @@ extension Connection {
             // DuckDB holds the box for as long as it can call.
             let function = unsafe Unmanaged<FunctionBox>.fromOpaque(pointer).takeUnretainedValue().function
             var results = unsafe FunctionResults(output, type: function.returns)
-            unsafe function.body(FunctionArguments(input, arity: function.arity), &results)
+            unsafe function.body(FunctionArguments(input, types: function.takes), &results)
             if let failure = results.failure { unsafe duckdb_scalar_function_set_error(info, failure) }
         }
         guard unsafe duckdb_register_scalar_function(self.handle, handle) == DuckDBSuccess else {

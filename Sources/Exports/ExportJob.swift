@@ -17,11 +17,17 @@ struct ExportJob: Sendable {
     func run(_ connection: Connection) throws -> Manifest {
         try TokenFunctions.register(on: connection)
         let writer: ExportQuery.Writer = spec.format == .parquet ? .engine : .rows
-        var query = try ExportQuery(spec, writer: writer, all: [])
+        let run = IdentityFunctions.makeRun()
+        var query = try ExportQuery(spec, writer: writer, all: [], run: run)
         let identities = try preparePeople(query, connection)
+        if let identities, writer == .engine {
+            try IdentityFunctions.register(on: connection)
+            IdentityFunctions.begin(run, identities)
+        }
+        defer { IdentityFunctions.end(run) }
         if spec.columns.contains(where: { $0.source == .allProperties }) {
             let names = try AllProperties.names(query, connection)
-            query = try ExportQuery(spec, writer: writer, all: names)
+            query = try ExportQuery(spec, writer: writer, all: names, run: run)
         }
         switch target {
         case .file(let path): return try makeFiles(path, query, identities, connection)

@@ -8,8 +8,10 @@ public enum ExportFormat: String, Sendable, CaseIterable {
     case ndjson
     case parquet
 
-    /// A file's extension, with that of its compression.
-    public func fileExtension(_ compression: Compression) -> String { ".\(rawValue)\(compression.suffix)" }
+    /// A file's extension, with that of its compression; Parquet is packed inside.
+    public func fileExtension(_ compression: Compression) -> String {
+        self == .parquet ? ".parquet" : ".\(rawValue)\(compression.suffix)"
+    }
 }
 
 /// The order of rows; every one is total, so that an export can be repeated.

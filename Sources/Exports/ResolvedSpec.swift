@@ -111,9 +111,6 @@ extension ExportSpec {
         try checkReached(seqTo, "seq_to", asOfSeq)
         let seqFrom = seqFrom ?? 0
         guard seqFrom <= seqTo else { throw Self.error("\"seq_from\" (\(seqFrom)) is after \"seq_to\" (\(seqTo))") }
-        if compression != .none, format == .parquet {
-            throw Self.error("Parquet is compressed inside; \"compression\" is for csv and ndjson")
-        }
         return ResolvedSpec(
             dataset: dataset, columns: parsed,
             columnTexts: columns.isEmpty ? dataset.defaultColumns.map(\.rawValue) : columns, condition: tree,

@@ -11,4 +11,8 @@ int sluice_gzip_deflate_init(z_stream *stream, int level);
 /// inflateInit2 for a gzip or zlib stream, told apart by its header; returns zlib's code.
 int sluice_gzip_inflate_init(z_stream *stream);
 
+/* Asks the system to begin writing a range of a file to the disk, without waiting for it. A hint: nothing is lost if
+   the system does not take it. */
+void sluice_begin_writeback(int descriptor, long long offset, long long count);
+
 #endif

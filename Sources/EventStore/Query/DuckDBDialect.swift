@@ -94,6 +94,20 @@ public enum DuckDBDialect {
         "('p_' || translate(to_base(\(number), 32), '0123456789ABCDEFGHIJKLMNOPQRSTUV', 'abcdefghijklmnopqrstuvwxyz234567'))"
     }
 
+    /// The names of the functions that answer for `identityText` and `identityPerson`.
+    public static let identityTextName = "export_identity_text"
+    public static let identityPersonName = "export_identity_person"
+
+    /// An identity's text, from the table of a running export.
+    public static func identityText(_ number: SQLFragment, run: Int64) -> SQLFragment {
+        "export_identity_text(\(run), \(number))"
+    }
+
+    /// The public id of an identity's person, from the table of a running export.
+    public static func identityPerson(_ number: SQLFragment, run: Int64) -> SQLFragment {
+        "export_identity_person(\(run), \(number))"
+    }
+
     /// The value of the row that is last by time and then by commit order.
     public static func latest(_ value: SQLFragment, time: SQLFragment, seq: SQLFragment) -> SQLFragment {
         "arg_max(\(value), epoch_us(\(time))::HUGEINT * 18446744073709551616 + \(seq))"
@@ -143,8 +157,13 @@ public enum DuckDBDialect {
     // MARK: Files
 
     /// Writes a query's rows to a Parquet file.
-    public static func copyParquet(_ query: SQLFragment, to path: String) -> SQLFragment {
-        SQLFragment(pieces: [.sql("COPY (")]) + query
-            + SQLFragment(pieces: [.sql(") TO \(quoted(path)) (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")])
+    ///
+    /// - Parameter codec: what packs the pages: `snappy`, `gzip` or `zstd`.
+    public static func copyParquet(_ query: SQLFragment, to path: String, codec: String) -> SQLFragment {
+        // Half the engine's own size of a row group: several are gathered at once, and where memory is bounded its
+        // threads would wait for each other.
+        let options = "(FORMAT parquet, COMPRESSION \(codec), ROW_GROUP_SIZE 61440, USE_TMP_FILE false)"
+        return SQLFragment(pieces: [.sql("COPY (")]) + query
+            + SQLFragment(pieces: [.sql(") TO \(quoted(path)) \(options)")])
     }
 }

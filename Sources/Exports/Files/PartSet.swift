@@ -11,16 +11,16 @@ struct PartSet {
     /// Temporary files that exist.
     private var begun: [String] = []
     /// Over the bytes of all parts; a single part's own digest is that already.
-    var digest: Digest?
+    let total: TotalDigest?
 
     init(names: ExportNames, isSplit: Bool) {
         self.names = names
         self.isSplit = isSplit
-        digest = isSplit ? Digest() : nil
+        total = isSplit ? TotalDigest() : nil
     }
 
     /// The digest of the parts' bytes in order.
-    var totalSHA256: String { digest?.hex ?? parts.first?.sha256 ?? "" }
+    var totalSHA256: String { total?.digest.hex ?? parts.first?.sha256 ?? "" }
 
     /// The temporary path of the next part.
     mutating func begin() -> String {

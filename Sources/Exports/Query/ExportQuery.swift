@@ -11,6 +11,8 @@ struct ExportQuery: Sendable {
 
     let spec: ResolvedSpec
     let writer: Writer
+    /// The number by which the engine finds the identities of this export.
+    let run: Int64
     private(set) var columns: [PlannedColumn] = []
     /// The properties that columns of the kind `.picked` name by index.
     private(set) var picks: [String] = []
@@ -23,10 +25,13 @@ struct ExportQuery: Sendable {
     /// Whether the writer needs identities by number.
     private(set) var needsIdentityTable = false
 
-    /// - Parameter all: the names that `properties.*` stands for.
-    init(_ spec: ResolvedSpec, writer: Writer, all: [String]) throws(ExportError) {
+    /// - Parameters:
+    ///   - all: the names that `properties.*` stands for.
+    ///   - run: see `IdentityFunctions`.
+    init(_ spec: ResolvedSpec, writer: Writer, all: [String], run: Int64 = 0) throws(ExportError) {
         self.spec = spec
         self.writer = writer
+        self.run = run
         let taken = Set(spec.columns.map(\.name))
         for column in spec.columns {
             guard column.source == .allProperties else {
@@ -137,12 +142,12 @@ struct ExportQuery: Sendable {
 
     /// The identity's text or person of a row that has its number.
     private mutating func identity(_ number: SQLFragment, _ kind: FieldKind) -> (SQLFragment, FieldKind) {
-        if writer == .rows {
-            needsIdentityTable = true
-            return (number, kind)
-        }
-        needsPersonJoin = true
-        return (kind == .identityText ? "m.identity" : "m.person", .text)
+        needsIdentityTable = true
+        if writer == .rows { return (number, kind) }
+        return (
+            kind == .identityText
+                ? DuckDBDialect.identityText(number, run: run) : DuckDBDialect.identityPerson(number, run: run), .text
+        )
     }
 
     private mutating func eventColumn(_ column: BuiltinColumn) -> (SQLFragment, FieldKind) {

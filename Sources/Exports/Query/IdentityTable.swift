@@ -5,7 +5,7 @@ internal import Model
 /// Every identity's text and person as of a `seq`, by its number: rows carry the number, and the writer puts text and
 /// person in its place without a join, so that rows keep the order in which they are stored.
 struct IdentityTable: Sendable {
-    /// The texts one after another, already written as fields of the format.
+    /// The texts one after another, already written as fields of the format (as they are for Parquet).
     private(set) var fields: [UInt8] = []
     /// Where the field of identity `i` begins; that of `i + 1` is its end.
     private var starts: [Int] = [0, 0]
@@ -29,8 +29,13 @@ struct IdentityTable: Sendable {
                         guard let start = bytes.baseAddress else { return }
                         out.removeAll()
                         // The text is lent for the call.
-                        unsafe format == .csv
-                            ? out.put(csv: start, bytes.count) : out.put(jsonString: start, bytes.count)
+                        switch format {
+                        case .csv: unsafe out.put(csv: start, bytes.count)
+                        case .ndjson: unsafe out.put(jsonString: start, bytes.count)
+                        case .parquet:
+                            out.reserve(bytes.count)
+                            unsafe out.put(start, bytes.count)
+                        }
                         unsafe fields.append(contentsOf: out.bytes)
                     }
                 }

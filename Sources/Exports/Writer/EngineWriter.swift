@@ -1,7 +1,10 @@
+internal import Codecs
+internal import Dispatch
 internal import DuckDB
 internal import EventStore
 internal import Glibc
 internal import Model
+internal import Synchronization
 
 /// Lets the engine write Parquet files.
 ///
@@ -51,8 +54,17 @@ struct EngineWriter {
         progress.set(rows: rows, share: 1)
     }
 
+    /// What packs the pages: the format's usual codec, unless another was asked for.
+    private var codec: String {
+        switch query.spec.compression {
+        case .none: "snappy"
+        case .gzip: "gzip"
+        case .zstd: "zstd"
+        }
+    }
+
     private func copy(_ sql: SQLFragment, to path: String, _ connection: Connection) throws -> Int64 {
-        let statement = SQLStatement(DuckDBDialect.copyParquet(sql, to: path))
+        let statement = SQLStatement(DuckDBDialect.copyParquet(sql, to: path, codec: codec))
         // COPY answers with the number of rows.
         return try connection.row(statement.text, statement.values)?[0].int ?? 0
     }
@@ -84,15 +96,23 @@ struct EngineWriter {
     private func end(_ path: String, _ rows: Int64, _ files: inout PartSet) throws {
         let descriptor = try FileSystem.openForReading(path)
         defer { close(descriptor) }
-        try FileSystem.sync(descriptor, path)
+        // The disk takes the file while it is hashed.
+        let synced = DispatchGroup()
+        let outcome = Mutex<ExportError?>(nil)
+        DispatchQueue.global().async(group: synced) {
+            do throws(ExportError) { try FileSystem.sync(descriptor, path) } catch { outcome.withLock { $0 = error } }
+        }
+        defer { synced.wait() }
         var digest = Digest()
         var bytes: Int64 = 0
         unsafe try FileSystem.read(path) { (piece) throws(ExportError) in
             unsafe digest.update(piece)
-            unsafe files.digest?.update(piece)
+            unsafe files.total?.digest.update(piece)
             bytes += Int64(piece.count)
             if Task.isCancelled { throw ExportError(CancellationError()) }
         }
+        synced.wait()
+        if let failure = outcome.withLock({ $0 }) { throw failure }
         files.end(rows: rows, bytes: bytes, sha256: digest.hex)
     }
 }

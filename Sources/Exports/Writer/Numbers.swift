@@ -20,9 +20,15 @@ internal import Model
     // See `PairTable`.
     private let pairs: UnsafePointer<UInt8>
     private static let table = PairTable()
-    /// The day that was written last, and its text: rows near each other mostly share it.
-    private var day = Int64.min
-    private var dayText: (UInt64, UInt16) = (0, 0)
+    /// Days that were written, each at the place of its number's last six bits: rows near each other share few, but a
+    /// row's times may be of several.
+    private var days: InlineArray<64, DayText> = .init(repeating: DayText())
+
+    /// A day and its text, `YYYY-MM-DD`.
+    private struct DayText: BitwiseCopyable {
+        var day = Int64.min
+        var text: (UInt64, UInt16) = (0, 0)
+    }
 
     init() { unsafe pairs = unsafe Self.table.start }
 
@@ -63,7 +69,9 @@ internal import Model
             days &-= 1
             inDay &+= perDay
         }
-        if days != day { write(day: days) }
+        let place = Int(truncatingIfNeeded: days & 63)
+        if self.days[place].day != days { self.days[place] = Self.text(of: days) }
+        let dayText = self.days[place].text
         // 27 bytes lie within the reserved room, all pairs within the table.
         let to = unsafe UnsafeMutableRawPointer(out.end)
         unsafe to.storeBytes(of: dayText.0, as: UInt64.self)
@@ -95,14 +103,13 @@ internal import Model
     }
 
     @inline(never)
-    private mutating func write(day days: Int64) {
+    private static func text(of day: Int64) -> DayText {
         var text: [UInt8] = []
-        let moment = Timestamp(microseconds: days &* 86_400_000_000)
+        let moment = Timestamp(microseconds: day &* 86_400_000_000)
         max(min(moment, .latest), .earliest).write(to: &text)
         var first: UInt64 = 0
         for i in (0..<8).reversed() { first = first << 8 | UInt64(text[i]) }
-        dayText = (first, UInt16(text[8]) | UInt16(text[9]) << 8)
-        day = days
+        return DayText(day: day, text: (first, UInt16(text[8]) | UInt16(text[9]) << 8))
     }
 
     /// Appends a person's public id. Needs 15 bytes of room.

@@ -1,5 +1,5 @@
 /// Where rows end that we write ourselves.
-protocol RowOutput {
+protocol RowOutput: SendableMetatype {
     /// How many rows still fit the file that is being written; the writer asks before each piece, and 0 begins the next.
     var room: Int { get }
     /// Begins a file.
@@ -28,19 +28,19 @@ struct FileRows: RowOutput {
 
     mutating func begin() throws(ExportError) {
         rows = 0
-        sink = try ByteSink(path: files.begin(), spec.compression)
+        sink = try ByteSink(path: files.begin(), spec.compression, total: files.total)
     }
 
     mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError) {
-        unsafe try sink?.write(bytes, &files.digest)
+        unsafe try sink?.write(bytes)
     }
 
     mutating func count(_ rows: Int) { self.rows += rows }
 
     mutating func end() throws(ExportError) {
         guard let sink else { return }
-        let sha256 = try sink.finish(&files.digest)
-        files.end(rows: Int64(rows), bytes: sink.bytes, sha256: sha256)
+        let ended = try sink.finish()
+        files.end(rows: Int64(rows), bytes: ended.bytes, sha256: ended.sha256)
         self.sink = nil
     }
 }
@@ -49,8 +49,7 @@ struct FileRows: RowOutput {
 struct PipeRows: RowOutput {
     private let sink: ByteSink
     private var rows: Int64 = 0
-    private var sha256 = ""
-    private var none: Digest?
+    private var ended: (sha256: String, bytes: Int64) = ("", 0)
 
     init(sink: ByteSink) { self.sink = sink }
 
@@ -58,14 +57,14 @@ struct PipeRows: RowOutput {
 
     mutating func begin() {}
 
-    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError) { unsafe try sink.write(bytes, &none) }
+    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError) { unsafe try sink.write(bytes) }
 
     mutating func count(_ rows: Int) { self.rows += Int64(rows) }
 
-    mutating func end() throws(ExportError) { sha256 = try sink.finish(&none) }
+    mutating func end() throws(ExportError) { ended = try sink.finish() }
 
     /// What was written.
     func part() throws(ExportError) -> Manifest.Part {
-        Manifest.Part(file: "-", rows: rows, bytes: sink.bytes, sha256: sha256)
+        Manifest.Part(file: "-", rows: rows, bytes: ended.bytes, sha256: ended.sha256)
     }
 }

@@ -2,79 +2,102 @@ internal import DuckDB
 internal import EventStore
 internal import Model
 
-/// Streams the rows of an export through the encoder, chunk by chunk.
+/// Streams the rows of an export through the encoder, chunk by chunk: the engine makes the next ones meanwhile.
 struct RowWriter {
     let query: ExportQuery
     let identities: IdentityTable?
     let progress: ExportProgress
 
-    /// Bytes that are gathered before they are hashed and written: few enough to stay in the processor's cache.
-    private static let piece = 1 << 18
-
-    func write(_ connection: Connection, _ output: inout some RowOutput) throws {
-        var state = State(query, identities)
-        try output.begin()
-        state.encoder.header(&state.out)
-        for statement in try RowStatements.make(query, connection) {
-            try stream(statement, connection, &state, &output)
-        }
-        try flush(&state, &output)
-        try output.end()
-    }
-
-    /// What goes on from statement to statement.
-    private struct State: ~Copyable {
-        var encoder: ChunkEncoder
-        var out = Output(capacity: RowWriter.piece * 2)
-        var rows: Int64 = 0
-        var lastSeq = Int64.min
-
-        init(_ query: ExportQuery, _ identities: IdentityTable?) {
-            encoder = ChunkEncoder(query, identities: identities)
-        }
+    func write<Target: RowOutput>(_ connection: Connection, _ output: inout Target) throws {
+        let encoding = RowEncoding(query, identities, progress, output)
+        defer { output = encoding.output }
+        try encoding.begin()
+        for statement in try RowStatements.make(query, connection) { try stream(statement, connection, encoding) }
+        try encoding.end()
     }
 
     private func stream(
-        _ statement: RowStatements.Statement, _ connection: Connection, _ state: inout State,
-        _ output: inout some RowOutput
+        _ statement: RowStatements.Statement, _ connection: Connection, _ encoding: RowEncoding<some RowOutput>
     ) throws {
         let sql = SQLStatement(statement.sql)
         let rows = try connection.query(sql.text, sql.values)
+        let stage = SerialStage<Chunk>("export.rows", depth: 4) { (chunk) throws(ExportError) in
+            try encoding.take(chunk, of: statement)
+        }
+        // Whatever happens, nobody works on a chunk when this returns.
+        defer { stage.settle() }
         while let chunk = try rows.nextChunk() {
             try Task.checkCancellation()
-            if statement.ascends { try check(chunk, &state) }
-            var at = 0
-            while at < chunk.rowCount {
-                if output.room == 0 {
-                    try flush(&state, &output)
-                    try output.end()
-                    try output.begin()
-                    state.encoder.header(&state.out)
-                }
-                let end = at + min(chunk.rowCount - at, output.room)
-                state.encoder.write(chunk, at..<end, &state.out)
-                output.count(end - at)
-                at = end
-            }
-            state.rows += Int64(chunk.rowCount)
-            if state.out.count >= Self.piece { try flush(&state, &output) }
-            progress.set(rows: state.rows, share: share(statement, state.rows, state.lastSeq))
+            try stage.hand(chunk)
         }
-        if let end = statement.shareAtEnd { progress.set(rows: state.rows, share: end) }
+        try stage.finish()
+        if let end = statement.shareAtEnd { progress.set(rows: encoding.rows, share: end) }
+    }
+}
+
+/// Rows on their way from chunks to an output.
+///
+/// Unchecked: one stage at a time uses it, one chunk after the other, and the writer before and after.
+private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
+    /// Bytes that are gathered before they are hashed and written: few enough to stay in the processor's cache.
+    private static var piece: Int { 1 << 18 }
+
+    private let query: ExportQuery
+    private let progress: ExportProgress
+    private var encoder: ChunkEncoder
+    private var out: Output
+    private(set) var output: Target
+    private(set) var rows: Int64 = 0
+    private var lastSeq = Int64.min
+
+    init(_ query: ExportQuery, _ identities: IdentityTable?, _ progress: ExportProgress, _ output: Target) {
+        self.query = query
+        self.progress = progress
+        self.output = output
+        encoder = ChunkEncoder(query, identities: identities)
+        out = Output(capacity: Self.piece * 2)
     }
 
-    private func flush(_ state: inout State, _ output: inout some RowOutput) throws(ExportError) {
-        unsafe try output.write(state.out.bytes)
-        state.out.removeAll()
+    func begin() throws(ExportError) {
+        try output.begin()
+        encoder.header(&out)
+    }
+
+    func end() throws(ExportError) {
+        try flush()
+        try output.end()
+    }
+
+    func take(_ chunk: Chunk, of statement: RowStatements.Statement) throws(ExportError) {
+        if statement.ascends { try check(chunk) }
+        var at = 0
+        while at < chunk.rowCount {
+            if output.room == 0 {
+                try end()
+                try begin()
+            }
+            let end = at + min(chunk.rowCount - at, output.room)
+            encoder.write(chunk, at..<end, &out)
+            output.count(end - at)
+            at = end
+        }
+        rows += Int64(chunk.rowCount)
+        if out.count >= Self.piece { try flush() }
+        progress.set(rows: rows, share: share(statement))
+    }
+
+    private func flush() throws(ExportError) {
+        unsafe try output.write(out.bytes)
+        out.removeAll()
     }
 
     /// Rows that are taken as they are stored must be in the order of `seq`: that it is so is proved for each export.
-    private func check(_ chunk: Chunk, _ state: inout State) throws(ExportError) {
+    private func check(_ chunk: Chunk) throws(ExportError) {
         let column = chunk.column(chunk.columns.count - 1)
         let seqs = column.int64s
         // The rows of one change share their `seq`.
         let step: Int64 = query.spec.dataset == .events ? 1 : 0
-        var last = state.lastSeq
+        var last = lastSeq
         for i in 0..<seqs.count {
             guard last == .min || seqs[i] >= last + step else {
                 throw ExportError(
@@ -82,13 +105,13 @@ struct RowWriter {
             }
             last = seqs[i]
         }
-        state.lastSeq = last
+        lastSeq = last
     }
 
-    private func share(_ statement: RowStatements.Statement, _ rows: Int64, _ seq: Int64) -> Double {
+    private func share(_ statement: RowStatements.Statement) -> Double {
         if statement.ascends {
             let (from, to) = (query.spec.seqFrom, query.spec.seqTo)
-            return to > from ? Double(seq - from) / Double(to - from) : 1
+            return to > from ? Double(lastSeq - from) / Double(to - from) : 1
         }
         return statement.total > 0 ? Double(rows) / Double(statement.total) : 0
     }
