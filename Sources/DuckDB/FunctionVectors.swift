@@ -4,12 +4,12 @@ internal import CDuckDB
 @safe public struct FunctionArguments: ~Escapable {
     // Vectors of a chunk that lives for the call; flat, since DuckDB flattens a function's input.
     private let vectors: [(data: UnsafeRawPointer?, validity: UnsafePointer<UInt64>?)]
-    private let types: [ColumnType]
+    private let isText: [Bool]
     public let rowCount: Int
 
     @_lifetime(immortal)
     init(_ chunk: duckdb_data_chunk?, types: [ColumnType]) {
-        self.types = types
+        isText = types.map { $0 == .text }
         rowCount = Int(unsafe duckdb_data_chunk_get_size(chunk))
         unsafe vectors = unsafe types.indices.map { i in
             let vector = unsafe duckdb_data_chunk_get_vector(chunk, idx_t(i))
@@ -33,7 +33,7 @@ internal import CDuckDB
 
     /// A BIGINT argument; 0 where it is NULL.
     public func int64(_ argument: Int, row: Int) -> Int64 {
-        precondition(types[argument] == .int64, "the argument is no whole number")
+        precondition(!isText[argument], "the argument is no whole number")
         guard !isNull(argument, row: row), let data = unsafe vectors[argument].data else { return 0 }
         return unsafe data.load(fromByteOffset: row &* 8, as: Int64.self)
     }
@@ -41,7 +41,7 @@ internal import CDuckDB
     /// The argument's UTF-8, in place; empty where it is NULL.
     @_lifetime(copy self)
     public func text(_ argument: Int, row: Int) -> Span<UInt8> {
-        precondition(types[argument] == .text, "the argument is no text")
+        precondition(isText[argument], "the argument is no text")
         guard !isNull(argument, row: row), let data = unsafe vectors[argument].data else { return Span() }
         return unsafe _overrideLifetime(textSpan(data + row &* 16), copying: self)
     }
@@ -49,7 +49,7 @@ internal import CDuckDB
     /// Whether the argument is certainly the same as in the row before: what was made of it there can be used again. A constant
     /// argument repeats in every row but the first.
     public func repeats(_ argument: Int, row: Int) -> Bool {
-        precondition(types[argument] == .text, "the argument is no text")
+        precondition(isText[argument], "the argument is no text")
         guard row > 0, !isNull(argument, row: row), !isNull(argument, row: row - 1),
             let data = unsafe vectors[argument].data
         else { return false }
@@ -64,11 +64,13 @@ internal import CDuckDB
 @safe public struct FunctionResults: ~Copyable {
     private var writer: VectorWriter
     private let type: ColumnType
+    private let isText: Bool
     private(set) var failure: String?
 
     init(_ vector: duckdb_vector?, type: ColumnType) {
         writer = unsafe VectorWriter(vector, stride: type.stride)
         self.type = type
+        isText = type == .text
     }
 
     public mutating func set(_ row: Int, _ text: Span<UInt8>) {
@@ -78,12 +80,10 @@ internal import CDuckDB
 
     public mutating func set(_ row: Int, _ text: [UInt8]) { set(row, text.span) }
 
-    /// Sets a text without a look at it and, if it is longer than twelve bytes, without a copy.
-    ///
-    /// Unsafe: the bytes are UTF-8, and stay where they are until the statement's result is gone.
-    @unsafe public mutating func set(_ row: Int, lasting text: UnsafeRawBufferPointer) {
-        precondition(type == .text && text.count <= Int(UInt32.max), "the function does not return text")
-        unsafe writer.setText(row, lasting: text)
+    /// Sets a text that is laid out already, without a look at it and without a copy.
+    public mutating func set(_ row: Int, laidOut text: LaidOutText) {
+        if !isText { preconditionFailure("the function does not return text") }
+        writer.setText(row, laidOut: text)
     }
 
     public mutating func set(_ row: Int, _ value: Double) {

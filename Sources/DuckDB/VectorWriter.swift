@@ -37,25 +37,11 @@ internal import CDuckDB
         return true
     }
 
-    /// Stores a text as DuckDB lays texts out: four bytes of length, then up to twelve bytes of text, or four and the
-    /// address of all.
+    /// Stores a text that is laid out already.
     @inline(__always)
-    func setText(_ row: Int, lasting text: UnsafeRawBufferPointer) {
+    func setText(_ row: Int, laidOut text: LaidOutText) {
         precondition(stride == 16 && row < Appender.chunkRows, "the column has another width")
-        guard let slot = unsafe data.map({ unsafe $0 + row &* 16 }) else { return }
-        var head = UInt64(UInt32(truncatingIfNeeded: text.count))
-        var tail: UInt64 = 0
-        if text.count <= 12 {
-            for i in 0..<text.count {
-                let byte = UInt64(unsafe text[i])
-                if i < 4 { head |= byte << UInt64(32 + i * 8) } else { tail |= byte << UInt64((i - 4) * 8) }
-            }
-        } else {
-            head |= UInt64(unsafe text.loadUnaligned(as: UInt32.self)) << 32
-            tail = UInt64(UInt(bitPattern: text.baseAddress))
-        }
-        unsafe slot.storeBytes(of: head, as: UInt64.self)
-        unsafe slot.storeBytes(of: tail, toByteOffset: 8, as: UInt64.self)
+        unsafe data?.storeBytes(of: text, toByteOffset: row &* 16, as: LaidOutText.self)
     }
 
     /// Copies bytes into the column, whatever they are.

@@ -5,15 +5,12 @@ internal import Model
 ///
 /// * `property_token(properties, name)`: the JSON token of a top-level key, NULL if it is absent or `null`;
 /// * `token_text(token)`: what a token says as text;
-/// * `person_text(number)`: a person's public id (`p_…`); NULL for a text that is no number.
+/// * `person_text(number)`: a person's public id (`p_…`).
 enum StoreFunctions {
     static func register(on connection: Connection) throws(DuckDBError) {
         try connection.register(propertyToken)
         try connection.register(tokenText)
-        try connection.register(personTextOfText)
-        // The engine's functions of ours take texts; numbers come through this.
-        try connection.execute(
-            "CREATE OR REPLACE TEMP MACRO person_text(number) AS person_text_of(CAST(number AS VARCHAR))")
+        try connection.register(personText)
     }
 
     static let propertyToken = ScalarFunction(name: "property_token", arity: 2) { arguments, results in
@@ -36,9 +33,13 @@ enum StoreFunctions {
         return true
     }
 
-    static let personTextOfText = ScalarFunction.rows(name: "person_text_of", arity: 1) { arguments, row, out in
-        guard let number = Int64(String(utf8: arguments.text(0, row: row))) else { return false }
-        out.append(contentsOf: PersonID(number).text.utf8)
-        return true
+    static let personText = ScalarFunction(name: "person_text", takes: [.int64]) { arguments, results in
+        for row in 0..<arguments.rowCount {
+            if arguments.isNull(0, row: row) {
+                results.setNull(row)
+            } else {
+                results.set(row, Array(PersonID(arguments.int64(0, row: row)).text.utf8))
+            }
+        }
     }
 }

@@ -90,9 +90,7 @@ public enum DuckDBDialect {
     // MARK: People and months
 
     /// A person's public id: `p_` and the number in base 32.
-    public static func personText(_ number: SQLFragment) -> SQLFragment {
-        "('p_' || translate(to_base(\(number), 32), '0123456789ABCDEFGHIJKLMNOPQRSTUV', 'abcdefghijklmnopqrstuvwxyz234567'))"
-    }
+    public static func personText(_ number: SQLFragment) -> SQLFragment { "person_text(\(number))" }
 
     /// The names of the functions that answer for `identityText` and `identityPerson`.
     public static let identityTextName = "export_identity_text"
@@ -162,7 +160,7 @@ public enum DuckDBDialect {
     public static func copyParquet(_ query: SQLFragment, to path: String, codec: String) -> SQLFragment {
         // Half the engine's own size of a row group: several are gathered at once, and where memory is bounded its
         // threads would wait for each other.
-        let options = "(FORMAT parquet, COMPRESSION \(codec), ROW_GROUP_SIZE 61440, USE_TMP_FILE false)"
+        let options = "(FORMAT parquet, COMPRESSION \(codec), ROW_GROUP_SIZE 30720, USE_TMP_FILE false)"
         return SQLFragment(pieces: [.sql("COPY (")]) + query
             + SQLFragment(pieces: [.sql(") TO \(quoted(path)) \(options)")])
     }

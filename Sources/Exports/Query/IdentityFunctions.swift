@@ -8,7 +8,7 @@ internal import Synchronization
 enum IdentityFunctions {
     private struct Runs {
         var last: Int64 = 0
-        var tables: [Int64: IdentityTable] = [:]
+        var tables: [Int64: LaidOutIdentities] = [:]
     }
 
     /// The tables of the exports that run, by the number that their statements carry.
@@ -28,22 +28,21 @@ enum IdentityFunctions {
     }
 
     /// Answers the statements of a run from this table, until `end`.
-    static func begin(_ run: Int64, _ table: IdentityTable) { runs.withLock { $0.tables[run] = table } }
+    static func begin(_ run: Int64, _ table: IdentityTable) {
+        let laidOut = LaidOutIdentities(table)
+        runs.withLock { $0.tables[run] = laidOut }
+    }
 
     static func end(_ run: Int64) { _ = runs.withLock { $0.tables.removeValue(forKey: run) } }
 
     private static let text = ScalarFunction(name: DuckDBDialect.identityTextName, takes: [.int64, .int64]) {
         arguments, results in
         guard let table = table(arguments) else { return results.fail("the export of this statement is over") }
-        // The table lives until the export ends, which is after the statement; nobody changes it.
-        unsafe table.fields.withUnsafeBytes { fields in
-            for row in 0..<arguments.rowCount {
-                let range = table.field(arguments.int64(1, row: row))
-                if range.isEmpty {
-                    results.setNull(row)
-                } else {
-                    unsafe results.set(row, lasting: UnsafeRawBufferPointer(rebasing: fields[range]))
-                }
+        for row in 0..<arguments.rowCount {
+            if let text = table.text(arguments.int64(1, row: row)) {
+                results.set(row, laidOut: text)
+            } else {
+                results.setNull(row)
             }
         }
     }
@@ -51,22 +50,16 @@ enum IdentityFunctions {
     private static let person = ScalarFunction(name: DuckDBDialect.identityPersonName, takes: [.int64, .int64]) {
         arguments, results in
         guard let table = table(arguments) else { return results.fail("the export of this statement is over") }
-        let numbers = NumberWriter()
-        var out = Output(capacity: 32)
         for row in 0..<arguments.rowCount {
-            out.removeAll()
-            numbers.put(person: table.person(arguments.int64(1, row: row)), &out)
-            if out.count <= 12 {
-                // Short texts are stored in the column itself.
-                unsafe results.set(row, lasting: out.bytes)
+            if let text = table.person(arguments.int64(1, row: row)) {
+                results.set(row, laidOut: text)
             } else {
-                // The bytes are copied before the next row writes over them.
-                unsafe results.set(row, Span<UInt8>(_unsafeElements: out.bytes.bindMemory(to: UInt8.self)))
+                results.setNull(row)
             }
         }
     }
 
-    private static func table(_ arguments: borrowing FunctionArguments) -> IdentityTable? {
+    private static func table(_ arguments: borrowing FunctionArguments) -> LaidOutIdentities? {
         let run = arguments.int64(0, row: 0)
         return runs.withLock { $0.tables[run] }
     }

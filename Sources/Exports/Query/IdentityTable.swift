@@ -49,6 +49,9 @@ struct IdentityTable: Sendable {
         }
     }
 
+    /// One more than the greatest number.
+    var count: Int { starts.count - 1 }
+
     /// The person of an identity; its own number where nothing tied it.
     @inline(__always)
     func person(_ identity: Int64) -> Int64 {

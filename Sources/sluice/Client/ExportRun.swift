@@ -49,7 +49,7 @@ struct ExportRun: Sendable {
     private func wait(for id: String) async throws -> JSONValue {
         var line = ProgressLine()
         defer { line.clear() }
-        var pause = Self.shortestPause
+        let began = ContinuousClock.now
         while true {
             let run = try await client.json(.get, "/v1/exports/\(id)")
             let status = Text.plain(run["status"])
@@ -66,8 +66,9 @@ struct ExportRun: Sendable {
                 let percent = Double(Text.plain(run["progress"]?["percent"]))
                 line.show("\(status), \(Text.count(rows, "row"))", share: percent.map { $0 / 100 })
             }
-            try await Task.sleep(for: pause)
-            pause = min(pause * 2, Self.longestPause)
+            // A fiftieth of the time so far: a short export is not held up, a long one is not asked about all the time.
+            let pause = (ContinuousClock.now - began) / 50
+            try await Task.sleep(for: min(max(pause, Self.shortestPause), Self.longestPause))
         }
     }
 }
