@@ -163,6 +163,8 @@ struct FileTests {
                 #"{"dataset":"people","columns":["person_id","identities","properties.*"],"format":"parquet"}"#,
                 #"{"dataset":"identities","format":"parquet"}"#, #"{"dataset":"aliases","format":"parquet"}"#,
                 #"{"dataset":"events","format":"parquet","order":"timestamp"}"#,
+                #"{"dataset":"events","format":"parquet","compression":"zstd"}"#,
+                #"{"dataset":"events","format":"parquet","compression":"gzip","part_rows":40}"#,
                 #"{"dataset":"events","format":"parquet","columns":["seq","person.plan","properties.n::bigint as n"],"part_rows":40}"#,
             ] {
                 let resolved = try await live.resolve(try spec(json))

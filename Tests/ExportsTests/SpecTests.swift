@@ -31,7 +31,6 @@ struct SpecTests {
         (#"{"dataset":"events","seq_to":101}"#, "\"seq_to\" (101) is beyond what is stored (100)"),
         (#"{"dataset":"people","order":"timestamp"}"#, "people have one order only"),
         (#"{"dataset":"identities","from":"2024-01-01"}"#, "identities have no time"),
-        (#"{"dataset":"events","format":"parquet","compression":"gzip"}"#, "XX"),
     ])
     func refuses(_ json: String, _ start: String) {
         let error = #expect(throws: ExportError.self) { _ = try resolve(json) }

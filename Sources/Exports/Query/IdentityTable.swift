@@ -10,7 +10,7 @@ struct IdentityTable: Sendable {
     /// Where the field of identity `i` begins; that of `i + 1` is its end.
     private var starts: [Int] = [0, 0]
     /// The person of each identity, by its number; empty while everyone is their own.
-    private var persons: [Int64] = []
+    private(set) var persons: [Int64] = []
 
     /// Reads the identities that exist as of `seq`. Call it in the transaction that made `relation`.
     init(_ connection: Connection, _ people: PeopleAsOf, format: ExportFormat) throws {

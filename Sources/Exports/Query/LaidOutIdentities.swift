@@ -23,12 +23,11 @@ internal import Model
         unsafe long.copyBytes(from: fields)
         var rows: [Row] = []
         rows.reserveCapacity(table.count)
-        let numbers = NumberWriter()
         var out = Output(capacity: 32)
         for identity in 0..<Int64(table.count) {
             let range = table.field(identity)
             out.removeAll()
-            numbers.put(person: table.person(identity), &out)
+            NumberWriter.put(person: table.person(identity), &out)
             precondition(out.count <= 12, "there are more than 2^50 identities")
             // A long text is in `long`, which lives as long as this object; a person's id fits its slot.
             unsafe rows.append(

@@ -86,6 +86,19 @@ struct ChunkEncoder {
         out.append(Self.csvLineEnd)
     }
 
+    /// What fields are made of besides the chunk, lent for a loop over rows: a method of the encoder would be given a copy
+    /// of it, with everything in it counted, once a field.
+    @safe private struct Lent {
+        let isCSV: Bool
+        let quotesMissing: Bool
+        let chunk: Chunk
+        /// The identities' fields, and where those of the rows lie in them.
+        let identityBytes: UnsafeBufferPointer<UInt8>
+        let identityFields: UnsafeBufferPointer<Range<Int>>
+        /// The persons of identities, by their numbers; empty while everyone is their own.
+        let persons: UnsafeBufferPointer<Int64>
+    }
+
     /// Writes some rows of a chunk.
     mutating func write(_ chunk: Chunk, _ rows: Range<Int>, _ out: inout Output) {
         let raw = (0...(sources.max() ?? 0)).map { RawColumn(chunk, $0, bits) }
@@ -93,26 +106,54 @@ struct ChunkEncoder {
             warmed ^= identities.warm(raw[identityColumn], rows, &identityFields)
         }
         let steps = kinds.indices.map { Step(kind: kinds[$0], source: sources[$0], column: raw[sources[$0]]) }
-        // Lent for the loop, so that nothing is counted or retained in it.
+        let (bytes, fields, persons) = (identities?.fields ?? [], identityFields, identities?.persons ?? [])
+        // All are lent for the loop, so that nothing is counted or retained in it.
         unsafe steps.withUnsafeBufferPointer { steps in
-            for row in rows {
-                if let pickedFrom { pick(raw[pickedFrom], row) }
-                for i in 0..<steps.count {
-                    if isCSV {
-                        out.reserve(33)
-                        if i > 0 { out.put(0x2c) }
-                    } else {
-                        lead(i, &out)
+            unsafe bytes.withUnsafeBufferPointer { bytes in
+                unsafe fields.withUnsafeBufferPointer { fields in
+                    unsafe persons.withUnsafeBufferPointer { persons in
+                        let lent = unsafe Lent(
+                            isCSV: isCSV, quotesMissing: quotesMissing, chunk: chunk, identityBytes: bytes,
+                            identityFields: fields, persons: persons)
+                        unsafe write(rows, steps, raw, lent, &out)
                     }
-                    unsafe field(steps[i], row, row &- rows.lowerBound, chunk, &out)
                 }
-                out.reserve(2)
-                out.put(isCSV ? 0x0d : 0x7d)
-                out.put(0x0a)
             }
         }
         // The columns' addresses are good until here.
         withExtendedLifetime((chunk, bits)) {}
+    }
+
+    @inline(__always)
+    private mutating func write(
+        _ rows: Range<Int>, _ steps: UnsafeBufferPointer<Step>, _ raw: [RawColumn], _ lent: Lent, _ out: inout Output
+    ) {
+        let isCSV = isCSV
+        for row in rows {
+            if let pickedFrom { pick(raw[pickedFrom], row) }
+            for i in 0..<steps.count {
+                if isCSV {
+                    out.reserve(33)
+                    if i > 0 { out.put(0x2c) }
+                } else {
+                    lead(i, &out)
+                }
+                let step = unsafe steps[i]
+                if case .picked(let property) = step.kind {
+                    let range = picker.found[property]
+                    if range.isEmpty {
+                        Self.missing(lent, &out)
+                    } else if let text = unsafe step.column.text(row) {
+                        unsafe Self.token(text.start + range.lowerBound, range.count, isCSV, &out)
+                    }
+                } else {
+                    Self.field(step, row, row &- rows.lowerBound, lent, &numbers, &out)
+                }
+            }
+            out.reserve(2)
+            out.put(isCSV ? 0x0d : 0x7d)
+            out.put(0x0a)
+        }
     }
 
     /// Writes what stands before a field of NDJSON, and reserves 32 bytes for the field.
@@ -132,29 +173,25 @@ struct ChunkEncoder {
 
     /// Writes one field; 32 bytes are reserved.
     @inline(__always)
-    private mutating func field(
-        _ step: Step, _ row: Int, _ place: Int, _ chunk: Chunk, _ out: inout Output
+    private static func field(
+        _ step: Step, _ row: Int, _ place: Int, _ lent: Lent, _ numbers: inout NumberWriter, _ out: inout Output
     ) {
         let column = step.column
-        if case .picked(let property) = step.kind {
-            let range = picker.found[property]
-            guard !range.isEmpty, let text = unsafe column.text(row) else { return missing(&out) }
-            return unsafe token(text.start + range.lowerBound, range.count, &out)
-        }
-        if column.isNull(row) { return missing(&out) }
+        let isCSV = lent.isCSV
+        if column.isNull(row) { return missing(lent, &out) }
         switch step.kind {
         case .integer: numbers.put(column.int64(row), &out)
-        case .double: double(column.double(row), &out)
+        case .double: double(column.double(row), lent, &out)
         case .boolean: out.append(column.bool(row) ? Self.yes : Self.no)
         case .time:
             if !isCSV { out.put(0x22) }
             numbers.put(time: column.int64(row), &out)
             if !isCSV { out.put(0x22) }
         case .text:
-            guard let text = unsafe column.text(row) else { return missing(&out) }
+            guard let text = unsafe column.text(row) else { return missing(lent, &out) }
             unsafe isCSV ? out.put(csv: text.start, text.count) : out.put(jsonString: text.start, text.count)
         case .object:
-            guard let text = unsafe column.text(row) else { return missing(&out) }
+            guard let text = unsafe column.text(row) else { return missing(lent, &out) }
             if isCSV {
                 unsafe out.put(csv: text.start, text.count)
             } else {
@@ -162,15 +199,25 @@ struct ChunkEncoder {
                 unsafe out.put(text.start, text.count)
             }
         case .token:
-            guard let text = unsafe column.text(row) else { return missing(&out) }
-            unsafe token(text.start, text.count, &out)
-        case .list: list(chunk.column(step.source), row, &out)
-        case .person: person(column.int64(row), &out)
+            guard let text = unsafe column.text(row) else { return missing(lent, &out) }
+            unsafe token(text.start, text.count, isCSV, &out)
+        case .list: list(lent.chunk.column(step.source), row, isCSV, &out)
+        case .person: person(column.int64(row), isCSV, &out)
         case .identityPerson:
             let identity = column.int64(row)
-            person(identities?.person(identity) ?? identity, &out)
-        case .identityText: identityText(identityFields[place], &out)
-        case .picked: missing(&out)
+            let index = Int(identity)
+            // A number that the table does not have is nobody's but its own.
+            let number = unsafe index >= 0 && index < lent.persons.count ? lent.persons[index] : identity
+            person(number, isCSV, &out)
+        case .identityText:
+            let range = unsafe lent.identityFields[place]
+            guard !range.isEmpty, let start = unsafe lent.identityBytes.baseAddress else {
+                return missing(lent, &out)
+            }
+            out.reserve(range.count)
+            // The table's ranges lie within its bytes.
+            unsafe out.put(start + range.lowerBound, range.count)
+        case .picked: missing(lent, &out)
         }
     }
 
@@ -180,29 +227,19 @@ struct ChunkEncoder {
     private static let empty = Array("\"\"".utf8)
 
     @inline(__always)
-    private func missing(_ out: inout Output) {
-        if !isCSV { out.append(Self.null) } else if quotesMissing { out.append(Self.empty) }
+    private static func missing(_ lent: Lent, _ out: inout Output) {
+        if !lent.isCSV { out.append(Self.null) } else if lent.quotesMissing { out.append(Self.empty) }
     }
 
     @inline(__always)
-    private func person(_ number: Int64, _ out: inout Output) {
+    private static func person(_ number: Int64, _ isCSV: Bool, _ out: inout Output) {
         if !isCSV { out.put(0x22) }
-        numbers.put(person: number, &out)
+        NumberWriter.put(person: number, &out)
         if !isCSV { out.put(0x22) }
-    }
-
-    @inline(__always)
-    private func identityText(_ range: Range<Int>, _ out: inout Output) {
-        guard let identities, !range.isEmpty else { return missing(&out) }
-        out.reserve(range.count)
-        unsafe identities.fields.withUnsafeBufferPointer { bytes in
-            // The table's ranges lie within its bytes.
-            if let start = bytes.baseAddress { unsafe out.put(start + range.lowerBound, range.count) }
-        }
     }
 
     /// A JSON value: a string's text in CSV, otherwise the value as written.
-    private func token(_ start: UnsafePointer<UInt8>, _ count: Int, _ out: inout Output) {
+    private static func token(_ start: UnsafePointer<UInt8>, _ count: Int, _ isCSV: Bool, _ out: inout Output) {
         guard isCSV else {
             out.reserve(count)
             return unsafe out.put(start, count)
@@ -220,13 +257,13 @@ struct ChunkEncoder {
     }
 
     /// The shortest digits that read back as the same number; what is no number is missing.
-    private func double(_ value: Double, _ out: inout Output) {
-        guard value.isFinite else { return missing(&out) }
+    private static func double(_ value: Double, _ lent: Lent, _ out: inout Output) {
+        guard value.isFinite else { return missing(lent, &out) }
         out.append(Array(value.description.utf8))
     }
 
     /// A list of texts as a JSON array; in CSV the array's text.
-    private func list(_ column: borrowing ColumnView, _ row: Int, _ out: inout Output) {
+    private static func list(_ column: borrowing ColumnView, _ row: Int, _ isCSV: Bool, _ out: inout Output) {
         let elements = column.elements
         var json = Output(capacity: 256)
         json.put(0x5b)

@@ -1,10 +1,8 @@
 internal import Codecs
-internal import Dispatch
 internal import DuckDB
 internal import EventStore
 internal import Glibc
 internal import Model
-internal import Synchronization
 
 /// Lets the engine write Parquet files.
 ///
@@ -21,10 +19,11 @@ struct EngineWriter {
     func write(_ connection: Connection, _ files: inout PartSet) throws {
         progress.follow(connection.interrupter)
         guard let size = query.spec.partRows else {
-            let path = files.begin()
-            var rows: Int64 = 0
-            try write(connection, to: path, &rows)
-            try end(path, rows, &files)
+            try writePart(&files) { path in
+                var rows: Int64 = 0
+                try write(connection, to: path, &rows)
+                return rows
+            }
             return
         }
         let total = try stage(RowStatements.make(query, connection), connection)
@@ -32,9 +31,7 @@ struct EngineWriter {
         var from: Int64 = 0
         repeat {
             let to = min(total, from + Int64(size))
-            let path = files.begin()
-            let rows = try copy(staged(from..<to), to: path, connection)
-            try end(path, rows, &files)
+            try writePart(&files) { path in try copy(staged(from..<to), to: path, connection) }
             from = to
             progress.set(rows: from, share: total > 0 ? Double(from) / Double(total) : 1)
         } while from < total
@@ -92,27 +89,18 @@ struct EngineWriter {
             "SELECT \(list.joined(", ")) FROM \(SQLFragment(stringLiteral: Self.table)) WHERE rowid >= \(range.lowerBound) AND rowid < \(range.upperBound)"
     }
 
-    /// Makes the file durable and notes it with its digest.
-    private func end(_ path: String, _ rows: Int64, _ files: inout PartSet) throws {
-        let descriptor = try FileSystem.openForReading(path)
-        defer { close(descriptor) }
-        // The disk takes the file while it is hashed.
-        let synced = DispatchGroup()
-        let outcome = Mutex<ExportError?>(nil)
-        DispatchQueue.global().async(group: synced) {
-            do throws(ExportError) { try FileSystem.sync(descriptor, path) } catch { outcome.withLock { $0 = error } }
+    /// Writes one part, durable when it returns, and notes it with its digest. `body` tells how many rows it has.
+    private func writePart(_ files: inout PartSet, _ body: (_ path: String) throws -> Int64) throws {
+        let path = files.begin()
+        // The engine would make it readable for everybody.
+        close(try FileSystem.create(path))
+        let followed = FollowedFile(path, total: files.total)
+        let rows: Int64
+        do { rows = try body(path) } catch {
+            followed.abandon()
+            throw error
         }
-        defer { synced.wait() }
-        var digest = Digest()
-        var bytes: Int64 = 0
-        unsafe try FileSystem.read(path) { (piece) throws(ExportError) in
-            unsafe digest.update(piece)
-            unsafe files.total?.digest.update(piece)
-            bytes += Int64(piece.count)
-            if Task.isCancelled { throw ExportError(CancellationError()) }
-        }
-        synced.wait()
-        if let failure = outcome.withLock({ $0 }) { throw failure }
-        files.end(rows: rows, bytes: bytes, sha256: digest.hex)
+        let ended = try followed.finish()
+        files.end(rows: rows, bytes: ended.bytes, sha256: ended.sha256)
     }
 }

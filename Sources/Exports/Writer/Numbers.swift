@@ -114,7 +114,7 @@ internal import Model
 
     /// Appends a person's public id. Needs 15 bytes of room.
     @inline(__always)
-    func put(person number: Int64, _ out: inout Output) {
+    static func put(person number: Int64, _ out: inout Output) {
         out.put(0x70)
         out.put(0x5f)
         let value = UInt64(bitPattern: number)

@@ -6,7 +6,12 @@ struct ExportForm: ParsableArguments {
     @Option(name: .long, help: "csv, ndjson or parquet; if not said, as the name of the file ends, else csv.")
     var format: Format?
 
-    @Option(name: .long, help: "none, gzip or zstd; if not said, as the name of the file ends, else none.")
+    @Option(
+        name: .long,
+        help: """
+            none, gzip or zstd; if not said, as the name of the file ends, else none. Parquet is packed inside: none \
+            means Snappy, its usual codec.
+            """)
     var compress: Compression?
 
     @Option(name: .long, help: ArgumentHelp("Split into files of that many rows.", valueName: "N"))
