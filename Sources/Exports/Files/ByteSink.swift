@@ -6,17 +6,25 @@ internal import Synchronization
 /// Where encoded bytes end: packed, hashed and written in large pieces, on a thread beside the one that encodes.
 final class ByteSink: Sendable {
     private let work: SinkWork
-    private let stage: SerialStage<[UInt8]>
+    private let stage: SerialStage<Piece>
     /// Buffers to be used again.
     private let spare: Spare
 
+    /// A buffer on its way.
+    ///
+    /// Unchecked: handed from one owner to the next, never shared.
+    private final class Piece: @unchecked Sendable {
+        var buffer: Output?
+        init(_ buffer: consuming Output) { self.buffer = consume buffer }
+    }
+
     private final class Spare: Sendable {
-        private let buffers = Mutex<[[UInt8]]>([])
+        private let pieces = Mutex<[Piece]>([])
 
-        func take() -> [UInt8] { buffers.withLock { $0.popLast() } ?? [] }
+        func take() -> Output? { pieces.withLock { $0.popLast() }?.buffer.take() }
 
-        func give(_ buffer: [UInt8]) {
-            buffers.withLock { $0.append(buffer) }
+        func give(_ piece: Piece) {
+            pieces.withLock { $0.append(piece) }
         }
     }
 
@@ -44,7 +52,8 @@ final class ByteSink: Sendable {
         self.work = work
         self.spare = spare
         stage = SerialStage("export.sink", depth: 4) { (piece) throws(ExportError) in
-            try work.take(piece)
+            if let bytes = unsafe piece.buffer?.bytes { unsafe try work.take(bytes) }
+            piece.buffer?.removeAll()
             spare.give(piece)
         }
     }
@@ -54,15 +63,13 @@ final class ByteSink: Sendable {
         do { return try Compressor(compression) } catch { throw ExportError(.files, error.message, isTransient: true) }
     }
 
-    /// Takes a copy of some bytes; waits while too many are on their way.
+    /// Takes a buffer and gives an empty one for it; waits while too many are on their way.
     ///
-    /// - Throws: what became of earlier pieces.
-    func write(_ piece: UnsafeRawBufferPointer) throws(ExportError) {
-        var buffer = spare.take()
-        // Empties it where nobody else holds it, which is always so but right after it was given back.
-        buffer.removeAll(keepingCapacity: true)
-        unsafe buffer.append(contentsOf: piece)
-        try stage.hand(buffer)
+    /// - Throws: what became of earlier buffers.
+    func write(_ full: consuming Output) throws(ExportError) -> Output {
+        let capacity = full.capacity
+        try stage.hand(Piece(full))
+        return spare.take() ?? Output(capacity: capacity)
     }
 
     /// Ends the stream, syncs and closes the file; the digest and the number of its bytes.
@@ -105,9 +112,11 @@ private final class SinkWork: @unchecked Sendable {
 
     deinit { if isOwned, isOpen { close(descriptor) } }
 
-    func take(_ piece: [UInt8]) throws(ExportError) {
-        guard let compressor else { return try put(piece) }
-        try packing { (out) throws(CodecError) in try compressor.write(piece.span, to: &out) }
+    func take(_ piece: UnsafeRawBufferPointer) throws(ExportError) {
+        guard let compressor else { return unsafe try put(piece) }
+        // Lent for the call.
+        let span = unsafe Span<UInt8>(_unsafeElements: piece.bindMemory(to: UInt8.self))
+        try packing { (out) throws(CodecError) in try compressor.write(span, to: &out) }
         if packed.count >= 1 << 18 { try flush() }
     }
 
@@ -129,18 +138,18 @@ private final class SinkWork: @unchecked Sendable {
     }
 
     private func flush() throws(ExportError) {
-        try put(packed)
+        // Lent for the call.
+        let written = unsafe packed.withUnsafeBytes { piece -> Result<Void, ExportError> in
+            Result { () throws(ExportError) in unsafe try put(piece) }
+        }
+        try written.get()
         packed.removeAll(keepingCapacity: true)
     }
 
-    private func put(_ piece: [UInt8]) throws(ExportError) {
-        // Lent for the call.
-        let written = unsafe piece.withUnsafeBytes { piece -> Result<Void, ExportError> in
-            unsafe digest.update(piece)
-            unsafe total?.digest.update(piece)
-            return Result { () throws(ExportError) in unsafe try FileSystem.write(piece, to: descriptor, path) }
-        }
-        try written.get()
+    private func put(_ piece: UnsafeRawBufferPointer) throws(ExportError) {
+        unsafe digest.update(piece)
+        unsafe total?.digest.update(piece)
+        unsafe try FileSystem.write(piece, to: descriptor, path)
         bytes += Int64(piece.count)
         // The sync at the end is short when most of the file is on the disk by then.
         if isOwned, bytes - begun >= 8 << 20 {

@@ -4,8 +4,8 @@ protocol RowOutput: SendableMetatype {
     var room: Int { get }
     /// Begins a file.
     mutating func begin() throws(ExportError)
-    /// Takes encoded rows.
-    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError)
+    /// Takes encoded rows, and gives an empty buffer for theirs.
+    mutating func write(_ full: consuming Output) throws(ExportError) -> Output
     /// Counts rows that are encoded, though their bytes may come later.
     mutating func count(_ rows: Int)
     /// Ends the file.
@@ -31,8 +31,9 @@ struct FileRows: RowOutput {
         sink = try ByteSink(path: files.begin(), spec.compression, total: files.total)
     }
 
-    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError) {
-        unsafe try sink?.write(bytes)
+    mutating func write(_ full: consuming Output) throws(ExportError) -> Output {
+        guard let sink else { return full }
+        return try sink.write(full)
     }
 
     mutating func count(_ rows: Int) { self.rows += rows }
@@ -57,7 +58,7 @@ struct PipeRows: RowOutput {
 
     mutating func begin() {}
 
-    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ExportError) { unsafe try sink.write(bytes) }
+    mutating func write(_ full: consuming Output) throws(ExportError) -> Output { try sink.write(full) }
 
     mutating func count(_ rows: Int) { self.rows += Int64(rows) }
 

@@ -87,8 +87,9 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     }
 
     private func flush() throws(ExportError) {
-        unsafe try output.write(out.bytes)
-        out.removeAll()
+        var full = Output(capacity: 0)
+        swap(&full, &out)
+        out = try output.write(full)
     }
 
     /// Rows that are taken as they are stored must be in the order of `seq`: that it is so is proved for each export.
