@@ -81,12 +81,11 @@ internal import Synchronization
     /// Runs `register` unless a function of that name and number of arguments is known: functions belong to the database, and
     /// DuckDB refuses the second of two equal ones.
     func once(_ signature: String, _ register: () throws(DuckDBError) -> Void) throws(DuckDBError) {
-        guard registered.withLock({ $0.insert(signature).inserted }) else { return }
-        do throws(DuckDBError) {
+        // Under the lock, so that whoever finds it known can call it.
+        try registered.withLock { (known) throws(DuckDBError) in
+            guard !known.contains(signature) else { return }
             try register()
-        } catch {
-            _ = registered.withLock { $0.remove(signature) }
-            throw error
+            known.insert(signature)
         }
     }
 }

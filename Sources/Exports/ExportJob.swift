@@ -6,12 +6,10 @@ internal import Model
 /// One run of an export on one connection.
 struct ExportJob: Sendable {
     let spec: ResolvedSpec
-    let target: ExportTarget
+    let path: String
     let exportID: String
     let runID: String
     let progress: ExportProgress
-    /// Where a file may be made that goes on to a descriptor.
-    let scratch: String
 
     /// Makes everything; blocks.
     func run(_ connection: Connection) throws -> Manifest {
@@ -29,10 +27,7 @@ struct ExportJob: Sendable {
             let names = try AllProperties.names(query, connection)
             query = try ExportQuery(spec, writer: writer, all: names, run: run)
         }
-        switch target {
-        case .file(let path): return try makeFiles(path, query, identities, connection)
-        case .descriptor(let descriptor): return try write(to: descriptor, query, identities, connection)
-        }
+        return try makeFiles(query, identities, connection)
     }
 
     /// Who was who, in one transaction, so that everything after it can look as often as it likes.
@@ -61,7 +56,7 @@ struct ExportJob: Sendable {
     }
 
     private func makeFiles(
-        _ path: String, _ query: ExportQuery, _ identities: IdentityTable?, _ connection: Connection
+        _ query: ExportQuery, _ identities: IdentityTable?, _ connection: Connection
     ) throws -> Manifest {
         let names = ExportNames(path: path, exportID: exportID, format: spec.format, compression: spec.compression)
         var files = PartSet(names: names, isSplit: spec.partRows != nil)
@@ -82,35 +77,6 @@ struct ExportJob: Sendable {
             files.abandon()
             throw error
         }
-    }
-
-    private func write(
-        to descriptor: Int32, _ query: ExportQuery, _ identities: IdentityTable?, _ connection: Connection
-    ) throws -> Manifest {
-        guard spec.partRows == nil else {
-            throw ExportSpec.error("\"part_rows\" makes several files and cannot go to a pipe")
-        }
-        let part: Manifest.Part
-        if spec.format == .parquet {
-            defer { try? FileSystem.remove(scratch) }
-            var rows: Int64 = 0
-            try EngineWriter(query: query, progress: progress).write(connection, to: scratch, &rows)
-            var digest = Digest()
-            var bytes: Int64 = 0
-            unsafe try FileSystem.read(scratch) { (piece) throws(ExportError) in
-                unsafe digest.update(piece)
-                bytes += Int64(piece.count)
-                unsafe try FileSystem.write(piece, to: descriptor, "the output")
-            }
-            part = Manifest.Part(file: "-", rows: rows, bytes: bytes, sha256: digest.hex)
-        } else {
-            var output = PipeRows(sink: try ByteSink(descriptor: descriptor, spec.compression))
-            try RowWriter(query: query, identities: identities, progress: progress).write(connection, &output)
-            part = try output.part()
-        }
-        let manifest = self.manifest(query, [part], part.sha256)
-        progress.finish(rows: manifest.rows)
-        return manifest
     }
 
     private func manifest(_ query: ExportQuery, _ parts: [Manifest.Part], _ sha256: String) -> Manifest {

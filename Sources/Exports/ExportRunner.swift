@@ -6,7 +6,7 @@ public import Model
 ///
 /// ```swift
 /// let spec = try await ExportRunner.resolve(asked, on: store, durableSeq: journal.durableSeq, now: now)
-/// let manifest = try await ExportRunner.run(spec, on: store, to: .file("people.csv"), exportID: id, runID: run)
+/// let manifest = try await ExportRunner.run(spec, on: store, to: "people.csv", exportID: id, runID: run)
 /// ```
 public enum ExportRunner {
     /// Fixes what depends on now; asks the store for time zones by name.
@@ -48,31 +48,36 @@ public enum ExportRunner {
     /// same bytes whenever it runs, so that an export that was cut off is simply run again.
     ///
     /// - Parameters:
+    ///   - path: the file, exactly; with parts, files beside it that are named after it.
     ///   - exportID: names temporary files, and is in the manifest.
     ///   - progress: is kept up to date while it runs.
-    /// - Returns: the manifest, which a file target has beside its files.
+    /// - Returns: the manifest, which lies beside the files, too.
     public static func run(
-        _ spec: ResolvedSpec, on store: EventStore, to target: ExportTarget, exportID: String, runID: String,
+        _ spec: ResolvedSpec, on store: EventStore, to path: String, exportID: String, runID: String,
         progress: ExportProgress = ExportProgress()
     ) async throws(ExportError) -> Manifest {
         let job = ExportJob(
-            spec: spec, target: target, exportID: exportID, runID: runID, progress: progress,
-            scratch: store.path + ".export-" + exportID)
+            spec: spec, path: path, exportID: exportID, runID: runID, progress: progress)
         do {
             try await store.waitForApplied(spec.asOfSeq, timeout: .seconds(10))
             return try await store.withExportLane { lane in
                 do {
                     let manifest = try await lane.run { connection in try job.run(connection) }
-                    try await lane.run(ExportJob.cleanUp)
+                    await cleanUp(lane)
                     return manifest
                 } catch {
-                    // Not a child of this task, whose cancellation would keep the lane from dropping temporary tables.
-                    await Task { try? await lane.run(ExportJob.cleanUp) }.value
+                    await cleanUp(lane)
                     throw error
                 }
             }
         } catch {
             throw ExportError(error)
         }
+    }
+
+    /// Not a child of this task, whose cancellation would keep the lane from dropping temporary tables; a finished export
+    /// stays one, whatever becomes of them.
+    private static func cleanUp(_ lane: Lane) async {
+        await Task { try? await lane.run(ExportJob.cleanUp) }.value
     }
 }

@@ -150,7 +150,8 @@ extension Timestamp {
         var whole: Int64 = 0
         let first = at
         while at < text.count, text[at] &- 48 < 10 {
-            guard at - first < 13 else { return nil }
+            // The year 9999 has twelve digits; more would not fit into microseconds.
+            guard at - first < 12 else { return nil }
             whole = whole * 10 + Int64(text[at] &- 48)
             at += 1
         }

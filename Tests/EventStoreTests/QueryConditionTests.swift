@@ -92,3 +92,25 @@ struct QueryConditionTests {
         }
     }
 }
+
+@Suite("Names and texts are taken byte by byte")
+struct ExactNameTests {
+    @Test(arguments: [
+        ("a\"b", "\"a\"\"b\""), ("a\u{600}\"b", "\"a\u{600}\"\"b\""), ("a\"\u{301}", "\"a\"\"\u{301}\""),
+        ("\"\u{200d}y", "\"\"\"\u{200d}y\""), ("a\0b", "\"a\u{fffd}b\""),
+    ])
+    func quotesInNamesAreDoubled(_ name: String, _ quoted: String) {
+        #expect(Array(DuckDBDialect.identifier(name).utf8) == Array(quoted.utf8))
+    }
+
+    @Test func equivalentTextsAreTwo() throws {
+        let (one, other) = ("Caf\u{e9}", "Cafe\u{301}")
+        var properties = PersonProperties()
+        let scope = QueryScope(row: .event, asOf: 9, personMap: "people", personID: "q.person_id")
+        let json: JSONValue = ["event": [.string(one), .string(other)]]
+        let statement = SQLStatement(try Condition(json).sql(scope, &properties))
+        #expect(statement.binds == [.text(one), .text(other)])
+        #expect(SQLValue.text(one) != .text(other))
+        #expect(properties.token(one) != properties.token(other))
+    }
+}

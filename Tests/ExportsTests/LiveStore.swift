@@ -45,7 +45,7 @@ struct LiveStore {
     @discardableResult
     func export(_ spec: ResolvedSpec, to name: String) async throws -> Manifest {
         try await ExportRunner.run(
-            spec, on: store, to: .file(folder + "/" + name), exportID: "ex_1", runID: "run_1")
+            spec, on: store, to: folder + "/" + name, exportID: "ex_1", runID: "run_1")
     }
 
     /// Exports, and what is in the file.

@@ -111,7 +111,8 @@ struct RecoveryTests {
                 #expect(journal.status.tornTail == nil)
                 #expect(journal.status.damage.map(\.offset) == [Int64(starts[1])], "byte \(place)")
                 let reader = try journal.makeReader(after: 0)
-                #expect(try reader.next(maxBytes: 1).flatMap(decode).map(\.id) == ["a", "b"])
+                // What is good before the damage comes out, however much is asked for.
+                #expect(try reader.next(maxBytes: 1 << 20).flatMap(decode).map(\.id) == ["a", "b"])
                 for _ in 0..<2 {
                     #expect(try damage(reader) == Int64(starts[1]))
                 }

@@ -69,7 +69,7 @@ struct NameTable: Sendable {
     mutating func fold(_ text: Span<UInt8>, _ kind: Kind, seq: Int64) -> Int? {
         let hash = hash(text, kind)
         if let known = variants.find(hash) { return Int(known - 1) }
-        let folded = Self.folded(text)
+        let folded = NameFolding.folded(text)
         let form: Int
         if let first = firstForms.find(self.hash(folded.span, kind)) {
             form = Int(first - 1)
@@ -85,7 +85,7 @@ struct NameTable: Sendable {
 
     private mutating func add(_ text: Span<UInt8>, _ hash: Hash128, _ kind: Kind, _ seq: Int64) -> Int? {
         guard !isFull(kind) else { return nil }
-        let folded = Self.folded(text)
+        let folded = NameFolding.folded(text)
         let number = names.count
         names.append(Name(kind: kind, text: Array(copying: text), folded: folded, firstSeq: seq))
         counts[Int(kind.rawValue)] += 1
@@ -96,16 +96,4 @@ struct NameTable: Sendable {
     }
 
     private func hash(_ text: Span<UInt8>, _ kind: Kind) -> Hash128 { Hash128(text, seed: kind.rawValue) }
-
-    /// The text in lower case, by Unicode's rules for all languages.
-    static func folded(_ text: Span<UInt8>) -> [UInt8] {
-        var out: [UInt8] = []
-        out.reserveCapacity(text.count)
-        for i in text.indices {
-            let byte = text[i]
-            guard byte < 0x80 else { return Array(String(utf8: text).lowercased().utf8) }
-            out.append(byte &- 0x41 < 26 ? byte | 0x20 : byte)
-        }
-        return out
-    }
 }

@@ -1,3 +1,5 @@
+internal import Model
+
 extension ColumnExpression {
     /// The most columns of one result.
     public static let mostColumns = 1_000
@@ -15,10 +17,10 @@ extension ColumnExpression {
             throw QueryError(.tooLarge, at: path, "at most \(mostColumns) columns can be named")
         }
         var columns: [ColumnExpression] = []
-        var seen: [String: Int] = [:]
+        var seen: [ExactText: Int] = [:]
         for (i, text) in texts.enumerated() {
             let column = try ColumnExpression(text, dataset: dataset, path: "\(path)[\(i)]")
-            if let first = seen.updateValue(i, forKey: column.name) {
+            if let first = seen.updateValue(i, forKey: ExactText(column.name)) {
                 throw QueryError(
                     .invalidColumn, at: "\(path)[\(i)]",
                     "the name \"\(column.name)\" is given twice (also by \(path)[\(first)]); rename one with \"as\"")

@@ -1,3 +1,5 @@
+internal import Model
+
 /// What a condition is asked of: which rows stand in the FROM clause, and as of which `seq`.
 ///
 /// The relations that it names are `e` (events), `c` (property changes) and `p` (people's current properties, one row
@@ -39,7 +41,7 @@ public struct PersonProperties: Sendable, Equatable {
 
     /// The token of a property in the FROM clause; the property is noted as needed.
     public mutating func token(_ name: String) -> SQLFragment {
-        let index = names.firstIndex(of: name) ?? names.count
+        let index = names.firstIndex { ExactText($0) == ExactText(name) } ?? names.count
         if index == names.count { names.append(name) }
         return Self.column(index)
     }

@@ -7,6 +7,28 @@ public enum SQLValue: Hashable, Sendable {
     case double(Double)
     case bool(Bool)
     case time(Timestamp)
+
+    /// What tells values apart; texts by their bytes.
+    private var key: Key {
+        switch self {
+        case .text(let text): .text(ExactText(text))
+        case .int(let number): .int(number)
+        case .double(let number): .double(number)
+        case .bool(let truth): .bool(truth)
+        case .time(let time): .time(time)
+        }
+    }
+
+    private enum Key: Hashable {
+        case text(ExactText)
+        case int(Int64)
+        case double(Double)
+        case bool(Bool)
+        case time(Timestamp)
+    }
+
+    public static func == (a: SQLValue, b: SQLValue) -> Bool { a.key == b.key }
+    public func hash(into hasher: inout Hasher) { hasher.combine(key) }
 }
 
 /// A piece of SQL in which an interpolated value can only become a bound value (or, for whole numbers and times, a
@@ -19,6 +41,21 @@ public struct SQLFragment: Hashable, Sendable {
     enum Piece: Hashable, Sendable {
         case sql(String)
         case value(SQLValue)
+
+        static func == (a: Piece, b: Piece) -> Bool {
+            switch (a, b) {
+            case (.sql(let a), .sql(let b)): ExactText(a) == ExactText(b)
+            case (.value(let a), .value(let b)): a == b
+            default: false
+            }
+        }
+
+        func hash(into hasher: inout Hasher) {
+            switch self {
+            case .sql(let text): hasher.combine(ExactText(text))
+            case .value(let value): hasher.combine(value)
+            }
+        }
     }
 
     var pieces: [Piece]
@@ -85,16 +122,18 @@ public struct SQLStatement: Equatable, Sendable {
     public init(_ fragment: SQLFragment) {
         var text = ""
         var binds: [SQLValue] = []
+        var places: [SQLValue: Int] = [:]
         for piece in fragment.pieces {
             switch piece {
             case .sql(let sql): text += sql
             case .value(let value):
                 if let literal = DuckDBDialect.literal(value) {
                     text += literal
-                } else if let known = binds.firstIndex(of: value) {
-                    text += "$\(known + 1)"
+                } else if let known = places[value] {
+                    text += "$\(known)"
                 } else {
                     binds.append(value)
+                    places[value] = binds.count
                     text += "$\(binds.count)"
                 }
             }

@@ -35,16 +35,7 @@ final class ByteSink: Sendable {
         let compressor = try Self.compressor(compression)
         self.init(
             SinkWork(
-                path: path, descriptor: try FileSystem.create(path), isOwned: true, compressor: compressor,
-                total: total))
-    }
-
-    /// A descriptor of somebody else's.
-    convenience init(descriptor: Int32, _ compression: Compression) throws(ExportError) {
-        self.init(
-            SinkWork(
-                path: "the output", descriptor: descriptor, isOwned: false,
-                compressor: try Self.compressor(compression), total: nil))
+                path: path, descriptor: try FileSystem.create(path), compressor: compressor, total: total))
     }
 
     private init(_ work: SinkWork) {
@@ -92,7 +83,6 @@ final class TotalDigest: @unchecked Sendable {
 private final class SinkWork: @unchecked Sendable {
     private let path: String
     private let descriptor: Int32
-    private let isOwned: Bool
     private let compressor: Compressor?
     private let total: TotalDigest?
     private var packed: [UInt8] = []
@@ -102,15 +92,14 @@ private final class SinkWork: @unchecked Sendable {
     private var begun: Int64 = 0
     private var isOpen = true
 
-    init(path: String, descriptor: Int32, isOwned: Bool, compressor: Compressor?, total: TotalDigest?) {
+    init(path: String, descriptor: Int32, compressor: Compressor?, total: TotalDigest?) {
         self.path = path
         self.descriptor = descriptor
-        self.isOwned = isOwned
         self.compressor = compressor
         self.total = total
     }
 
-    deinit { if isOwned, isOpen { close(descriptor) } }
+    deinit { if isOpen { close(descriptor) } }
 
     func take(_ piece: UnsafeRawBufferPointer) throws(ExportError) {
         guard let compressor else { return unsafe try put(piece) }
@@ -125,11 +114,9 @@ private final class SinkWork: @unchecked Sendable {
             try packing { (out) throws(CodecError) in try compressor.finish(to: &out) }
             try flush()
         }
-        if isOwned {
-            try FileSystem.sync(descriptor, path)
-            isOpen = false
-            guard close(descriptor) == 0 else { throw FileSystem.error("close", path) }
-        }
+        try FileSystem.sync(descriptor, path)
+        isOpen = false
+        guard close(descriptor) == 0 else { throw FileSystem.error("close", path) }
         return (digest.hex, bytes)
     }
 
@@ -152,7 +139,7 @@ private final class SinkWork: @unchecked Sendable {
         unsafe try FileSystem.write(piece, to: descriptor, path)
         bytes += Int64(piece.count)
         // The sync at the end is short when most of the file is on the disk by then.
-        if isOwned, bytes - begun >= 8 << 20 {
+        if bytes - begun >= 8 << 20 {
             sluice_begin_writeback(descriptor, begun, bytes - begun)
             begun = bytes
         }

@@ -32,13 +32,13 @@ struct ExportQuery: Sendable {
         self.spec = spec
         self.writer = writer
         self.run = run
-        let taken = Set(spec.columns.map(\.name))
+        let taken = Set(spec.columns.map { ExactText($0.name) })
         for column in spec.columns {
             guard column.source == .allProperties else {
                 plan(column)
                 continue
             }
-            for name in all where !taken.contains("properties." + name) {
+            for name in all where !taken.contains(ExactText("properties." + name)) {
                 plan(ColumnExpression(.property(name), name: "properties." + name))
             }
         }
@@ -113,6 +113,8 @@ struct ExportQuery: Sendable {
         if spec.dataset == .people { needsObjects = true }
         let object: SQLFragment = spec.dataset == .people ? "o.properties" : "e.properties"
         guard writer == .rows, cast == nil else { return self.cast(DuckDBDialect.token(object, name), cast) }
+        // The picker finds a name once, for all columns that are made of it.
+        if let known = picks.firstIndex(where: { ExactText($0) == ExactText(name) }) { return (object, .picked(known)) }
         picks.append(name)
         return (object, .picked(picks.count - 1))
     }

@@ -38,7 +38,7 @@ struct EngineWriter {
     }
 
     /// Writes one file with everything in it.
-    func write(_ connection: Connection, to path: String, _ rows: inout Int64) throws {
+    private func write(_ connection: Connection, to path: String, _ rows: inout Int64) throws {
         let statements = try RowStatements.make(query, connection)
         if statements.count == 1 {
             rows = try copy(statements[0].sql, to: path, connection)

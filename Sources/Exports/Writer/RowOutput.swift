@@ -45,27 +45,3 @@ struct FileRows: RowOutput {
         self.sink = nil
     }
 }
-
-/// A pipe.
-struct PipeRows: RowOutput {
-    private let sink: ByteSink
-    private var rows: Int64 = 0
-    private var ended: (sha256: String, bytes: Int64) = ("", 0)
-
-    init(sink: ByteSink) { self.sink = sink }
-
-    var room: Int { .max }
-
-    mutating func begin() {}
-
-    mutating func write(_ full: consuming Output) throws(ExportError) -> Output { try sink.write(full) }
-
-    mutating func count(_ rows: Int) { self.rows += Int64(rows) }
-
-    mutating func end() throws(ExportError) { ended = try sink.finish() }
-
-    /// What was written.
-    func part() throws(ExportError) -> Manifest.Part {
-        Manifest.Part(file: "-", rows: rows, bytes: ended.bytes, sha256: ended.sha256)
-    }
-}

@@ -37,6 +37,16 @@ public final class JournalReader {
     ///   written; the reader stays before them, so that it throws again.
     public func next(maxBytes: Int) throws(JournalError) -> [JournalFrame] {
         var frames: [JournalFrame] = []
+        do {
+            try gather(maxBytes, into: &frames)
+        } catch {
+            // What is good before the damage is handed out; the next call meets it again.
+            if frames.isEmpty { throw error }
+        }
+        return frames
+    }
+
+    private func gather(_ maxBytes: Int, into frames: inout [JournalFrame]) throws(JournalError) {
         var bytes = 0
         while bytes < maxBytes {
             guard let (segment, isNewest) = try openSegment() else { break }
@@ -51,7 +61,6 @@ public final class JournalReader {
             bytes += frame.payload.count
             frames.append(frame)
         }
-        return frames
     }
 
     /// The next frame of the open segment; nil at its durable end.

@@ -113,6 +113,8 @@ final class Writer {
         // Each waiting table is up to 48 MiB of memory.
         let waiting = index.shared.snapshot.waiting.count
         if waiting > 4, core.health.withLock({ $0.lastSealError }) != nil {
+            // Nothing else asks for another try while nothing is taken in.
+            core.housekeeping.wake()
             throw JournalError(.diskFull, "The ids of duplicates cannot be written to disk. Free some space.")
         }
         if waiting > 16 {

@@ -38,9 +38,10 @@ extension JSONValue {
         switch text[at] {
         case 0x7b:
             var members: [Member] = []
+            var names: Set<ExactText> = []
             try JSONScanner.object(text, &at, depth: depth) { (key, at) throws(JSONError) in
                 let name = string(key, in: text)
-                guard !members.contains(where: { $0.key == name }) else {
+                guard names.insert(ExactText(name)).inserted else {
                     throw JSONError("the key \"\(name)\" is given twice", at: key.range.lowerBound)
                 }
                 members.append(Member(name, try parse(text, &at, depth: depth + 1)))

@@ -34,6 +34,6 @@ extension ExportService {
                 folder + "/" + resolved.dataset.rawValue + resolved.format.fileExtension(resolved.compression)
         }
         return try await ExportRunner.run(
-            resolved, on: runtime.store, to: .file(path), exportID: record.id, runID: record.id, progress: progress)
+            resolved, on: runtime.store, to: path, exportID: record.id, runID: record.id, progress: progress)
     }
 }

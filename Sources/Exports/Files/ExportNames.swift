@@ -1,13 +1,5 @@
 internal import Codecs
 
-/// Where an export goes.
-public enum ExportTarget: Sendable, Equatable {
-    /// A file of exactly this path; with parts, files beside it that are named after it.
-    case file(String)
-    /// An open descriptor, such as standard output. One part; no file is made.
-    case descriptor(Int32)
-}
-
 /// The names of an export's files.
 struct ExportNames: Sendable, Equatable {
     let folder: String
