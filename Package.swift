@@ -1,17 +1,24 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The engine's shared library is laid here by `scripts/get-duckdb`; SLUICE_DUCKDB_LIB names another folder.
-let duckdb = Context.environment["SLUICE_DUCKDB_LIB"] ?? Context.packageDirectory + "/.deps/lib"
+// The engine's shared library: `scripts/get-duckdb` lays it under .deps/lib, with a stand-in for the Python symbols
+// that this build of it leaves open. SLUICE_DUCKDB_LIB names a folder with another libduckdb.so, which leaves none open.
+let ownDuckDB = Context.environment["SLUICE_DUCKDB_LIB"].flatMap { $0.isEmpty ? nil : $0 }
+let duckdb = ownDuckDB ?? Context.packageDirectory + "/.deps/lib"
+var duckdbLinking: [LinkerSetting] = [
+    .unsafeFlags([
+        "-L", duckdb, "-Xlinker", "-rpath", "-Xlinker", duckdb, "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN",
+    ]),
+    .linkedLibrary("duckdb"),
+]
+if ownDuckDB == nil { duckdbLinking.append(.linkedLibrary("duckdb_pystub")) }
 
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
-let foundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -28,19 +35,11 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         // C wrappers: declarations and link rules only.
-        .target(
-            name: "CDuckDB",
-            linkerSettings: [
-                .unsafeFlags([
-                    "-L", duckdb, "-Xlinker", "-rpath", "-Xlinker", duckdb, "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN",
-                ]),
-                .linkedLibrary("duckdb"), .linkedLibrary("duckdb_pystub"),
-            ]),
+        .target(name: "CDuckDB", linkerSettings: duckdbLinking),
         .target(name: "CCodecs", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
         // The rooms, lowest first. Each may use those before it and none after.
         .target(name: "Model"),
@@ -55,13 +54,13 @@ let package = Package(
         .target(name: "People", dependencies: ["Model", "EventStore", "DuckDB"]),
         .target(
             name: "Exports",
-            dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "CCodecs", "People", crypto, logging]),
-        .target(name: "Collect", dependencies: ["Model", "Journal", crypto]),
+            dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "CCodecs", crypto]),
+        .target(name: "Collect", dependencies: ["Model", "Journal"]),
         .target(
             name: "Server",
             dependencies: [
                 "Model", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People", "Exports", "Collect",
-                hummingbird, httpTypes, nio, nioPosix, nioHTTP, logging, lifecycle, signals, crypto,
+                hummingbird, httpTypes, nio, nioPosix, nioHTTP, logging, lifecycle, signals,
             ],
             resources: [.embedInCode("Resources/openapi.yaml")]),
         .executableTarget(
@@ -83,12 +82,12 @@ let package = Package(
         .testTarget(name: "CollectTests", dependencies: ["Collect", "Journal", "Model"]),
         .testTarget(
             name: "ExportsTests",
-            dependencies: ["Exports", "People", "EventStore", "Journal", "Codecs", "Model", "DuckDB", logging]),
+            dependencies: ["Exports", "EventStore", "Journal", "Codecs", "Model", "DuckDB", logging]),
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "Control", "Exports", "Collect", "EventStore", "Journal", "Model",
-                "Codecs", logging, nio, nioHTTP, .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "Server", "Control", "Model", "Codecs", logging, nio, nioHTTP,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
     ],
     swiftLanguageModes: [.v6]

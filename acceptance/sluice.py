@@ -5,8 +5,10 @@ import http.client
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = pathlib.Path(os.environ.get("SLUICE_PROGRAM", ROOT / ".build/release/sluice"))
@@ -14,13 +16,26 @@ PROGRAM = pathlib.Path(os.environ.get("SLUICE_PROGRAM", ROOT / ".build/release/s
 # A value may hold 32 KiB and more; Python's reader stops at 128 KiB otherwise.
 csv.field_size_limit(1 << 24)
 
+# What takes longer, in seconds, will never come. Far more than anything needs, since the machine may be slow and busy; the
+# command line itself waits ten minutes for a store that lags behind.
+PATIENCE = 300
+COMMAND_PATIENCE = 900
+
+
+def until(found, patience=PATIENCE, pause=0.05):
+    """Asks again and again until the answer is true, and returns it; once patience is over, the last answer."""
+    end = time.monotonic() + patience
+    while not (answer := found()) and time.monotonic() < end:
+        time.sleep(pause)
+    return answer
+
 
 def environment():
     """The environment without anything that points at another Sluice."""
     return {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
 
 
-def cli(*arguments, code=0, stdin=None, env=None, text=True, timeout=300):
+def cli(*arguments, code=0, stdin=None, env=None, text=True, timeout=COMMAND_PATIENCE):
     """Runs a command; fails the test if it does not exit with `code`."""
     done = subprocess.run(
         [str(PROGRAM), *map(str, arguments)], input=stdin, capture_output=True, text=text,
@@ -66,22 +81,22 @@ class Sluice:
     def url(self):
         return f"http://{self.host}"
 
-    def start(self, *flags, ready=True):
+    def start(self, *flags):
         """Starts the server on a free port and waits for its line."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [str(PROGRAM), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", "--json", *flags],
                 stdout=subprocess.PIPE, stderr=log, env=environment())
-        line = self.process.stdout.readline()
-        if ready:
-            assert line, f"the server did not start:\n{self.log.read_text()[-3000:]}"
-            self.port = json.loads(line)["port"]
+        told, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+        line = self.process.stdout.readline() if told else b""
+        assert line, f"the server did not start:\n{self.log.read_text()[-3000:]}"
+        self.port = json.loads(line)["port"]
         return self
 
     def kill(self):
         """SIGKILL, as a power cut would look to the process."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
         self.process.stdout.close()
 
     def stop(self, code=0):
@@ -90,12 +105,12 @@ class Sluice:
             return
         if self.process.poll() is None:
             self.process.terminate()
-        got = self.process.wait(90)
+        got = self.process.wait(PATIENCE)
         self.process.stdout.close()
         self.process = None
         assert code is None or got == code, f"the server exited with {got}:\n{self.log.read_text()[-3000:]}"
 
-    def request(self, method, path, body=None, key="secret", headers=None, timeout=60):
+    def request(self, method, path, body=None, key="secret", headers=None, timeout=PATIENCE):
         """One request on a connection of its own."""
         all_headers = dict(headers or {})
         if key == "secret":

@@ -7,11 +7,14 @@ import http.client
 import json
 import os
 import random
+import subprocess
 import threading
 import time
 import urllib.parse
 
 import pytest
+
+from sluice import COMMAND_PATIENCE, PATIENCE, PROGRAM, environment, until
 
 SEEDS = int(os.environ.get("SLUICE_CRASH_SEEDS", "5"))
 FIRST = int(os.environ.get("SLUICE_CRASH_FIRST", "1"))
@@ -19,7 +22,8 @@ WRITERS = 8
 
 
 class Sender(threading.Thread):
-    """Sends batches on one connection until the server is gone; notes what was acknowledged."""
+    """Sends batches on one connection until the server is gone; notes what was acknowledged. Given batches are sent until
+    they are taken; of its own ones, those that the server cannot take now are given up."""
 
     def __init__(self, server, seed, name, batches=None):
         super().__init__(daemon=True)
@@ -29,18 +33,16 @@ class Sender(threading.Thread):
         self.wrong = None
 
     def run(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
         try:
             for batch in self.batches if self.batches is not None else self.generate():
                 self.sent.append(batch)
                 path, body, headers = batch[1]
-                connection.request("POST" if body else "GET", path, body, headers)
-                answer = connection.getresponse()
-                content = answer.read()
-                if answer.status == 503:
+                status, content = self.send(path, body, headers)
+                if status == 503:
                     continue
-                if answer.status != 200:
-                    self.wrong = f"{answer.status} {content[:300]!r}"
+                if status != 200:
+                    self.wrong = f"{status} {content[:300]!r}"
                     return
                 self.acknowledged.append(batch)
                 if body:
@@ -52,7 +54,18 @@ class Sender(threading.Thread):
         except (OSError, http.client.HTTPException):
             pass
         finally:
-            connection.close()
+            self.connection.close()
+
+    def send(self, path, body, headers):
+        """The status and the body of the answer."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.connection.request("POST" if body else "GET", path, body, headers)
+            answer = self.connection.getresponse()
+            content = answer.read()
+            if answer.status != 503 or self.batches is None or time.monotonic() >= end:
+                return answer.status, content
+            time.sleep(0.1)
 
     def generate(self):
         """Batches of native items with ids of their own, some sent twice, and KISSmetrics calls."""
@@ -78,13 +91,19 @@ class Sender(threading.Thread):
             yield ids, ("/v1/events", body, {"Authorization": f"Bearer {self.server.write_key}"})
 
 
-def run_until_killed(server, seed, round_, senders, longest):
+def run_until_killed(server, seed, round_, senders, most):
+    """Kills the server a moment after it has acknowledged some number of requests below `most`, however long that takes."""
+    rng = random.Random(f"{seed}-{round_}")
+    wanted = rng.randrange(most)
     for sender in senders:
         sender.start()
-    time.sleep(random.Random(f"{seed}-{round_}").uniform(0.01, longest))
+    until(lambda: sum(len(sender.acknowledged) for sender in senders) >= wanted
+          or not any(sender.is_alive() for sender in senders), pause=0.001)
+    # Where in the work on later requests it is hit: chance, too.
+    time.sleep(rng.uniform(0, 0.05))
     server.kill()
     for sender in senders:
-        sender.join(60)
+        sender.join(COMMAND_PATIENCE)
         assert not sender.is_alive()
         assert sender.wrong is None, sender.wrong
 
@@ -104,19 +123,19 @@ def test_nothing_acknowledged_is_lost_or_doubled(folder):
     for seed in range(FIRST, FIRST + SEEDS):
         folder.start()
         senders = [Sender(folder, seed, f"s{seed}-w{n}") for n in range(WRITERS)]
-        run_until_killed(folder, seed, "load", senders, 0.6)
+        run_until_killed(folder, seed, "load", senders, 600)
 
         # After the kill everything is sent again, as an SDK would; half of the time that is cut off as well.
         folder.start()
         again = [Sender(folder, seed, f"s{seed}-r{n}", list(sender.sent)) for n, sender in enumerate(senders)]
         if seed % 2:
-            run_until_killed(folder, seed, "resend", again, 0.3)
+            run_until_killed(folder, seed, "resend", again, 300)
             folder.start()
         else:
             for sender in again:
                 sender.start()
             for sender in again:
-                sender.join(120)
+                sender.join(COMMAND_PATIENCE)
                 assert not sender.is_alive()
                 assert sender.wrong is None, sender.wrong
                 assert len(sender.acknowledged) == len(sender.sent)
@@ -139,6 +158,10 @@ def test_nothing_acknowledged_is_lost_or_doubled(folder):
     assert len(acknowledged) > 100 * SEEDS, "the load was no load"
 
 
+def durable_seq(server):
+    return server.request("GET", "/v1/status").json["projects"][0]["durable_seq"]
+
+
 @pytest.mark.parametrize("seed", range(min(SEEDS, 5)))
 def test_an_import_that_was_killed_is_run_again(folder, tmp_path, seed):
     """An import is restartable: the second run adds what the first one could not."""
@@ -148,14 +171,13 @@ def test_an_import_that_was_killed_is_run_again(folder, tmp_path, seed):
         for n in range(60000):
             out.write(f"i{n % 500},2026-01-01T00:00:{n % 60:02}Z,Counted,{n // 2}\n")
     folder.start()
-    import subprocess
-
-    from sluice import PROGRAM, environment
     run = subprocess.Popen([str(PROGRAM), "import", str(file), "--map", "identity=identity", "--data", str(folder.data), "--json"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
-    time.sleep(random.Random(seed).uniform(0.02, 0.4))
+    # Somewhere in the middle of it.
+    wanted = random.Random(seed).randrange(1, 40000)
+    until(lambda: durable_seq(folder) >= wanted or run.poll() is not None, pause=0.005)
     folder.kill()
-    assert run.wait(60) in (0, 1, 69)
+    assert run.wait(COMMAND_PATIENCE) in (0, 1, 69)
     done = json.loads(folder.cli("import", file, "--map", "identity=identity", "--json").stdout)
     assert done["accepted"] + done["duplicates"] == done["rows"] == 60000
     rows = folder.export("events", "--columns", "seq,identity,timestamp,properties.n")

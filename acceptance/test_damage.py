@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from sluice import Sluice
+from sluice import Sluice, until
 
 FRAME_MAGIC = b"SLJF"
 SEGMENT_MAGIC = b"SLUICEJ1"
@@ -109,11 +109,7 @@ def test_a_byte_flipped_in_an_earlier_frame_stops_the_applier_loudly(folder):
     flip(path, frames[7] + FRAME_HEAD + 3)
     folder.start()
     assert folder.request("GET", "/healthz", key=None).status == 200
-    for _ in range(200):
-        ready = folder.request("GET", "/readyz", key=None)
-        if ready.status == 503:
-            break
-    assert ready.status == 503
+    assert until(lambda: folder.request("GET", "/readyz", key=None).status == 503, patience=60), "it is ready all the same"
     now = status(folder)
     assert now["journal"]["damage"] and now["store"]["state"] == "stopped"
     assert str(frames[7]) in now["store"]["reason"] + "".join(now["journal"]["damage"])
@@ -172,11 +168,14 @@ def test_a_full_disk(small_disk):
         assert server.request("GET", "/healthz", key=None).status == 200
         # Room is made; the same batch goes in, and nothing was half-stored.
         subprocess.run(["mount", "-o", "remount,size=512m", str(small_disk)], check=True)
-        for _ in range(100):
-            answer = server.request("POST", "/v1/events", {"events": items}, key="write")
-            if answer.status == 200:
-                break
-            __import__("time").sleep(0.2)
+        answers = []
+
+        def taken():
+            answers.append(server.request("POST", "/v1/events", {"events": items}, key="write"))
+            return answers[-1].status == 200
+
+        until(taken, pause=0.2)
+        answer = answers[-1]
         assert answer.status == 200, answer.body
         assert answer.json["accepted"] == len(items), "part of the refused batch was stored"
         acknowledged += [item["identity"] for item in items]

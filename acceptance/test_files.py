@@ -10,7 +10,7 @@ import duckdb
 import pyarrow.parquet
 import zstandard
 
-from sluice import cli, read_csv
+from sluice import PATIENCE, cli, read_csv
 
 VALUES = {
     "plain": "hello",
@@ -174,7 +174,7 @@ def test_out_goes_where_its_path_leads(server, tmp_path):
         reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
         reader.start()
         done = server.cli("export", "events", *flags, "--out", pipe)
-        reader.join(60)
+        reader.join(PATIENCE)
         assert [data.decode().replace("\r\n", "\n").replace("\r", "\n") for data in read] == [whole]
         assert json.loads(done.stdout if flags else done.stderr)["rows"] == 3
         assert (done.stderr if flags else done.stdout) == ""

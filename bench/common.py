@@ -1,6 +1,7 @@
 """What the parts of the bench share: settings, the load generator, measured child processes, results."""
 
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -29,7 +30,8 @@ CONNECTIONS = 32
 
 
 class Results:
-    """Figures in the order of their measuring, each with its bound if it has one."""
+    """Figures in the order of their measuring, each with its bound if it has one. One that could not be measured is
+    infinite (null in JSON), which no bound takes."""
 
     def __init__(self):
         self.rows = []
@@ -39,9 +41,10 @@ class Results:
         if most is not None:
             fine = value <= most
         if least is not None:
-            fine = value >= least
+            fine = least <= value < math.inf
         bound = f"≤ {most:g}" if most is not None else f"≥ {least:g}" if least is not None else ""
-        self.rows.append({"name": name, "value": value, "unit": unit, "bound": bound, "ok": fine})
+        shown = value if math.isfinite(value) else None
+        self.rows.append({"name": name, "value": shown, "unit": unit, "bound": bound, "ok": fine})
         mark = {None: "    ", True: "ok  ", False: "MISS"}[fine]
         print(f"{mark} {name:<62} {value:>14,.3f} {unit:<10} {bound}", flush=True)
 

@@ -48,7 +48,7 @@ internal import CCodecs
 
 /// A request's body, unpacked within a bound.
 public enum BodyDecoder {
-    /// The bound of DESIGN 7: 16 MiB unpacked.
+    /// A request's body holds at most 16 MiB unpacked, however small it was as sent.
     public static let limit = 16 << 20
 
     /// What `body` holds.

@@ -22,16 +22,22 @@ enum ItemFields {
         return Refusal("\(field) must be a text, but it is \(token.kind(bytes))")
     }
 
-    /// Reads a time: RFC 3339 or epoch seconds, as text or number.
-    static func timestamp(_ token: Token, _ bytes: Span<UInt8>, _ field: StaticString) throws(Refusal) -> Timestamp {
+    /// Reads a time: RFC 3339 or epoch seconds, as text or number; without an offset it is of `zone`, of UTC if that is
+    /// nil.
+    static func timestamp(
+        _ token: Token, _ bytes: Span<UInt8>, _ field: StaticString, zone: ImportZone? = nil
+    ) throws(Refusal) -> Timestamp {
         guard token.isString(bytes) || token.isNumber(bytes) else {
             throw Refusal("\(field) must be RFC 3339 or epoch seconds, but it is \(token.kind(bytes))")
         }
         if token.isString(bytes), !token.escaped {
-            return try timestamp(bytes.extracting(token.inner), field)
+            let inner = bytes.extracting(token.inner)
+            if let zone { return try zone.read(inner) }
+            return try timestamp(inner, field)
         }
         var text: [UInt8] = []
         token.read(bytes, into: &text)
+        if let zone { return try zone.read(text.span) }
         return try timestamp(text.span, field)
     }
 

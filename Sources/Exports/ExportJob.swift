@@ -10,6 +10,7 @@ struct ExportJob: Sendable {
     let exportID: String
     let runID: String
     let progress: ExportProgress
+    let settings: StoreSettings
 
     /// Makes everything; blocks.
     func run(_ connection: Connection) throws -> Manifest {
@@ -62,7 +63,7 @@ struct ExportJob: Sendable {
         var files = PartSet(names: names, isSplit: spec.partRows != nil)
         do {
             if spec.format == .parquet {
-                try EngineWriter(query: query, progress: progress).write(connection, &files)
+                try EngineWriter(query: query, progress: progress, settings: settings).write(connection, &files)
             } else {
                 var output = FileRows(files: files, spec: spec)
                 defer { files = output.files }

@@ -57,7 +57,8 @@ public enum ExportRunner {
         progress: ExportProgress = ExportProgress()
     ) async throws(ExportError) -> Manifest {
         let job = ExportJob(
-            spec: spec, path: path, exportID: exportID, runID: runID, progress: progress)
+            spec: spec, path: path, exportID: exportID, runID: runID, progress: progress,
+            settings: store.settings)
         do {
             try await store.waitForApplied(spec.asOfSeq, timeout: .seconds(10))
             return try await store.withExportLane { lane in

@@ -10,7 +10,7 @@ internal import UnixSignals
 /// Composes a server from its configuration: the one way in for `sluice serve`, for tests, and for the command line
 /// that works on a folder without a server.
 ///
-/// - Throws: `.notInitialized`, `.locked`, `.cannotOpen`.
+/// - Throws: `.notInitialized`, `.locked`, `.cannotOpen`, `.cannotListen`.
 public func buildServer(
     _ configuration: ServerConfiguration, logger: Logger
 ) async throws(ServerError) -> SluiceServer {
@@ -18,6 +18,7 @@ public func buildServer(
     logger.logLevel = configuration.logLevel
     let directory = configuration.directory
     let (lock, control) = try openFolder(directory)
+    let socket = try socketPath(configuration, logger)
     let keys: KeyRing
     let projects = ProjectRegistry(configuration: configuration, logger: logger)
     let exports: ExportService
@@ -39,6 +40,7 @@ public func buildServer(
     let table = RouteTable(allRoutes(configuration))
     let listening = Latch<Int>()
     let socketListening = Latch<Int>()
+    let connections = Connections()
 
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
     var services: [any Service] = [
@@ -53,16 +55,11 @@ public func buildServer(
     } else {
         listening.open(nil)
     }
-    if configuration.listensOnSocket {
-        let path = ServerConfiguration.socketPath(in: directory)
-        guard path.utf8.count < 108 else {
-            throw ServerError(
-                .cannotListen, "\(path) is too long for a socket's name (107 bytes); use a shorter folder")
-        }
+    if let path = socket {
         services.append(
             httpService(
                 .unixDomainSocket(path: path), Dispatcher(table: table, app: state, isTrusted: true), configuration,
-                logger
+                logger, connections: connections
             ) { _ in
                 // The folder lets nobody else in; this holds even where it was opened up.
                 _ = unsafe chmod(path, 0o600)
@@ -83,8 +80,25 @@ public func buildServer(
     group.maximumGracefulShutdownDuration = .seconds(max(0, configuration.shutdownSeconds - last))
     group.maximumCancellationDuration = .seconds(last)
     return SluiceServer(
-        group: ServiceGroup(configuration: group), listening: listening, socketListening: socketListening, lock: lock,
-        state: state, table: table)
+        group: ServiceGroup(configuration: group), listening: listening, socketListening: socketListening,
+        hasSocket: socket != nil, connections: connections, lock: lock, state: state, table: table)
+}
+
+/// Where the socket lies; nil if there is none. A path that is too long for one is no reason not to serve by TCP.
+private func socketPath(_ configuration: ServerConfiguration, _ logger: Logger) throws(ServerError) -> String? {
+    guard configuration.listensOnSocket else { return nil }
+    let path = ServerConfiguration.socketPath(in: configuration.directory)
+    guard path.utf8.count > 107 else { return path }
+    guard configuration.listen != nil else {
+        throw ServerError(
+            .cannotListen,
+            "\(path) is too long for a socket's name (107 bytes); use a shorter folder, or run 'sluice serve' and give "
+                + "commands its address with --server")
+    }
+    logger.warning(
+        "the socket's name is too long (107 bytes at most): commands on this machine need --server and a key",
+        metadata: ["path": "\(path)"])
+    return nil
 }
 
 /// Locks the folder and opens its control database.
@@ -107,12 +121,13 @@ private func openFolder(_ directory: String) throws(ServerError) -> (FolderLock,
 /// HTTP/1.1 on one address.
 private func httpService(
     _ address: BindAddress, _ dispatcher: Dispatcher, _ configuration: ServerConfiguration, _ logger: Logger,
-    onRunning: @escaping @Sendable (any Channel) async -> Void
+    connections: Connections? = nil, onRunning: @escaping @Sendable (any Channel) async -> Void
 ) -> any Service {
     Application(
         responder: dispatcher,
         server: .http1(
             configuration: .init(
+                additionalChannelHandlers: connections?.handlers() ?? [],
                 idleTimeout: .seconds(configuration.idleSeconds),
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 128 << 10, maxHeaderFieldCount: 200))),

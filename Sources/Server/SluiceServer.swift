@@ -1,15 +1,24 @@
 internal import Control
 internal import HTTPTypes
 public import ServiceLifecycle
+internal import Synchronization
 
 /// A server, built and ready to run.
 public final class SluiceServer: Service {
+    /// How often it is looked whether anybody still works with the server.
+    private static let look = Duration.milliseconds(25)
+
     private let group: ServiceGroup
     private let listening: Latch<Int>
     private let socketListening: Latch<Int>
+    private let connections: Connections
     private let lock: FolderLock
     let state: ServerState
     private let table: RouteTable
+    private let hasEnded = Atomic(false)
+
+    /// Whether the socket in the data folder is a way in.
+    public let hasSocket: Bool
 
     /// Method and path of every route, for the test that compares them with the document of the API.
     package var routes: [(method: String, path: String)] {
@@ -20,12 +29,14 @@ public final class SluiceServer: Service {
     package var awaitedBodies: Int { state.bodies.count }
 
     init(
-        group: ServiceGroup, listening: Latch<Int>, socketListening: Latch<Int>, lock: FolderLock, state: ServerState,
-        table: RouteTable
+        group: ServiceGroup, listening: Latch<Int>, socketListening: Latch<Int>, hasSocket: Bool,
+        connections: Connections, lock: FolderLock, state: ServerState, table: RouteTable
     ) {
         self.group = group
         self.listening = listening
         self.socketListening = socketListening
+        self.hasSocket = hasSocket
+        self.connections = connections
         self.lock = lock
         self.state = state
         self.table = table
@@ -36,6 +47,7 @@ public final class SluiceServer: Service {
     /// It returns when everything is drained: requests answered, the journal written, all of it applied.
     public func run() async throws {
         defer {
+            hasEnded.store(true, ordering: .relaxed)
             listening.open(nil)
             socketListening.open(nil)
         }
@@ -45,6 +57,23 @@ public final class SluiceServer: Service {
 
     /// Begins a graceful shutdown; `run` returns when it is done.
     public func shutDown() async { await group.triggerGracefulShutdown() }
+
+    /// Waits until nobody works with the server any more: nobody is connected to the socket, and of the exports that were
+    /// asked for since the start none waits or runs. False if that has not come about within `limit`, or the task was
+    /// cancelled.
+    public func becomesUnused(within limit: Duration) async -> Bool {
+        let end = ContinuousClock.now + limit
+        var before: Connections.Count?
+        while !hasEnded.load(ordering: .relaxed) {
+            let now = connections.count
+            // Twice the same: whoever finds a server looks whether it answers before it connects for its work.
+            if now.open == 0, now == before, state.exports.unfinishedCount == 0 { return true }
+            before = now
+            guard ContinuousClock.now < end else { return false }
+            do { try await Task.sleep(for: Self.look) } catch { return false }
+        }
+        return true
+    }
 
     /// Waits until TCP is listened on; the port, or nil if the server ended before or listens on none.
     public func port() async -> Int? { await listening.wait() }

@@ -216,6 +216,18 @@ struct ImportTests {
             west.map(\.item.timestamp.text) == [
                 "2024-07-01T17:30:00.000000Z", "2024-07-01T12:00:00.000000Z", "1970-01-01T00:00:05.000000Z",
             ])
+        // Native lines, which need no mapping, are read in the same zone.
+        let lines = [#""2024-07-01 12:00:00""#, #""2024-07-01\u002012:00:00""#, #""2024-07-01T12:00:00Z""#, "5"].map {
+            #"{"identity":"a","event":"E","timestamp":\#($0)}"#
+        }.joined(separator: "\n")
+        let native = try read(.ndjson, lines, zone: try #require(ImportZone(fixed: "-0530")))
+        #expect(
+            native.map(\.item.timestamp.text) == [
+                "2024-07-01T17:30:00.000000Z", "2024-07-01T17:30:00.000000Z", "2024-07-01T12:00:00.000000Z",
+                "1970-01-01T00:00:05.000000Z",
+            ])
+        #expect(try read(.ndjson, lines, zone: zone).map { $0.rejection == nil } == [false, false, true, true])
+        #expect(try read(.ndjson, lines).first?.item.timestamp.text == "2024-07-01T12:00:00.000000Z")
     }
 
     /// Two halves of a character in neighbouring cells must not be taken for a whole one.

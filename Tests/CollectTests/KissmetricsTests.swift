@@ -101,6 +101,15 @@ struct KissmetricsTests {
         #expect(parsed.outcomes == [Outcome(rejected: text(item.name))])
     }
 
+    @Test func aCallWithoutItsBodyKeepsItsQuery() throws {
+        let parsed = KissmetricsRequest.refused(
+            "the body is too large", path: "/e", query: Array("_k=K&_p=a".utf8), receivedAt: receivedAt)
+        let item = try #require(decoded(parsed.submission)?.first)
+        #expect(item.kind == .reject && item.wire == .kissmetrics && parsed.rejectCount == 1)
+        #expect(text(item.name) == "the body is too large" && text(item.properties) == "/e?_p=a")
+        #expect(reasons(parsed) == ["the body is too large"])
+    }
+
     @Test func limits() {
         func x(_ count: Int) -> String { String(repeating: "x", count: count) }
         #expect(reasons(parse("/e?_p=\(x(255))&_n=\(x(255))&\(x(255))=1")) == [nil])

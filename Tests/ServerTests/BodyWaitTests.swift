@@ -24,6 +24,20 @@ struct BodyWaitTests {
         }
     }
 
+    @Test("A KISSmetrics call without its body gets its GIF, is a reject, and the connection ends")
+    func lateCall() async throws {
+        try await withServer({ $0.bodyWait = .milliseconds(50) }) { (server) async throws in
+            let connection = try Connection(port: server.port)
+            try connection.send(Self.half("/e?_p=ann", key: server.writeKey))
+            let answer = await connection.readToEnd()
+            #expect(answer.hasPrefix("HTTP/1.1 200 "))
+            #expect(answer.lowercased().contains("\r\nconnection: close\r\n"))
+            #expect(answer.contains("GIF89a"))
+            let rejects = try await server.send(.GET, "/v1/rejects", key: server.secretKey)
+            #expect(rejects.rows.map { $0["raw"] } == ["/e?_p=ann"])
+        }
+    }
+
     @Test("An import whose file stops coming ends with 408")
     func lateImport() async throws {
         try await withServer({ $0.importWait = .milliseconds(50) }) { (server) async throws in

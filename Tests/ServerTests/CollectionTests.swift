@@ -137,6 +137,49 @@ struct CollectionTests {
         }
     }
 
+    @Test("A KISSmetrics body that cannot be read gets its GIF, too, and is a reject if the key is known")
+    func kissmetricsBodies() async throws {
+        try await withServer { (server) async throws in
+            let large = [UInt8](repeating: 0x61, count: (1 << 20) + 1)
+            let bodies: [(coding: String, bytes: [UInt8])] = [("identity", large), ("br", [0x61]), ("gzip", [0x61])]
+            for (coding, bytes) in bodies {
+                // Without the key in the query it may have been in the body: nobody knows.
+                for path in ["/e?_k=\(server.writeKey)&_p=ann", "/e?_p=ann"] {
+                    let answer = try await server.send(
+                        .POST, path, headers: [("Content-Encoding", coding)], body: bytes)
+                    #expect(answer.status == 200 && answer.body.count == 43, "\(coding) at \(path)")
+                }
+            }
+            let rejects = try await server.send(.GET, "/v1/rejects", key: server.secretKey)
+            #expect(rejects.rows.map { $0["raw"] } == ["/e?_p=ann", "/e?_p=ann", "/e?_p=ann"])
+            #expect(rejects.rows.allSatisfy { $0["protocol"] == "kissmetrics" && $0["reason"] != "" })
+            let status = try await server.send(.GET, "/v1/status", key: server.secretKey)
+            #expect(status.json["unknown_keys"]?["count"] == 3)
+        }
+    }
+
+    @Test("Of a secret key in a page the status shows the end and no more")
+    func secretInAPage() async throws {
+        try await withServer { (server) async throws in
+            let key = "sk_" + String(repeating: "a", count: 36) + "wxyz"
+            #expect(try await server.send(.GET, "/e?_k=\(key)&_p=ann&_n=E").status == 200)
+            let status = try await server.send(.GET, "/v1/status", key: server.secretKey)
+            let latest = status.json["unknown_keys"]?["latest"]?.arrayValue ?? []
+            #expect(latest.map { $0["key"] } == ["sk_…wxyz"])
+            #expect(!status.text.contains("aaaa"))
+        }
+    }
+
+    @Test("A document that asks for something has at most 1 MiB unpacked", arguments: ["/v1/exports", "/v1/projects"])
+    func largeDocuments(path: String) async throws {
+        try await withServer { (server) async throws in
+            let bomb = try pack([UInt8](repeating: 0x20, count: (1 << 20) + 1), .gzip)
+            let answer = try await server.send(
+                .POST, path, key: server.secretKey, headers: [("Content-Encoding", "gzip")], body: bomb)
+            #expect(answer.status == 413, "\(answer.text)")
+        }
+    }
+
     @Test("A full journal is 503 with Retry-After, without a GIF, and nothing is stored")
     func full() async throws {
         // No follower may be behind by any byte, not even by none.

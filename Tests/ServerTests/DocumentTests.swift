@@ -35,6 +35,7 @@ struct DocumentTests {
             let metrics = try await server.send(.GET, "/metrics")
             #expect(metrics.text.contains("sluice_items_accepted_total{protocol=\"native\"} 1\n"))
             #expect(metrics.text.contains("sluice_durable_seq{project=\"default\"} 1\n"))
+            #expect(metrics.text.contains("sluice_apply_lag_seconds{project=\"default\"} "))
             // What a proxy forwards is not from here.
             let forwarded = try await server.send(.GET, "/metrics", headers: [("X-Forwarded-For", "192.0.2.1")])
             #expect(forwarded.status == 401)

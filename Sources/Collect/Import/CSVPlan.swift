@@ -19,14 +19,17 @@ struct CSVPlan {
     let properties: [(cell: Int, key: [UInt8])]
 
     init(_ mapping: ImportMapping, header: [String]) throws(CollectError) {
+        // Looked up once for each column that is a property: a header may have very many.
+        var places: [String: [Int]] = [:]
+        for (place, name) in header.enumerated() { places[name, default: []].append(place) }
         func find(_ column: String) throws(CollectError) -> Int {
-            let places = header.indices.filter { header[$0] == column }
-            guard let place = places.first else {
+            let found = places[column] ?? []
+            guard let place = found.first else {
                 let known = header.prefix(40).map { "\"\($0)\"" }.joined(separator: ", ")
                 throw ImportMapping.wrong("there is no column \"\(column)\"; the header has \(known)")
             }
-            guard places.count == 1 else {
-                throw ImportMapping.wrong("the header has the column \"\(column)\" \(places.count) times")
+            guard found.count == 1 else {
+                throw ImportMapping.wrong("the header has the column \"\(column)\" \(found.count) times")
             }
             return place
         }
@@ -34,7 +37,7 @@ struct CSVPlan {
             switch mapped {
             case .column(let name): .cell(try find(name))
             case .constant(let text): .constant(Array(text.utf8))
-            case nil: if let own, header.contains(own) { .cell(try find(own)) } else { .none }
+            case nil: if let own, places[own] != nil { .cell(try find(own)) } else { .none }
             }
         }
         identity = try source(mapping.identity)

@@ -18,7 +18,7 @@ struct NDJSONImport {
         plan = mapping.map { NDJSONPlan($0) }
         self.builder = builder
         native = NativeItemReader(
-            wire: .importFile, receivedAt: builder.receivedAt, ids: ids, takesEventID: true)
+            wire: .importFile, receivedAt: builder.receivedAt, ids: ids, takesEventID: true, zone: builder.zone)
     }
 
     mutating func read(_ chunk: [UInt8], isLast: Bool, into rows: inout [ImportRow]) {

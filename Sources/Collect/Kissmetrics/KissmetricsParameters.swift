@@ -2,7 +2,7 @@ import Model
 
 /// The decoded parameters of one call.
 struct KissmetricsParameters {
-    /// `_p`, as it came: only names are changed (DESIGN 14).
+    /// `_p`, as it came: commas and colons become spaces in names alone.
     var identity: [UInt8]?
     /// `_n`, as it came: the event's name, or an alias's other identity.
     var name: [UInt8]?

@@ -21,7 +21,6 @@ public enum KissmetricsRequest {
     public static func parse(
         path: String, query: [UInt8], receivedAt: Timestamp, ids: IDGenerator
     ) -> ParsedRequest {
-        var parsed = ParsedRequest()
         do throws(Refusal) {
             guard query.count <= CollectLimits.itemBytes else {
                 throw Refusal("the call has \(query.count) bytes: at most \(CollectLimits.itemBytes) are taken")
@@ -35,11 +34,21 @@ public enum KissmetricsRequest {
                 case "/a": (try builder.alias(), [])
                 default: throw Refusal("there is no call \(path): use /e, /s or /a")
                 }
+            var parsed = ParsedRequest()
             parsed.accept(item, parts: parts, index: 0)
+            return parsed
         } catch {
-            let raw = Array("\(path)?".utf8) + withoutKey(query)
-            parsed.refuse(error.reason, raw: raw.span, index: 0, wire: .kissmetrics, receivedAt: receivedAt)
+            return refused(error.reason, path: path, query: query, receivedAt: receivedAt)
         }
+    }
+
+    /// A call that cannot be taken, as a reject that keeps what of its parameters is known.
+    public static func refused(
+        _ reason: String, path: String, query: [UInt8], receivedAt: Timestamp
+    ) -> ParsedRequest {
+        var parsed = ParsedRequest()
+        let raw = Array("\(path)?".utf8) + withoutKey(query)
+        parsed.refuse(reason, raw: raw.span, index: 0, wire: .kissmetrics, receivedAt: receivedAt)
         return parsed
     }
 

@@ -13,6 +13,8 @@ struct NativeItemReader {
     let wire: WireProtocol
     /// Whether `event_id` stands for `id`, so that our own exports can be read.
     let takesEventID: Bool
+    /// The zone of times that name none; nil for UTC, as over HTTP.
+    let zone: ImportZone?
     /// The item that the last read filled; kept so that its storage serves for all.
     private(set) var item: Item
     /// Whether that item came with a time.
@@ -20,11 +22,15 @@ struct NativeItemReader {
     private var ids: IDSequence
     private var type: [UInt8] = []
 
-    init(wire: WireProtocol, receivedAt: Timestamp, ids: IDSequence, takesEventID: Bool = false) {
+    init(
+        wire: WireProtocol, receivedAt: Timestamp, ids: IDSequence, takesEventID: Bool = false,
+        zone: ImportZone? = nil
+    ) {
         self.wire = wire
         self.receivedAt = receivedAt
         self.ids = ids
         self.takesEventID = takesEventID
+        self.zone = zone
         item = Item(kind: .event, wire: wire, timestamp: receivedAt, receivedAt: receivedAt)
     }
 
@@ -131,7 +137,8 @@ struct NativeItemReader {
             try ItemFields.properties(fields.properties, bytes, "properties", into: &item.properties)
         }
         hasTime = !fields.timestamp.isNothing(bytes)
-        item.timestamp = hasTime ? try ItemFields.timestamp(fields.timestamp, bytes, "timestamp") : receivedAt
+        item.timestamp =
+            hasTime ? try ItemFields.timestamp(fields.timestamp, bytes, "timestamp", zone: zone) : receivedAt
         try fillID(fields.id, bytes)
     }
 

@@ -1,6 +1,9 @@
 import Model
 
-/// Makes the items of a Segment message (DESIGN 14; the mapping is that of Segment's own KISSmetrics integration).
+/// Makes the items of a Segment message, mapped as Segment's own KISSmetrics integration does it: `track` is an event,
+/// `page` and `screen` are events named `Viewed … Page` and `Viewed … Screen`, `identify` and `group` set properties,
+/// `alias` ties two identities. The identity is `userId`, or without one `anonymousId`; an `identify` with both ties
+/// them, too.
 struct SegmentItem {
     let receivedAt: Timestamp
     private var ids: IDSequence

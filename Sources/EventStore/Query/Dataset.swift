@@ -27,8 +27,8 @@ public enum Dataset: String, Sendable, CaseIterable {
         }
     }
 
-    /// The columns that an export has when none are named. People come without their properties: an export carries
-    /// only what it names (DESIGN 3.8).
+    /// The columns that an export has when none are named. People come without their properties: what is known of a
+    /// person leaves only where an export names it.
     public var defaultColumns: [BuiltinColumn] {
         switch self {
         case .people: [.personID, .identities, .firstSeen, .lastSeen, .eventsTotal]

@@ -151,6 +151,9 @@ public enum DuckDBDialect {
 
     // MARK: Files
 
+    /// Bounds the memory of the whole engine.
+    public static func memoryLimit(_ limit: String) -> String { "SET memory_limit = \(quoted(limit))" }
+
     /// Writes a query's rows to a Parquet file.
     ///
     /// - Parameter codec: what packs the pages: `snappy`, `gzip` or `zstd`.

@@ -48,7 +48,11 @@ final class DuplicateIndex {
     func retireActive(hour: Int64, written: Int64, expecting: Int = 0) -> Bool {
         guard !active.isEmpty else { return false }
         let old = active
-        active = IDTable(hour: hour, fromSeq: old.toSeq, expecting: expecting)
+        if expecting > 0, let spare = shared.takeSpare() {
+            active = IDTable(hour: hour, fromSeq: old.toSeq, spare: spare)
+        } else {
+            active = IDTable(hour: hour, fromSeq: old.toSeq, expecting: expecting)
+        }
         active.startedAt = written
         shared.retire(old)
         return true

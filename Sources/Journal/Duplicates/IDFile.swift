@@ -101,7 +101,11 @@ internal import Model
     }
 
     /// Writes a table to a file, which appears under its name only when it is whole and on disk.
-    static func write(_ kept: IDTable, to path: String, folder: String, files: any JournalFiles) throws(FileError) {
+    ///
+    /// - Parameter gently: rests between the steps.
+    static func write(
+        _ kept: IDTable, to path: String, folder: String, files: any JournalFiles, gently: Bool
+    ) throws(FileError) {
         let table = kept.settled
         let temporary = path + ".tmp"
         if Folder.exists(temporary) { try files.unlink(temporary) }
@@ -126,12 +130,12 @@ internal import Model
         let descriptor = try files.open(temporary, .create)
         do {
             defer { files.close(descriptor) }
-            try writeInSteps(head.span, descriptor, at: 0, files)
+            try writeInSteps(head.span, descriptor, at: 0, files, gently)
             // The slots live as long as the table, which is not changed any more.
             let slots = unsafe Span<UInt8>(
                 _unsafeStart: UnsafeRawPointer(table.slots).assumingMemoryBound(to: UInt8.self),
                 count: table.slotCount * IDTable.slotBytes)
-            try writeInSteps(slots, descriptor, at: Int64(head.count), files)
+            try writeInSteps(slots, descriptor, at: Int64(head.count), files, gently)
             try files.rename(temporary, to: path)
             try files.synchronizeDirectory(folder)
         } catch {
@@ -143,7 +147,7 @@ internal import Model
     /// Syncs every megabyte, and rests as long as that took twice over: the journal's own syncs wait for what others
     /// have the disk do.
     private static func writeInSteps(
-        _ bytes: Span<UInt8>, _ descriptor: Int32, at offset: Int64, _ files: any JournalFiles
+        _ bytes: Span<UInt8>, _ descriptor: Int32, at offset: Int64, _ files: any JournalFiles, _ gently: Bool
     ) throws(FileError) {
         var at = 0
         while at < bytes.count {
@@ -152,7 +156,7 @@ internal import Model
             try files.write(bytes.extracting(at..<end), to: descriptor, at: offset + Int64(at))
             try files.synchronizeData(descriptor)
             at = end
-            if at < bytes.count { usleep(UInt32(min(50_000, (monotonicNanoseconds() - began) / 500))) }
+            if gently, at < bytes.count { usleep(UInt32(min(50_000, (monotonicNanoseconds() - began) / 500))) }
         }
     }
 }

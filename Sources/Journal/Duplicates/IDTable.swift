@@ -46,6 +46,16 @@ internal import Model
         unsafe slots = SlotMemory.allocate(bits)
     }
 
+    /// An empty table in memory that was prepared for it.
+    init(hour: Int64, fromSeq: Int64, spare: consuming SpareSlots) {
+        self.hour = hour
+        self.fromSeq = fromSeq
+        toSeq = fromSeq
+        multiplier = UInt64.random(in: 0...UInt64.max) | 1
+        bits = spare.bits
+        unsafe slots = spare.take()
+    }
+
     /// A copy that has no ids on the move.
     private init(settling other: IDTable) {
         (hour, fromSeq, toSeq, startedAt) = (other.hour, other.fromSeq, other.toSeq, other.startedAt)

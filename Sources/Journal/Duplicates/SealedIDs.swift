@@ -17,6 +17,9 @@ final class SealedIDs: Sendable {
     private let hours: Int64
     private let logger: Logger
     private let state: Mutex<State>
+    private let spare = Mutex<SpareSlots?>(nil)
+    /// The size of the last large table, 0 while there was none.
+    private let wantedSpare = Atomic<UInt64>(0)
 
     init(folder: String, files: any JournalFiles, hours: Int64, logger: Logger, loaded: [IDFile], through: Int64) {
         self.folder = folder
@@ -28,19 +31,36 @@ final class SealedIDs: Sendable {
 
     var snapshot: State { state.withLock { $0 } }
 
+    /// Makes memory ready for the next table, once tables fill up.
+    func prepareSpare() {
+        let bits = wantedSpare.load(ordering: .relaxed)
+        guard bits > 0, spare.withLock({ $0 == nil }) else { return }
+        var made: SpareSlots? = SpareSlots(bits: bits)
+        spare.withLock { $0 = made.take() }
+    }
+
+    /// The memory for a full table's successor, if it is ready.
+    func takeSpare() -> SpareSlots? { spare.withLock { $0.take() } }
+
     /// Whether ids of an hour are still looked at in `now`, an hour. The last id of an hour must be known for the whole time.
     func isKept(_ hour: Int64, in now: Int64) -> Bool { hour + hours + 1 > now }
 
-    func retire(_ table: IDTable) { state.withLock { $0.waiting.append(table) } }
+    func retire(_ table: IDTable) {
+        // Small tables grow by themselves.
+        if table.bits >= 20 { wantedSpare.store(table.bits, ordering: .relaxed) }
+        state.withLock { $0.waiting.append(table) }
+    }
 
     /// Writes the waiting tables into files, the oldest first. A table that could not be written stays and is tried
     /// again the next time.
-    func sealWaiting() throws(JournalError) {
+    ///
+    /// - Parameter gently: with rests, beside a writer.
+    func sealWaiting(gently: Bool = false) throws(JournalError) {
         while let table = state.withLock({ $0.waiting.first }) {
             let path = freePath(hour: table.hour, number: table.toSeq)
             let file: IDFile
             do {
-                try IDFile.write(table, to: path, folder: folder, files: files)
+                try IDFile.write(table, to: path, folder: folder, files: files, gently: gently)
             } catch {
                 throw JournalError(error, while: "sealing ids of duplicates")
             }

@@ -40,7 +40,34 @@ enum SlotMemory {
         }
     }
 
+    /// Has the system give all of it now.
+    static func populate(_ memory: UnsafeMutableRawPointer, _ bits: UInt64) { unsafe memset(memory, 0, size(bits)) }
+
     private static let largePage = 2 << 20
 
     private static func size(_ bits: UInt64) -> Int { (1 << Int(bits)) * IDTable.slotBytes }
+}
+
+/// Memory for the slots of the next full table, made ready beside the writer: fifty megabytes of new pages would hold a
+/// frame up.
+///
+/// Unchecked: it has one owner at a time, who alone touches the memory.
+@safe struct SpareSlots: ~Copyable, @unchecked Sendable {
+    let bits: UInt64
+    // Owned, unless it was taken.
+    private let memory: UnsafeMutableRawPointer
+
+    init(bits: UInt64) {
+        self.bits = bits
+        unsafe memory = SlotMemory.allocate(bits)
+        unsafe SlotMemory.populate(memory, bits)
+    }
+
+    deinit { unsafe SlotMemory.free(memory, bits) }
+
+    consuming func take() -> UnsafeMutableRawPointer {
+        let taken = unsafe memory
+        discard self
+        return unsafe taken
+    }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Logging
 internal import Synchronization
 
@@ -85,8 +86,9 @@ final class Housekeeping: Sendable {
                 if monotonicNanoseconds() >= retryAt || !settled.isEmpty {
                     if !seal(core) { retryAt = monotonicNanoseconds() + 1_000_000_000 }
                 }
+                core.sealed.prepareSpare()
                 if hour > .min { core.sealed.expire(in: hour) }
-                Self.deletePassed(core)
+                Self.deletePassed(core, gently: true)
                 for continuation in settled { continuation.resume() }
             }
         }
@@ -106,7 +108,7 @@ final class Housekeeping: Sendable {
     private func seal(_ core: JournalCore) -> Bool {
         var failure: JournalError?
         do {
-            try core.sealed.sealWaiting()
+            try core.sealed.sealWaiting(gently: true)
         } catch {
             core.logger.error("ids of duplicates could not be sealed", metadata: ["error": "\(error)"])
             failure = error
@@ -116,13 +118,38 @@ final class Housekeeping: Sendable {
         return failure == nil
     }
 
-    static func deletePassed(_ core: JournalCore) {
+    /// - Parameter gently: in small steps with rests: a disk that is told at once of all the blocks that became free may be
+    ///   busy with it for a tenth of a second, and the writer's syncs wait for that.
+    static func deletePassed(_ core: JournalCore, gently: Bool = false) {
         for path in core.segments.takePassed() {
-            do {
-                try core.options.files.unlink(path)
+            do throws(FileError) {
+                if gently, !core.housekeeping.isStopping {
+                    try delete(path, core)
+                } else {
+                    try core.options.files.unlink(path)
+                }
             } catch {
                 core.logger.warning("a segment that all have passed stays", metadata: ["error": "\(error)"])
             }
         }
     }
+
+    /// Takes the name away first, so that nobody ever finds a part of a segment, and then the blocks.
+    private static func delete(_ path: String, _ core: JournalCore) throws(FileError) {
+        let files = core.options.files
+        let descriptor = try files.open(path, .readWrite)
+        defer { files.close(descriptor) }
+        try files.unlink(path)
+        var size = try Folder.size(descriptor)
+        while size > step, !core.housekeeping.isStopping {
+            size -= step
+            let began = monotonicNanoseconds()
+            try files.truncate(descriptor, to: size)
+            usleep(UInt32(min(50_000, (monotonicNanoseconds() - began) / 500)))
+        }
+    }
+
+    private var isStopping: Bool { state.withLock { $0.stopping } }
+
+    private static let step: Int64 = 4 << 20
 }

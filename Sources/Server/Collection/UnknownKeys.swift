@@ -7,7 +7,8 @@ final class UnknownKeys: Sendable {
     /// One such call.
     struct Call: Sendable, Equatable {
         let at: Timestamp
-        /// The key as sent, at most 64 characters of it; empty if there was none. Nobody's secret: it opens nothing.
+        /// The key as sent, at most 64 characters of it; empty if there was none. A secret key may be right and only lack
+        /// the scope to collect, so of what looks like one only the end is kept.
         let key: String
         let path: String
     }
@@ -24,7 +25,7 @@ final class UnknownKeys: Sendable {
     private let state = Mutex(State())
 
     func note(_ key: String?, path: String, at time: Timestamp) {
-        let call = Call(at: time, key: String((key ?? "").prefix(64)), path: path)
+        let call = Call(at: time, key: Self.shown(key ?? ""), path: path)
         state.withLock { state in
             state.count += 1
             if state.ring.count < Self.capacity {
@@ -34,6 +35,13 @@ final class UnknownKeys: Sendable {
             }
             state.next = (state.next + 1) % Self.capacity
         }
+    }
+
+    /// What is kept of a key: enough to find the page that has it.
+    private static func shown(_ key: String) -> String {
+        let secret = "sk_"
+        guard key.hasPrefix(secret) else { return String(key.prefix(64)) }
+        return "\(secret)…\(key.dropFirst(secret.count).suffix(4))"
     }
 
     /// Calls since the start.

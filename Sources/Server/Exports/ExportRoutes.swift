@@ -16,7 +16,7 @@ enum ExportRoutes {
     ]
 
     private static func create(_ exchange: Exchange) async throws -> Response {
-        let bytes = try await Body.decoded(exchange)
+        let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         let runtime = try exchange.project()
         return try await Idempotency.run(exchange, body: bytes) {
             let asked = try request(try Body.parse(bytes), exchange)

@@ -20,6 +20,8 @@ final class ExportService: Service {
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let running = Mutex<[String: Running]>([:])
+    /// Exports that were asked for since the start and have not ended; not those that an earlier server left.
+    private let unfinished = Mutex<Set<String>>([])
     private let queue: AsyncStream<ExportRecord>
     private let queued: AsyncStream<ExportRecord>.Continuation
 
@@ -47,6 +49,7 @@ final class ExportService: Service {
         try await control.noteSeen(resolved.asOfSeq, project: project)
         let record = try await control.createExport(
             project: project, spec: spec.text, resolved: resolved.json.text, outPath: out)
+        unfinished.withLock { _ = $0.insert(record.id) }
         queued.yield(record)
         return record
     }
@@ -55,6 +58,9 @@ final class ExportService: Service {
     func runningCount(project: String) -> Int {
         running.withLock { $0.values.count { $0.project == project } }
     }
+
+    /// How many that were asked for since the start wait or run.
+    var unfinishedCount: Int { unfinished.withLock { $0.count } }
 
     /// The folder of an export's files.
     func folder(_ record: ExportRecord) -> String {
@@ -98,6 +104,7 @@ final class ExportService: Service {
     private func work(_ record: ExportRecord) async {
         var logger = logger
         logger[metadataKey: "export"] = .string(record.id)
+        defer { unfinished.withLock { _ = $0.remove(record.id) } }
         do {
             guard try await control.startExport(record.id) else { return }
             let progress = ExportProgress()

@@ -5,6 +5,10 @@ internal import NIOCore
 
 /// Reads bodies of requests, bounded.
 enum Body {
+    /// A document that asks for something (an export, a project), decompressed: far more than any that makes sense, and
+    /// few enough that the tree made of it is small.
+    static let documentBytes = 1 << 20
+
     /// The body as sent, at most the configured bytes.
     static func collect(_ exchange: Exchange) async throws -> [UInt8] {
         let limit = exchange.app.configuration.requestBytes
@@ -22,11 +26,11 @@ enum Body {
         }
     }
 
-    /// The body with its Content-Encoding undone.
-    static func decoded(_ exchange: Exchange) async throws -> [UInt8] {
+    /// The body with its Content-Encoding undone; nil for the configuration's limit.
+    static func decoded(_ exchange: Exchange, limit: Int? = nil) async throws -> [UInt8] {
         let compression = try compression(exchange.request)
         let body = try await collect(exchange)
-        return try BodyDecoder.decode(body, compression, limit: exchange.app.configuration.decompressedBytes)
+        return try BodyDecoder.decode(body, compression, limit: limit ?? exchange.app.configuration.decompressedBytes)
     }
 
     /// The compression that a request names.

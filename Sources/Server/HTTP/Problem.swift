@@ -110,9 +110,13 @@ extension ResponseBody {
     init(lastJSON json: JSONValue) {
         var bytes: [UInt8] = []
         json.write(to: &bytes)
-        let document = bytes
-        self.init(contentLength: document.count) { writer in
-            try await writer.write(ByteBuffer(bytes: document))
+        self.init(lastBytes: bytes)
+    }
+
+    /// Bytes that are the last of their connection.
+    init(lastBytes bytes: [UInt8]) {
+        self.init(contentLength: bytes.count) { writer in
+            try await writer.write(ByteBuffer(bytes: bytes))
             try await writer.finish(nil)
             // The framework closes a connection only if the client asked for it, or if writing an answer fails.
             throw ConnectionEnd()

@@ -168,12 +168,25 @@ final class ImportRun: @unchecked Sendable {
     /// The places of rows whose events the store has from before the journal's window.
     private func knownPlaces(_ batch: ImportBatch) async throws -> Set<Int> {
         guard looksInStore else { return [] }
-        var places: [String: [Int]] = [:]
+        // By their bytes, as the store compares: texts are equal in Swift that Unicode only calls equivalent (é as one
+        // character or as two), and those are different ids.
+        var places: [[UInt8]: [Int]] = [:]
         for (place, row) in batch.rows.enumerated() where row.item.kind == .event {
-            places[String(decoding: row.item.id, as: UTF8.self), default: []].append(place)
+            places[row.item.id, default: []].append(place)
         }
-        let found = try await runtime.store.existingEventIDs(Array(places.keys))
-        return Set(found.flatMap { places[$0] ?? [] })
+        var known: Set<Int> = []
+        var rest = places.keys.map { String(decoding: $0, as: UTF8.self) }
+        while !rest.isEmpty {
+            // The answer is a set of texts, which holds one of several such ids: they are asked for one after another.
+            var asked: Set<String> = []
+            var later: [String] = []
+            for id in rest where !asked.insert(id).inserted { later.append(id) }
+            for id in try await runtime.store.existingEventIDs(Array(asked)) {
+                known.formUnion(places[Array(id.utf8)] ?? [])
+            }
+            rest = later
+        }
+        return known
     }
 
     /// Appends, and waits while the journal is full: a file can wait, it need not be refused.

@@ -10,13 +10,29 @@ enum MetricsRoute {
     static let routes = [Route(.get, "/metrics", .loopbackOrAdmin, answer)]
 
     private static func answer(_ exchange: Exchange) async throws -> Response {
-        let text = render(exchange.app)
+        let text = await render(exchange.app, lags: lags(exchange))
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 
-    private static func render(_ app: ServerState) -> String {
+    /// How many seconds each store lags behind. One that cannot say it now has none.
+    private static func lags(_ exchange: Exchange) async -> [String: Double] {
+        var lags: [String: Double] = [:]
+        for runtime in exchange.app.projects.all {
+            let durableSeq = runtime.journal.durableSeq
+            // Only a store that lags is asked, since its status costs a read.
+            guard durableSeq > runtime.store.appliedSeq else {
+                lags[runtime.name] = 0
+                continue
+            }
+            let status = try? await runtime.store.status(durableSeq: durableSeq, now: exchange.receivedAt)
+            lags[runtime.name] = status?.lagSeconds
+        }
+        return lags
+    }
+
+    private static func render(_ app: ServerState, lags: [String: Double]) -> String {
         var out = PrometheusText()
         out.begin("info", "gauge", "The program's version.")
         out.value("info", [("version", ServerState.version)], 1)
@@ -25,7 +41,7 @@ enum MetricsRoute {
             (SystemClock.now().microseconds - app.startedAt.microseconds) / 1_000_000)
         requests(app, &out)
         collection(app, &out)
-        projects(app, &out)
+        projects(app, lags, &out)
         return out.text
     }
 
@@ -62,7 +78,7 @@ enum MetricsRoute {
             "unknown_keys_total", "counter", "KISSmetrics calls with a key that nobody has.", app.unknownKeys.count)
     }
 
-    private static func projects(_ app: ServerState, _ out: inout PrometheusText) {
+    private static func projects(_ app: ServerState, _ lags: [String: Double], _ out: inout PrometheusText) {
         let all = app.projects.all.map { ($0, $0.journal.status) }
         func each(
             _ name: String, _ kind: String, _ help: String,
@@ -75,6 +91,10 @@ enum MetricsRoute {
         each("applied_seq", "gauge", "The highest seq in the store.") { runtime, _ in runtime.store.appliedSeq }
         each("apply_lag_items", "gauge", "Items on disk that are not in the store yet.") {
             max(0, $1.durableSeq - $0.store.appliedSeq)
+        }
+        out.begin("apply_lag_seconds", "gauge", "Age of the last applied commit while items are missing, else 0.")
+        for (name, seconds) in lags.sorted(by: { $0.key < $1.key }) {
+            out.value("apply_lag_seconds", [("project", name)], seconds)
         }
         each("journal_bytes", "gauge", "Bytes of the journal on disk.") { $1.bytesOnDisk }
         each("journal_backlog_bytes", "gauge", "Bytes after the slowest follower.") { $1.backlogBytes }

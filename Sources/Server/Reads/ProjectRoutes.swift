@@ -34,7 +34,7 @@ enum ProjectRoutes {
         guard try exchange.requireCaller().governsProjects else {
             throw Problem.forbidden("only an admin key of the project \(ControlStore.defaultProject) makes projects")
         }
-        let bytes = try await Body.decoded(exchange)
+        let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         return try await Idempotency.run(exchange, body: bytes, kept: withoutSecret) {
             let made = try await make(try Body.parse(bytes), exchange)
             return (.created, Array(made.json.text.utf8))

@@ -36,6 +36,25 @@ struct ConnectionOptions: ParsableArguments {
 
     /// What the flags say, and where they are silent, the environment.
     func resolve() throws -> Place {
+        let place = try found()
+        switch place {
+        case .server(let url, _):
+            guard let project else { break }
+            throw Failure(
+                .usage,
+                "--project \(project) goes with --data, but the store is the server \(url), whose key says which "
+                    + "project it is; leave --project out and give that project's key, or give --data DIR")
+        case .folder(let path):
+            guard key != nil else { break }
+            throw Failure(
+                .usage,
+                "--key goes with --server, but the store is the folder \(path), which needs none; leave --key out, or "
+                    + "give --server URL")
+        }
+        return place
+    }
+
+    private func found() throws -> Place {
         if let data { return .folder(data) }
         if let server { return try .server(url: Self.normalized(server), key: key ?? Environment["SLUICE_KEY"]) }
         if let server = Environment["SLUICE_SERVER"] {

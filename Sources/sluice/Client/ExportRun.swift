@@ -20,16 +20,11 @@ struct ExportRun: Sendable {
         do {
             return try await interruptible {
                 let manifest = try await wait(for: id)
-                let parts = manifest["parts"]?.arrayValue?.count ?? 1
-                switch target {
-                case .file where client.isLocal: break
-                case .file(let path): try await ExportDownload(client: client, id: id, path: path).run(manifest)
-                case .standardOutput:
-                    try await ExportDownload.copy(client, id: id, parts: parts) { try await PipeWriter.write($0) }
-                case .stream(let path):
-                    let stream = try await OutStream(path)
-                    try await ExportDownload.copy(client, id: id, parts: parts) { try await stream.write($0) }
+                do { try await fetch(manifest, of: id) } catch {
+                    await removeCopy(id)
+                    throw error
                 }
+                await removeCopy(id)
                 return manifest
             }
         } catch is Interrupted {
@@ -37,6 +32,27 @@ struct ExportRun: Sendable {
             _ = try? await client.json(.delete, "/v1/exports/\(id)")
             throw Failure(.failed, "interrupted; the export was cancelled and no file was written")
         }
+    }
+
+    /// Brings a finished export to where it should go, if the server has not written it there itself.
+    private func fetch(_ manifest: JSONValue, of id: String) async throws {
+        let parts = manifest["parts"]?.arrayValue?.count ?? 1
+        switch target {
+        case .file where client.isLocal: break
+        case .file(let path): try await ExportDownload(client: client, id: id, path: path).run(manifest)
+        case .standardOutput:
+            try await ExportDownload.copy(client, id: id, parts: parts) { try await PipeWriter.write($0) }
+        case .stream(let path):
+            let stream = try await OutStream(path)
+            try await ExportDownload.copy(client, id: id, parts: parts) { try await stream.write($0) }
+        }
+    }
+
+    /// Removes the server's own copy, which nobody asks for again: where the reader went away or the download broke, the
+    /// export is run again. Best effort: what has been handed on does not fail by it.
+    private func removeCopy(_ id: String) async {
+        if case .file = target, client.isLocal { return }
+        _ = try? await client.open(.delete, "/v1/exports/\(id)")
     }
 
     /// The specification; a server that runs here writes the file itself.

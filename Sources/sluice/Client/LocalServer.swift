@@ -3,6 +3,9 @@ import Server
 
 /// The same server as `sluice serve` runs, inside this process, on the folder's socket alone.
 enum LocalServer {
+    /// How long the end waits for another command that uses the same server.
+    private static let patience = Duration.seconds(600)
+
     /// Runs a body while the server is up, and shuts it down gracefully afterwards, whatever the body did.
     static func run<T: Sendable>(_ folder: DataFolder, _ body: @escaping @Sendable () async throws -> T) async throws
         -> T
@@ -29,6 +32,7 @@ enum LocalServer {
             } catch {
                 outcome = .failure(error)
             }
+            await waitForOthers(server)
             await server.shutDown()
             do { try await group.waitForAll() } catch {
                 // The body's own error says more than what followed from it.
@@ -38,5 +42,16 @@ enum LocalServer {
             }
             return try outcome.get()
         }
+    }
+
+    /// Another command may have found this server by its socket, and must not lose it in the middle of its work. Ctrl-C
+    /// ends the wait.
+    private static func waitForOthers(_ server: SluiceServer) async {
+        // Nearly always nobody is there: then nothing is said, and no signal is trapped.
+        guard await !server.becomesUnused(within: .seconds(1)) else { return }
+        var line = ProgressLine()
+        line.show("another command uses the store that this one opened; waiting until it has ended")
+        _ = try? await interruptible { await server.becomesUnused(within: Self.patience) }
+        line.clear()
     }
 }

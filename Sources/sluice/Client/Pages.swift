@@ -1,10 +1,22 @@
 import Model
 
+/// The rows of a list, or of its beginning.
+struct ListRows: Sendable {
+    let rows: [JSONValue]
+    /// Where the list goes on; nil at its end.
+    let next: String?
+
+    /// The shape that the server's lists have.
+    var json: JSONValue { .object([.init("data", .array(rows)), .init("next_cursor", JSONValue(next))]) }
+}
+
 extension APIClient {
-    /// Reads a list page by page, at most `limit` rows if that is given.
-    func pages(_ path: String, query: [(String, String)], limit: Int? = nil) async throws -> [JSONValue] {
+    /// Reads a list page by page, at most `limit` rows if that is given, from `start` on.
+    func pages(
+        _ path: String, query: [(String, String)], limit: Int? = nil, from start: String? = nil
+    ) async throws -> ListRows {
         var rows: [JSONValue] = []
-        var cursor: String?
+        var cursor = start
         repeat {
             var pairs = query
             if let limit { pairs.append(("limit", String(min(limit - rows.count, 1000)))) }
@@ -16,6 +28,6 @@ extension APIClient {
             rows += data
             cursor = page["next_cursor"]?.stringValue
         } while cursor != nil && rows.count < limit ?? .max
-        return rows
+        return ListRows(rows: rows, next: cursor)
     }
 }

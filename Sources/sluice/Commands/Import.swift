@@ -93,14 +93,15 @@ struct Import: AsyncParsableCommand {
 
     private func report(_ results: [ImportResult]) throws {
         for result in results {
+            let file = Text.visible(result.file)
             try Terminal.line(
-                "\(result.file): \(Text.count(result.rows, "row")): \(Text.count(result.accepted)) added, "
+                "\(file): \(Text.count(result.rows, "row")): \(Text.count(result.accepted)) added, "
                     + "\(Text.count(result.duplicates)) there already, \(Text.count(result.rejected)) rejected")
             let shown = result.rejects.prefix(Self.shownRejects)
-            for reject in shown { Terminal.note("\(result.file):\(reject.line): \(reject.reason)") }
+            for reject in shown { Terminal.note("\(file):\(reject.line): \(Text.visible(reject.reason))") }
             let more = result.rejected - Int64(shown.count)
             if more > 0 {
-                Terminal.note("\(result.file): \(Text.count(more)) more rejects; GET /v1/rejects lists them all")
+                Terminal.note("\(file): \(Text.count(more)) more rejects; GET /v1/rejects lists them all")
             }
         }
     }

@@ -17,6 +17,9 @@ struct PeopleHistory: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("At most that many events.", valueName: "N"))
     var limit = 50
 
+    @Option(name: .long, help: ArgumentHelp("Go on where the list before ended.", valueName: "CURSOR"))
+    var cursor: String?
+
     @OptionGroup var connection: ConnectionOptions
 
     @Flag(name: .long, help: Self.jsonHelp)
@@ -27,22 +30,23 @@ struct PeopleHistory: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let events = try await Session.run(connection) { [identity, limit] client in
+        let events = try await Session.run(connection) { [identity, limit, cursor] client in
             let person = try await client.person(identity)
             guard let id = person["id"]?.stringValue else {
                 throw Failure(.failed, "\(client.name): the person has no id; is that a Sluice server?")
             }
-            return try await client.pages("/v1/people/\(id)/events", query: [], limit: limit)
+            return try await client.pages("/v1/people/\(id)/events", query: [], limit: limit, from: cursor)
         }
-        if json {
-            return try Terminal.line(JSONValue.object([.init("data", .array(events)), .init("next_cursor", nil)]).text)
-        }
-        let rows = events.map { event in
+        if json { return try Terminal.line(events.json.text) }
+        let rows = events.rows.map { event in
             [
                 Text.plain(event["timestamp"]), Text.plain(event["identity"]), Text.plain(event["event"]),
                 Text.plain(event["properties"]),
             ]
         }
         try Terminal.line(Text.table([["TIMESTAMP", "IDENTITY", "EVENT", "PROPERTIES"]] + rows))
+        if let next = events.next {
+            Terminal.note("there is more: give a greater --limit than \(limit), or --cursor \(Text.visible(next))")
+        }
     }
 }

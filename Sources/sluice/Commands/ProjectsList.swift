@@ -15,11 +15,8 @@ struct ProjectsList: AsyncParsableCommand {
         let projects = try await Session.run(connection) { client in
             try await client.pages("/v1/projects", query: [])
         }
-        if json {
-            return try Terminal.line(
-                JSONValue.object([.init("data", .array(projects)), .init("next_cursor", nil)]).text)
-        }
-        let rows = projects.map { project in
+        if json { return try Terminal.line(projects.json.text) }
+        let rows = projects.rows.map { project in
             [
                 Text.named(project, "name", "project"), Text.plain(project["created_at"]),
                 (project["write_keys"]?.arrayValue ?? []).map { Text.plain($0) }.joined(separator: " "),

@@ -36,7 +36,7 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "The engine's memory per project (or SLUICE_ENGINE_MEMORY), such as 400MB or 2GB; 600 MiB if not said.",
+            "The engine's memory per project (or SLUICE_ENGINE_MEMORY), such as 400MB or 2GB; 400 MiB if not said.",
             valueName: "SIZE"))
     var engineMemory: String?
 
@@ -72,7 +72,8 @@ struct Serve: AsyncParsableCommand {
                     throw Failure(.failed, "the server stopped: \(ClientErrors.describe(error))")
                 }
             }
-            if let port = await server.port(), await server.socketIsReady() {
+            // Where there is no socket nothing is to be waited for.
+            if let port = await server.port(), await server.socketIsReady() || !server.hasSocket {
                 let host = configuration.listen?.host ?? "127.0.0.1"
                 let shown = host.contains(":") ? "[\(host)]" : host
                 let address = "http://\(shown):\(port)"

@@ -14,8 +14,8 @@ enum Terminal {
         try? write(Array((text + "\n").utf8), to: STDERR_FILENO)
     }
 
-    /// Says on standard error why the command failed.
-    static func error(_ message: String) { note("sluice: " + message) }
+    /// Says on standard error why the command failed. The reason may hold what a server or a file says.
+    static func error(_ message: String) { note("sluice: " + Text.visible(message)) }
 
     /// Writes all bytes to an open file.
     static func write(_ bytes: [UInt8], to descriptor: Int32) throws {

@@ -30,8 +30,26 @@ enum Text {
         return "\(tenths / 10).\(tenths % 10) \(units[unit])"
     }
 
-    /// Rows in columns that line up; the first row is the heading.
+    /// A text of somebody else's as it may be shown: control characters (C0, DEL, C1) become `\x1b` and the like, so that
+    /// what was collected can neither steer the terminal nor look like lines of this program.
+    static func visible(_ text: String) -> String {
+        func isControl(_ value: UInt32) -> Bool { value < 0x20 || (0x7f...0x9f).contains(value) }
+        guard text.unicodeScalars.contains(where: { isControl($0.value) }) else { return text }
+        var out = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            guard isControl(scalar.value) else {
+                out.append(scalar)
+                continue
+            }
+            let digits = String(scalar.value, radix: 16)
+            out.append(contentsOf: ("\\x" + (digits.count == 1 ? "0" : "") + digits).unicodeScalars)
+        }
+        return String(out)
+    }
+
+    /// Rows in columns that line up; the first row is the heading. Cells are shown as `visible` has them.
     static func table(_ rows: [[String]]) -> String {
+        let rows = rows.map { $0.map(visible) }
         var widths: [Int] = []
         for row in rows {
             for (index, cell) in row.enumerated() {
