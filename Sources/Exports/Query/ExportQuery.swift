@@ -20,6 +20,8 @@ struct ExportQuery: Sendable {
     private var conditionSQL: SQLFragment?
     private var needsPersonJoin = false
     private var needsObjects = false
+    /// The names that columns of `properties.*` may not have in Parquet.
+    private var starNames: Set<ExactText> = []
     /// Whether the temporary table of people must be there.
     private(set) var needsPeopleTable = false
     /// Whether the writer needs identities by number.
@@ -39,7 +41,7 @@ struct ExportQuery: Sendable {
                 continue
             }
             for name in all where !taken.contains(ExactText("properties." + name)) {
-                plan(ColumnExpression(.property(name), name: "properties." + name))
+                plan(ColumnExpression(.property(name), name: free("properties." + name, beside: spec.columns)))
             }
         }
         if writer == .engine { try checkNames() }
@@ -51,11 +53,27 @@ struct ExportQuery: Sendable {
         needsPeopleTable = needsPersonJoin
     }
 
+    /// A name for a column of `properties.*`. In Parquet, where case does not count, one that is there already gets a
+    /// number: nobody can rename what nobody named.
+    private mutating func free(_ name: String, beside named: [ColumnExpression]) -> String {
+        guard writer == .engine else { return name }
+        if starNames.isEmpty { starNames = Set(named.map { Self.folded($0.name) }) }
+        var candidate = name
+        var number = 1
+        while !starNames.insert(Self.folded(candidate)).inserted {
+            number += 1
+            candidate = "\(name)_\(number)"
+        }
+        return candidate
+    }
+
+    private static func folded(_ name: String) -> ExactText { ExactText(name.lowercased()) }
+
     /// The engine would rename a column whose name differs from another's only in case.
     private func checkNames() throws(ExportError) {
-        var seen: [String: String] = [:]
+        var seen: [ExactText: String] = [:]
         for column in columns {
-            if let other = seen.updateValue(column.name, forKey: column.name.lowercased()) {
+            if let other = seen.updateValue(column.name, forKey: Self.folded(column.name)) {
                 throw ExportSpec.error(
                     "in Parquet the columns \"\(other)\" and \"\(column.name)\" would be one, since case does not count; rename one with \"as\""
                 )
