@@ -3,10 +3,10 @@ internal import Glibc
 /// How a store is opened. Every value has a default that suits a small server.
 public struct StoreSettings: Sendable {
     /// The engine's own bound on its memory, in its words.
-    public var memoryLimit = "400MB"
+    public var memoryLimit = "600MB"
     /// The same while it writes a Parquet file, whose row groups are gathered in memory: with less its threads wait for each
     /// other.
-    public var fileMemoryLimit = "600MB"
+    public var fileMemoryLimit = "800MB"
     /// Threads of the engine, and connections that read; the number of cores.
     public var threads = StoreSettings.cores
     /// Readers that may wait for a connection before `.busy`.

@@ -59,7 +59,7 @@ public struct ServerConfiguration: Sendable {
     /// Exports that run at once; the others wait.
     public var exportsAtOnce = 2
     /// The engine's memory limit per project, in bytes.
-    public var engineMemory: Int64 = 400 << 20
+    public var engineMemory: Int64 = 600 << 20
     /// The engine's threads; nil for one a core.
     public var engineThreads: Int?
 

@@ -29,7 +29,7 @@ final class ProjectRuntime: Sendable {
         logger[metadataKey: "project"] = .string(name)
         var settings = StoreSettings()
         settings.memoryLimit = "\(configuration.engineMemory / 1_000_000)MB"
-        settings.fileMemoryLimit = "\(max(configuration.engineMemory / 1_000_000, 600))MB"
+        settings.fileMemoryLimit = "\(max(configuration.engineMemory / 1_000_000, 800))MB"
         if let threads = configuration.engineThreads { settings.threads = threads }
         settings.exportLanes = configuration.exportsAtOnce
         try Folder.make(configuration.directory + "/projects")

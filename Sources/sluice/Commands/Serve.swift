@@ -36,7 +36,7 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "The engine's memory per project (or SLUICE_ENGINE_MEMORY), such as 400MB or 2GB; 400 MiB if not said.",
+            "The engine's memory per project (or SLUICE_ENGINE_MEMORY), such as 400MB or 2GB; 600 MiB if not said.",
             valueName: "SIZE"))
     var engineMemory: String?
 
