@@ -43,13 +43,14 @@ let package = Package(
         .target(name: "CCodecs", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
         // The rooms, lowest first. Each may use those before it and none after.
         .target(name: "Model"),
+        .target(name: "Threads"),
         .target(name: "Codecs", dependencies: ["CCodecs"]),
         // Lifetimes: a column's view and a text in it borrow the chunk's memory, and the compiler refuses to let one escape.
         .target(
-            name: "DuckDB", dependencies: ["CDuckDB"],
+            name: "DuckDB", dependencies: ["CDuckDB", "Threads"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "Control", dependencies: ["Model", crypto, .product(name: "GRDB", package: "GRDB.swift")]),
-        .target(name: "Journal", dependencies: ["Model", "CCodecs", logging]),
+        .target(name: "Journal", dependencies: ["Model", "Threads", "CCodecs", logging]),
         .target(name: "EventStore", dependencies: ["Model", "Journal", "DuckDB", logging]),
         .target(name: "People", dependencies: ["Model", "EventStore", "DuckDB"]),
         .target(
@@ -75,7 +76,7 @@ let package = Package(
         // Tests, one target a room.
         .testTarget(name: "ModelTests", dependencies: ["Model"]),
         .testTarget(name: "DuckDBTests", dependencies: ["DuckDB"]),
-        .testTarget(name: "JournalTests", dependencies: ["Journal", "Model", logging]),
+        .testTarget(name: "JournalTests", dependencies: ["Journal", "Model", "Threads", logging]),
         .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Journal", "Model", "DuckDB", logging]),
         .testTarget(
             name: "PeopleTests", dependencies: ["People", "EventStore", "Journal", "Model", "DuckDB", logging]),

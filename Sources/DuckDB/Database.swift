@@ -1,5 +1,6 @@
 internal import CDuckDB
 internal import Synchronization
+internal import Threads
 
 /// An open DuckDB file, or a database in memory. It closes when the last connection and the last reference are gone.
 ///
@@ -21,13 +22,18 @@ internal import Synchronization
             return
         }
         // DuckDB's threads have the priority of the thread that opens the database.
-        let opened = BackgroundThread.run(niceness: niceness) {
-            Result<Opened, DuckDBError> { () throws(DuckDBError) in try Self.open(path, settings) }
+        let opened: Result<Opened, DuckDBError>
+        do {
+            opened = try SystemThread.run(niceness: niceness) {
+                Result { () throws(DuckDBError) in try Self.open(path, settings) }
+            }
+        } catch {
+            throw DuckDBError(error)
         }
         unsafe handle = unsafe try opened.get().handle
     }
 
-    /// A new handle on its way to its owner.
+    /// A new handle on its way from the thread that made it to its owner; nobody else has it.
     @safe private struct Opened: Sendable { nonisolated(unsafe) let handle: duckdb_database }
 
     private static func open(_ path: String?, _ settings: [String: String]) throws(DuckDBError) -> Opened {

@@ -21,7 +21,7 @@ public final class Lane: Sendable {
         try setUp(connection)
         interrupter = connection.interrupter
         let executor: any SerialExecutor =
-            niceness > 0 ? ThreadExecutor(niceness: niceness) : QueueExecutor(label: "duckdb." + name)
+            try niceness > 0 ? ThreadExecutor(niceness: niceness) : QueueExecutor(label: "duckdb." + name)
         worker = LaneWorker(connection: connection, executor: executor)
     }
 

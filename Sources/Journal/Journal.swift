@@ -1,6 +1,7 @@
 public import Logging
 internal import Model
 internal import Synchronization
+internal import Threads
 
 /// The journal: items in one order, each durable before anybody hears of it.
 ///
@@ -25,19 +26,20 @@ public final class Journal: Sendable {
         let recovered = try Recovery.run(options, logger)
         let core = JournalCore(options: options, logger: logger, recovered: recovered)
         let writer = Writer(core, recovered)
-        try Worker.start {
+        do {
             // What it writes makes the next start short; nobody waits for it.
-            Worker.standBack()
-            core.housekeeping.run(core)
+            try SystemThread.start(niceness: 10) { core.housekeeping.run(core) }
+        } catch {
+            throw JournalError(.io, "The journal cannot tidy: \(error).")
         }
         do {
-            try Worker.start {
+            try SystemThread.start {
                 writer.run()
                 writer.end(clean: !core.queue.isAbandoned)
             }
         } catch {
             core.housekeeping.stop()
-            throw error
+            throw JournalError(.io, "The journal cannot write: \(error).")
         }
         return Journal(core: core)
     }

@@ -169,6 +169,30 @@ struct LaneTests {
         }
     }
 
+    /// A lane that stands back has a thread of its own, at its priority; those of the database have it, too.
+    @Test func aLaneThatStandsBackWorksLikeAnyOther() async throws {
+        let usual = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+        let path = "/tmp/sluice-lane-\(UInt64.random(in: 0 ... .max)).duckdb"
+        // The path is lent for the call.
+        defer { unsafe _ = unlink(path) }
+        var database: Database? = try Database(path: path, niceness: 3)
+        weak let watched = database
+        let lane = try Lane(database: #require(database), name: "back", niceness: 5)
+        database = nil
+        let seen = try await lane.run { _ in getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
+        #expect(seen == usual + 5)
+        for number in 0..<100 {
+            #expect(try await lane.run { try $0.row("SELECT \(number)") } == [.int(Int64(number))])
+        }
+        let task = Task { try await lane.run { try $0.rows(endless) } }
+        task.cancel()
+        await #expect(throws: DuckDBError.self) { try await task.value }
+        await lane.close()
+        #expect(watched == nil)
+        let error = #expect(throws: DuckDBError.self) { _ = try Database(path: "/nonexistent/x", niceness: 3) }
+        #expect(error?.message.isEmpty == false)
+    }
+
     @Test func progressCanBeReadWhileAQueryRuns() async throws {
         let lane = try Lane(database: database, name: "test")
         try await lane.run { connection in

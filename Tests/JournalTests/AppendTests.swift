@@ -1,5 +1,6 @@
 import Model
 import Testing
+import Threads
 
 @testable import Journal
 
@@ -53,7 +54,7 @@ struct AppendTests {
     func groupCommit() async throws {
         let files = FaultyFiles()
         let journal = try Journal.open(options(folder, files: files), logger: quiet)
-        let gate = Signal()
+        let gate = SystemSemaphore()
         files.hold(gate: gate)
         let receipts = try await withThrowingTaskGroup(of: (Int, Receipt).self) { group in
             for task in 0..<64 {

@@ -1,5 +1,6 @@
 import Model
 import Testing
+import Threads
 
 @testable import Journal
 
@@ -14,7 +15,7 @@ struct LimitTests {
         options.queueBytes = submission(["a"]).weight * 2 + 10
         let journal = try Journal.open(options, logger: quiet)
         _ = try await journal.append(submission(["first"]))
-        let gate = Signal()
+        let gate = SystemSemaphore()
         files.hold(gate: gate)
         async let one = journal.append(submission(["a"]))
         await files.waitUntilHeld()

@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import Model
 import Synchronization
+import Threads
 
 @testable import Journal
 
@@ -75,7 +76,7 @@ final class FaultyFiles: JournalFiles {
         var syncs = 0
         var writes = 0
         /// What the next syncs wait for, so that a test can fill the queue meanwhile.
-        var gate: Signal?
+        var gate: SystemSemaphore?
         var isHeld = false
     }
     private let state = Mutex(State())
@@ -86,7 +87,7 @@ final class FaultyFiles: JournalFiles {
     var syncs: Int { state.withLock { $0.syncs } }
     var writes: Int { state.withLock { $0.writes } }
     /// The next sync waits for `gate`.
-    func hold(gate: Signal) { state.withLock { $0.gate = gate } }
+    func hold(gate: SystemSemaphore) { state.withLock { $0.gate = gate } }
     /// Returns when a sync waits for its gate. It does not block: the test's own tasks must go on.
     func waitUntilHeld() async {
         while !state.withLock({ $0.isHeld }) { await Task.yield() }
@@ -114,7 +115,7 @@ final class FaultyFiles: JournalFiles {
     }
 
     func synchronizeData(_ descriptor: Int32) throws(FileError) {
-        let gate = state.withLock { state -> Signal? in
+        let gate = state.withLock { state -> SystemSemaphore? in
             state.syncs += 1
             defer { state.gate = nil }
             state.isHeld = state.gate != nil

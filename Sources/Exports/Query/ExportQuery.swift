@@ -13,19 +13,19 @@ struct ExportQuery: Sendable {
     let writer: Writer
     /// The number by which the engine finds the identities of this export.
     let run: Int64
-    private(set) var columns: [PlannedColumn] = []
+    var columns: [PlannedColumn] = []
     /// The properties that columns of the kind `.picked` name by index.
-    private(set) var picks: [String] = []
-    private(set) var properties = PersonProperties()
+    var picks: [String] = []
+    var properties = PersonProperties()
     private var conditionSQL: SQLFragment?
-    private var needsPersonJoin = false
-    private var needsObjects = false
+    var needsPersonJoin = false
+    var needsObjects = false
     /// The names that columns of `properties.*` may not have in Parquet.
     private var starNames: Set<ExactText> = []
     /// Whether the temporary table of people must be there.
     private(set) var needsPeopleTable = false
     /// Whether the writer needs identities by number.
-    private(set) var needsIdentityTable = false
+    var needsIdentityTable = false
 
     /// - Parameters:
     ///   - all: the names that `properties.*` stands for.
@@ -99,7 +99,7 @@ struct ExportQuery: Sendable {
         return QueryScope(row: row, asOf: asOf, personMap: "export_people", personID: personID(dataset))
     }
 
-    private static func personID(_ dataset: Dataset) -> SQLFragment {
+    static func personID(_ dataset: Dataset) -> SQLFragment {
         dataset == .people ? "q.person_id" : "m.person_id"
     }
 
@@ -111,123 +111,6 @@ struct ExportQuery: Sendable {
         case .not(let part): return usesPerson(part)
         case .event, .person: return true
         case .property: return spec.dataset != .propertyChanges
-        }
-    }
-
-    // MARK: Columns
-
-    private mutating func plan(_ column: ColumnExpression) {
-        let (sql, kind) =
-            switch column.source {
-            case .builtin(let builtin): self.builtin(builtin)
-            case .property(let name): property(name, column.cast)
-            case .person(let name): cast(properties.token(name), column.cast)
-            case .allProperties: (SQLFragment.empty, FieldKind.text)
-            }
-        columns.append(PlannedColumn(name: column.name, type: column.type, sql: sql, kind: kind))
-    }
-
-    private mutating func property(_ name: String, _ cast: ColumnExpression.Cast?) -> (SQLFragment, FieldKind) {
-        if spec.dataset == .people { needsObjects = true }
-        let object: SQLFragment = spec.dataset == .people ? "o.properties" : "e.properties"
-        guard writer == .rows, cast == nil else { return self.cast(DuckDBDialect.token(object, name), cast) }
-        // The picker finds a name once, for all columns that are made of it.
-        if let known = picks.firstIndex(where: { ExactText($0) == ExactText(name) }) { return (object, .picked(known)) }
-        picks.append(name)
-        return (object, .picked(picks.count - 1))
-    }
-
-    private func cast(_ token: SQLFragment, _ cast: ColumnExpression.Cast?) -> (SQLFragment, FieldKind) {
-        switch cast {
-        case .double: (DuckDBDialect.number(token), .double)
-        case .bigint: (DuckDBDialect.wholeNumber(token), .integer)
-        case .boolean: (DuckDBDialect.truth(token), .boolean)
-        case .timestamp: (time(DuckDBDialect.time(token)), .time)
-        case .text: (DuckDBDialect.text(token), .text)
-        case nil: writer == .rows ? (token, .token) : (DuckDBDialect.text(token), .text)
-        }
-    }
-
-    private func time(_ sql: SQLFragment) -> SQLFragment { writer == .rows ? sql : DuckDBDialect.zoned(sql) }
-
-    private mutating func builtin(_ column: BuiltinColumn) -> (SQLFragment, FieldKind) {
-        switch spec.dataset {
-        case .events: eventColumn(column)
-        case .propertyChanges: changeColumn(column)
-        case .aliases: aliasColumn(column)
-        case .identities: identityColumn(column)
-        case .people: personColumn(column)
-        }
-    }
-
-    /// The identity's text or person of a row that has its number.
-    private mutating func identity(_ number: SQLFragment, _ kind: FieldKind) -> (SQLFragment, FieldKind) {
-        needsIdentityTable = true
-        if writer == .rows { return (number, kind) }
-        return (
-            kind == .identityText
-                ? DuckDBDialect.identityText(number, run: run) : DuckDBDialect.identityPerson(number, run: run), .text
-        )
-    }
-
-    private mutating func eventColumn(_ column: BuiltinColumn) -> (SQLFragment, FieldKind) {
-        switch column {
-        case .seq: ("e.seq", .integer)
-        case .eventID: ("e.event_id", .text)
-        case .personID: identity("e.identity_id", .identityPerson)
-        case .identity: identity("e.identity_id", .identityText)
-        case .event: ("e.event", .text)
-        case .timestamp: (time("e.timestamp"), .time)
-        case .receivedAt: (time("e.received_at"), .time)
-        default: ("e.properties", .object)
-        }
-    }
-
-    private mutating func changeColumn(_ column: BuiltinColumn) -> (SQLFragment, FieldKind) {
-        switch column {
-        case .seq: ("c.seq", .integer)
-        case .personID: identity("c.identity_id", .identityPerson)
-        case .identity: identity("c.identity_id", .identityText)
-        case .timestamp: (time("c.timestamp"), .time)
-        case .name: ("c.name", .text)
-        default: cast(DuckDBDialect.present("c.value"), nil)
-        }
-    }
-
-    private mutating func aliasColumn(_ column: BuiltinColumn) -> (SQLFragment, FieldKind) {
-        switch column {
-        case .seq: return ("a.seq", .integer)
-        case .timestamp: return (time("a.timestamp"), .time)
-        case .identity: return ("a.identity", .text)
-        case .other: return ("a.other", .text)
-        case .derived: return ("a.derived", .boolean)
-        case .undoneSeq: return ("CASE WHEN a.undone_seq <= \(spec.asOfSeq) THEN a.undone_seq END", .integer)
-        default:
-            needsPersonJoin = true
-            return ("m.person", .text)
-        }
-    }
-
-    private func identityColumn(_ column: BuiltinColumn) -> (SQLFragment, FieldKind) {
-        switch column {
-        case .identity: ("m.identity", .text)
-        case .personID: ("m.person", .text)
-        case .named: ("m.named", .boolean)
-        default: ("m.first_seq", .integer)
-        }
-    }
-
-    private mutating func personColumn(_ column: BuiltinColumn) -> (SQLFragment, FieldKind) {
-        switch column {
-        case .personID:
-            return writer == .rows ? ("q.person_id", .person) : (DuckDBDialect.personText("q.person_id"), .text)
-        case .identities: return ("q.identities", .list)
-        case .firstSeen: return (time("q.first_seen"), .time)
-        case .lastSeen: return (time("q.last_seen"), .time)
-        case .eventsTotal: return ("q.events_total", .integer)
-        default:
-            needsObjects = true
-            return ("coalesce(o.properties, '{}')", .object)
         }
     }
 
@@ -311,113 +194,5 @@ struct ExportQuery: Sendable {
         case .propertyChanges: "c.timestamp"
         default: "a.timestamp"
         }
-    }
-
-    // MARK: Clauses
-
-    private var source: SQLFragment {
-        var sql: SQLFragment
-        let join: SQLFragment
-        switch spec.dataset {
-        case .events: (sql, join) = ("events e", " LEFT JOIN export_people m ON m.identity_id = e.identity_id")
-        case .propertyChanges:
-            (sql, join) = ("property_changes c", " LEFT JOIN export_people m ON m.identity_id = c.identity_id")
-        case .aliases: (sql, join) = ("aliases a", " LEFT JOIN export_people m ON m.identity_id = a.identity_id")
-        case .identities: (sql, join) = ("export_people m", .empty)
-        case .people: (sql, join) = ("(\(people)) q", .empty)
-        }
-        if needsPersonJoin { sql += join }
-        let person = Self.personID(spec.dataset)
-        if !properties.names.isEmpty {
-            let relation: SQLFragment =
-                spec.dataset == .people
-                ? "(\(propertiesRelation))" : SQLFragment(stringLiteral: Self.propertiesTable)
-            sql += " LEFT JOIN \(relation) p ON p.person_id = \(person)"
-        }
-        if needsObjects {
-            let objects = PersonProperties.objects(asOf: spec.asOfSeq, personMap: "export_people")
-            sql += " LEFT JOIN (\(objects)) o ON o.person_id = \(person)"
-        }
-        return sql
-    }
-
-    /// The temporary table of the persons' properties, for datasets that are read by several statements.
-    static let propertiesTable = "export_properties"
-
-    var needsPropertiesTable: Bool { !properties.names.isEmpty && spec.dataset != .people }
-
-    /// Each person's current properties.
-    var propertiesRelation: SQLFragment { properties.relation(asOf: spec.asOfSeq, personMap: "export_people") }
-
-    /// One row a person, with only what columns ask for.
-    private var people: SQLFragment {
-        let asked = Set(spec.columns.compactMap { if case .builtin(let column) = $0.source { column } else { nil } })
-        var list: SQLFragment = "m.person_id"
-        if asked.contains(.identities) {
-            list += ", \(DuckDBDialect.list("m.identity", by: "m.identity_id")) AS identities"
-        }
-        guard !asked.isDisjoint(with: [.firstSeen, .lastSeen, .eventsTotal]) else {
-            return "SELECT \(list) FROM export_people m GROUP BY m.person_id"
-        }
-        return """
-            SELECT \(list), min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen, \
-            CAST(coalesce(sum(s.total), 0) AS BIGINT) AS events_total FROM export_people m LEFT JOIN \
-            (SELECT e.identity_id, min(e.timestamp) AS first_seen, max(e.timestamp) AS last_seen, count(*) AS total \
-            FROM events e WHERE e.seq <= \(spec.asOfSeq) GROUP BY e.identity_id) s \
-            ON s.identity_id = m.identity_id GROUP BY m.person_id
-            """
-    }
-
-    private var selection: [SQLFragment] {
-        var tests = ranges
-        if spec.isIdentified {
-            tests.append(
-                "\(Self.personID(spec.dataset)) IN (SELECT n.person_id FROM export_people n WHERE n.named)")
-        }
-        return tests
-    }
-
-    private var ranges: [SQLFragment] {
-        switch spec.dataset {
-        case .events: window("e.seq") + times("e.timestamp")
-        case .propertyChanges: window("c.seq") + times("c.timestamp")
-        case .aliases: window("a.seq") + times("a.timestamp")
-        case .identities: spec.isIncremental ? window("m.first_seq") : []
-        case .people: touched
-        }
-    }
-
-    private func window(_ seq: SQLFragment) -> [SQLFragment] {
-        (spec.seqFrom > 0 ? ["\(seq) > \(spec.seqFrom)"] : []) + ["\(seq) <= \(spec.seqTo)"]
-    }
-
-    private func times(_ time: SQLFragment) -> [SQLFragment] {
-        (spec.from.map { ["\(time) >= \($0)"] } ?? []) + (spec.to.map { ["\(time) < \($0)"] } ?? [])
-    }
-
-    /// People of whom something was stored in the range of `seq`, and who did something in the range of time.
-    private var touched: [SQLFragment] {
-        var tests: [SQLFragment] = []
-        if spec.isIncremental {
-            let (events, changes) = (window("w.seq").joined(" AND "), window("w.undone_seq").joined(" AND "))
-            tests.append(
-                """
-                q.person_id IN (SELECT n.person_id FROM export_people n WHERE n.identity_id IN (\
-                SELECT w.identity_id FROM events w WHERE \(events) UNION ALL \
-                SELECT w.identity_id FROM property_changes w WHERE \(events) UNION ALL \
-                SELECT w.identity_id FROM aliases w WHERE \(events) OR \(changes) UNION ALL \
-                SELECT w.other_id FROM aliases w WHERE \(events) OR \(changes)) \
-                OR \(window("n.first_seq").joined(" AND ")))
-                """)
-        }
-        if spec.from != nil || spec.to != nil {
-            let range = (["e.seq <= \(spec.asOfSeq)"] + times("e.timestamp")).joined(" AND ")
-            tests.append(
-                """
-                q.person_id IN (SELECT n.person_id FROM export_people n \
-                JOIN events e ON e.identity_id = n.identity_id WHERE \(range))
-                """)
-        }
-        return tests
     }
 }

@@ -35,26 +35,21 @@ enum IdentityFunctions {
 
     static func end(_ run: Int64) { _ = runs.withLock { $0.tables.removeValue(forKey: run) } }
 
-    private static let text = ScalarFunction(name: DuckDBDialect.identityTextName, takes: [.int64, .int64]) {
-        arguments, results in
-        guard let table = table(arguments) else { return results.fail("the export of this statement is over") }
-        for row in 0..<arguments.rowCount {
-            if let text = table.text(arguments.int64(1, row: row)) {
-                results.set(row, laidOut: text)
-            } else {
-                results.setNull(row)
-            }
-        }
-    }
+    private static let text = function(DuckDBDialect.identityTextName) { $0.text($1) }
+    private static let person = function(DuckDBDialect.identityPersonName) { $0.person($1) }
 
-    private static let person = ScalarFunction(name: DuckDBDialect.identityPersonName, takes: [.int64, .int64]) {
-        arguments, results in
-        guard let table = table(arguments) else { return results.fail("the export of this statement is over") }
-        for row in 0..<arguments.rowCount {
-            if let text = table.person(arguments.int64(1, row: row)) {
-                results.set(row, laidOut: text)
-            } else {
-                results.setNull(row)
+    /// A function of a run's number and an identity's.
+    private static func function(
+        _ name: String, _ look: @escaping @Sendable (LaidOutIdentities, Int64) -> LaidOutText?
+    ) -> ScalarFunction {
+        ScalarFunction(name: name, takes: [.int64, .int64]) { arguments, results in
+            guard let table = table(arguments) else { return results.fail("the export of this statement is over") }
+            for row in 0..<arguments.rowCount {
+                if let text = look(table, arguments.int64(1, row: row)) {
+                    results.set(row, laidOut: text)
+                } else {
+                    results.setNull(row)
+                }
             }
         }
     }

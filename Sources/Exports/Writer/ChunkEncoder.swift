@@ -1,5 +1,4 @@
 internal import DuckDB
-internal import Glibc
 internal import Model
 
 /// Writes rows as CSV or NDJSON from the engine's chunks, with no allocation for a row.
@@ -144,7 +143,7 @@ struct ChunkEncoder {
                     if range.isEmpty {
                         Self.missing(lent, &out)
                     } else if let text = unsafe step.column.text(row) {
-                        unsafe Self.token(text.start + range.lowerBound, range.count, isCSV, &out)
+                        unsafe out.put(token: text.start + range.lowerBound, range.count, isCSV: isCSV)
                     }
                 } else {
                     Self.field(step, row, row &- rows.lowerBound, lent, &numbers, &out)
@@ -200,8 +199,8 @@ struct ChunkEncoder {
             }
         case .token:
             guard let text = unsafe column.text(row) else { return missing(lent, &out) }
-            unsafe token(text.start, text.count, isCSV, &out)
-        case .list: list(lent.chunk.column(step.source), row, isCSV, &out)
+            unsafe out.put(token: text.start, text.count, isCSV: isCSV)
+        case .list: out.put(list: lent.chunk.column(step.source), row, isCSV: isCSV)
         case .person: person(column.int64(row), isCSV, &out)
         case .identityPerson:
             let identity = column.int64(row)
@@ -238,55 +237,9 @@ struct ChunkEncoder {
         if !isCSV { out.put(0x22) }
     }
 
-    /// A JSON value: a string's text in CSV, otherwise the value as written.
-    private static func token(_ start: UnsafePointer<UInt8>, _ count: Int, _ isCSV: Bool, _ out: inout Output) {
-        guard isCSV else {
-            out.reserve(count)
-            return unsafe out.put(start, count)
-        }
-        guard count >= 2, unsafe start[0] == 0x22 else { return unsafe out.put(csv: start, count) }
-        let (inside, length) = unsafe (start + 1, count - 2)
-        guard length > 0, unsafe memchr(inside, 0x5c, length) != nil else { return unsafe out.put(csv: inside, length) }
-        var text: [UInt8] = []
-        let written = unsafe Array(UnsafeBufferPointer(start: inside, count: length))
-        JSONText.appendUnescaped(written.span, escaped: true, to: &text)
-        unsafe text.withUnsafeBufferPointer { bytes in
-            // Lent for the call.
-            if let start = bytes.baseAddress { unsafe out.put(csv: start, bytes.count) }
-        }
-    }
-
     /// The shortest digits that read back as the same number; what is no number is missing.
     private static func double(_ value: Double, _ lent: Lent, _ out: inout Output) {
         guard value.isFinite else { return missing(lent, &out) }
         out.append(Array(value.description.utf8))
-    }
-
-    /// A list of texts as a JSON array; in CSV the array's text.
-    private static func list(_ column: borrowing ColumnView, _ row: Int, _ isCSV: Bool, _ out: inout Output) {
-        let elements = column.elements
-        var json = Output(capacity: 256)
-        json.put(0x5b)
-        for (i, element) in column.range(row).enumerated() {
-            json.reserve(2)
-            if i > 0 { json.put(0x2c) }
-            unsafe elements.text(element).withUnsafeBufferPointer { bytes in
-                // Lent for the call; an empty text may have no address.
-                if let start = bytes.baseAddress {
-                    unsafe json.put(jsonString: start, bytes.count)
-                } else {
-                    json.append([0x22, 0x22])
-                }
-            }
-        }
-        json.append([0x5d])
-        let bytes = unsafe json.bytes.bindMemory(to: UInt8.self)
-        guard let start = bytes.baseAddress else { return }
-        if isCSV {
-            unsafe out.put(csv: start, bytes.count)
-        } else {
-            out.reserve(bytes.count)
-            unsafe out.put(start, bytes.count)
-        }
     }
 }

@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import Threads
 
 /// A submission that waits for its receipt.
 struct CommitRequest: Sendable {
@@ -20,7 +21,7 @@ final class CommitQueue: Sendable {
     }
 
     private let state = Mutex(State())
-    private let signal = Signal()
+    private let signal = SystemSemaphore()
     private let limit: Int
 
     init(limit: Int) { self.limit = limit }

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Logging
 internal import Synchronization
+internal import Threads
 
 /// The orders to the thread that seals tables and deletes files beside the writer.
 final class Housekeeping: Sendable {
@@ -10,12 +11,12 @@ final class Housekeeping: Sendable {
         var stopping = false
         var sleeps = false
         var settled: [CheckedContinuation<Void, Never>] = []
-        var onStop: [Signal] = []
+        var onStop: [SystemSemaphore] = []
         var stopped = false
     }
 
     private let state = Mutex(State())
-    private let signal = Signal()
+    private let signal = SystemSemaphore()
 
     /// Asks for a round.
     func wake(hour: Int64? = nil) {
@@ -42,7 +43,7 @@ final class Housekeeping: Sendable {
 
     /// Ends the thread, after the round that it is in, and blocks until it has ended.
     func stop() {
-        let stopped = Signal()
+        let stopped = SystemSemaphore()
         var late = false
         wake { state in
             state.stopping = true
@@ -95,7 +96,7 @@ final class Housekeeping: Sendable {
     }
 
     private func stopped() {
-        let waiting = state.withLock { state -> ([Signal], [CheckedContinuation<Void, Never>]) in
+        let waiting = state.withLock { state -> ([SystemSemaphore], [CheckedContinuation<Void, Never>]) in
             state.stopped = true
             defer { (state.onStop, state.settled) = ([], []) }
             return (state.onStop, state.settled)
