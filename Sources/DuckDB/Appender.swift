@@ -94,7 +94,9 @@ internal import CDuckDB
     private var chunk: duckdb_data_chunk?
     private var finished = false
 
-    init(_ connection: Connection, _ table: String, _ types: [ColumnType]) throws(DuckDBError) {
+    init(
+        _ connection: Connection, _ catalog: String?, _ table: String, _ types: [ColumnType]
+    ) throws(DuckDBError) {
         precondition((1...64).contains(types.count), "an appender takes 1 to 64 columns")
         self.connection = connection
         self.table = table
@@ -107,7 +109,7 @@ internal import CDuckDB
         }
         try connection.begin()
         defer { connection.interrupter.endStatement() }
-        let state = unsafe duckdb_appender_create(connection.handle, nil, table, &handle)
+        let state = unsafe duckdb_appender_create_ext(connection.handle, catalog, nil, table, &handle)
         try check(state)
         unsafe chunk = unsafe handles.withUnsafeMutableBufferPointer {
             unsafe duckdb_create_data_chunk($0.baseAddress, idx_t($0.count))
@@ -158,7 +160,11 @@ internal import CDuckDB
 
 extension Connection {
     /// Starts appending rows with columns of `types` to a table.
-    public func appender(_ table: String, _ types: [ColumnType]) throws(DuckDBError) -> Appender {
-        Appender(try AppenderCore(self, table, types))
+    ///
+    /// - Parameter catalog: the attached database that has the table; nil for the connection's own.
+    public func appender(
+        _ table: String, in catalog: String? = nil, _ types: [ColumnType]
+    ) throws(DuckDBError) -> Appender {
+        Appender(try AppenderCore(self, catalog, table, types))
     }
 }

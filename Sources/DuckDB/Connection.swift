@@ -9,6 +9,8 @@ internal import CDuckDB
     public let interrupter: Interrupter
     /// Counts statements, so that an abandoned stream is noticed.
     private(set) var generation = 0
+    /// For whoever prepares something on the connection (temporary views, say): what was prepared last. 0 is nothing.
+    public var preparation: Int64 = 0
 
     init(database: Database, interrupter: Interrupter) {
         self.database = database
@@ -20,6 +22,10 @@ internal import CDuckDB
 
     /// How far the running statement is, from 0 to 1; nil when nothing runs or DuckDB cannot tell.
     public var progress: Double? { interrupter.progress }
+
+    /// Another connection to the same database, for this thread: while the rows of one are read, the other can run a
+    /// statement.
+    public func sibling() throws(DuckDBError) -> Connection { try database.connect() }
 
     /// Runs one or several statements and drops their rows.
     public func execute(_ sql: String) throws(DuckDBError) {

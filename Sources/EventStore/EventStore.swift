@@ -17,6 +17,7 @@ public final class EventStore: Sendable {
         let writer: Lane
         let readers: LanePool
         let exports: LanePool
+        let compactor: Lane
     }
 
     /// The file's name in the project's folder.
@@ -26,12 +27,24 @@ public final class EventStore: Sendable {
     public let path: String
     public let settings: StoreSettings
     let progress = ApplyProgress()
+    let folder: ColdFolder
+    let layouts: LayoutBook
+    let compaction: CompactionState
+    /// Rows of the generation that is written to.
+    let activeRows: Atomic<Int64>
     private let lanes: Mutex<Lanes?>
     private let logger: Logger
 
-    private init(path: String, settings: StoreSettings, lanes: Lanes, state: [String: Int64], logger: Logger) {
+    private init(
+        path: String, settings: StoreSettings, lanes: Lanes, state: [String: Int64], cold: Cold, logger: Logger
+    ) {
         self.path = path
         self.settings = settings
+        folder = cold.folder
+        let compaction = CompactionState()
+        self.compaction = compaction
+        layouts = LayoutBook(cold.layout) { compaction.wake() }
+        activeRows = Atomic(cold.activeRows)
         self.lanes = Mutex(lanes)
         self.logger = logger
         progress.advance(to: state["applied_seq"] ?? 0, committedAt: state["committed_at"])
@@ -60,6 +73,7 @@ public final class EventStore: Sendable {
             let connection = try database.connect()
             try Schema.prepare(connection, path: path)
             let state = try StateRows.read(connection)
+            let cold = try Cold(connection, project: directory)
             let lanes = Lanes(
                 database: database,
                 writer: try Lane(database: database, name: "writer", niceness: settings.niceness) {
@@ -73,10 +87,34 @@ public final class EventStore: Sendable {
                     setUp: setUp),
                 exports: try LanePool(
                     database: database, name: "exports", lanes: settings.exportLanes,
-                    waiting: settings.exportsWaiting, setUp: setUp))
-            return EventStore(path: path, settings: settings, lanes: lanes, state: state, logger: logger)
+                    waiting: settings.exportsWaiting, setUp: setUp),
+                compactor: try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness))
+            return EventStore(
+                path: path, settings: settings, lanes: lanes, state: state, cold: cold, logger: logger)
         } catch {
             throw StoreError(error)
+        }
+    }
+
+    /// Where rows lie when the store is opened; what a crash left is gone then.
+    private struct Cold {
+        let folder: ColdFolder
+        let layout: Layout
+        let activeRows: Int64
+
+        init(_ connection: Connection, project: String) throws(StoreError) {
+            folder = try ColdFolder(project: project)
+            let generations = try Generations.read(connection)
+            let files = try ColdCatalogue.read(connection)
+            try Generations.dropStale(connection, keeping: generations)
+            try folder.tidy(keeping: files)
+            let folder = folder
+            layout = Layout(version: 1, generations: generations, files: files)
+            let active = layout.active
+            activeRows = try storing {
+                for file in files { try folder.attach(file, connection) }
+                return try Generations.rows(active, connection)
+            }
         }
     }
 
@@ -96,17 +134,36 @@ public final class EventStore: Sendable {
     ///
     /// - Throws: the engine's `DuckDBError`, `.busy` among them if too many wait; what `body` throws; `.closed`.
     public func read<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().readers.run(body)
+        try await readPinned { connection, _ in try body(connection) }
     }
 
-    /// Runs `body` on a connection for long reads, which does not hold up the short ones.
-    public func export<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().exports.run(body)
+    /// As `read`; `body` is told the `seq` up to which it sees everything. What came after it may be missing.
+    public func readPinned<T: Sendable>(_ body: @Sendable (Connection, Int64) throws -> T) async throws -> T {
+        let lanes = try opened()
+        // In this order: the layout has the rows of everything that is applied by then.
+        let seq = appliedSeq
+        let layout = layouts.pin()
+        defer { layouts.unpin(layout) }
+        return try await lanes.readers.run { connection in
+            try layout.show(on: connection)
+            return try body(connection, seq)
+        }
     }
 
-    /// Lends a lane for long reads, for whoever runs several jobs in a row on it or watches its progress.
-    public func withExportLane<T: Sendable>(_ body: (Lane) async throws -> T) async throws -> T {
-        try await opened().exports.withLane(body)
+    /// Lends a lane for long reads, which do not hold up the short ones, and the layout by which it is to read: everything
+    /// that was applied before is in it, and stays readable until `body` ends.
+    public func withExportLane<T: Sendable>(_ body: (Lane, Layout) async throws -> T) async throws -> T {
+        try await opened().exports.withLane { lane in
+            let layout = layouts.pin()
+            defer { layouts.unpin(layout) }
+            try await lane.run { connection in try layout.show(on: connection) }
+            return try await body(lane, layout)
+        }
+    }
+
+    /// Runs `body` on the connection that makes cold files.
+    func compactor<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
+        try await opened().compactor.run(body)
     }
 
     /// Runs `body` on the one connection that writes.
@@ -164,6 +221,7 @@ public final class EventStore: Sendable {
         guard let lanes = lanes.withLock({ $0.take() }) else { return }
         await lanes.readers.close()
         await lanes.exports.close()
+        await lanes.compactor.close()
         let failure = await Self.checkpoint(lanes.writer)
         await lanes.writer.close()
         if let failure {

@@ -1,28 +1,25 @@
 internal import DuckDB
 
-/// The tables of a project's store, format 1.
+/// The tables of a project's hot file, format 2.
 ///
-/// No table has an index or a key: appends are in `seq` order and happen once, since `applied_seq` changes in the same
-/// transaction as the rows. `events` and `property_changes` are never updated, so that their physical order is that of
-/// `seq`.
+/// No table has a key: appends are in `seq` order and happen once, since `applied_seq` changes in the same transaction as
+/// the rows. Events and property changes lie in generations of tables (`Generations`) and are never updated there, so that
+/// their physical order is that of `seq`; each generation becomes a cold file some day.
 enum Schema {
-    static let version: Int64 = 1
+    static let version: Int64 = 2
 
     private static let tables = """
-        CREATE TABLE events(seq BIGINT, event_id VARCHAR, identity_id BIGINT, event VARCHAR, timestamp TIMESTAMP,
-            received_at TIMESTAMP, properties VARCHAR);
         CREATE TABLE identities(identity_id BIGINT, identity VARCHAR, person_id BIGINT, named_seq BIGINT,
             first_seq BIGINT);
-        CREATE TABLE property_changes(seq BIGINT, identity_id BIGINT, timestamp TIMESTAMP, name VARCHAR,
-            value VARCHAR);
         CREATE TABLE aliases(seq BIGINT, timestamp TIMESTAMP, identity VARCHAR, other VARCHAR, identity_id BIGINT,
             other_id BIGINT, derived BOOLEAN, undone_seq BIGINT);
         CREATE TABLE rejects(seq BIGINT, received_at TIMESTAMP, protocol VARCHAR, reason VARCHAR, raw VARCHAR);
         CREATE TABLE names(kind VARCHAR, name VARCHAR, folded VARCHAR, first_seq BIGINT);
         CREATE TABLE state(key VARCHAR, value BIGINT);
         INSERT INTO state VALUES ('format_version', \(version)), ('applied_seq', 0), ('identity_count', 0),
-            ('committed_at', 0);
-        """
+            ('committed_at', 0), ('last_cold_id', 0);
+        """ + Generations.table + ColdCatalogue.table + Generations.tables(1)
+        + "INSERT INTO generations VALUES (1);"
 
     static let events: [ColumnType] = [.int64, .text, .int64, .text, .timestamp, .timestamp, .text]
     static let identities: [ColumnType] = [.int64, .text, .int64, .int64, .int64]
@@ -48,8 +45,26 @@ enum Schema {
                 "The store \(path) has the format \(found), and this program reads up to \(version). Start the "
                     + "program that wrote it, or a newer one.")
         }
-        guard found == version else {
+        guard found > 0 else {
             throw StoreError(.files, "The file \(path) is no store of this program: it names the format \(found).")
+        }
+        if found < 2 { try upgradeToGenerations(connection) }
+    }
+
+    /// Format 1 had one table of events and one of property changes: they are the first generation.
+    private static func upgradeToGenerations(_ connection: Connection) throws(StoreError) {
+        try storing {
+            try connection.transaction { connection in
+                try connection.execute(
+                    """
+                    ALTER TABLE events RENAME TO events_1;
+                    ALTER TABLE property_changes RENAME TO property_changes_1;
+                    \(Generations.table) \(ColdCatalogue.table)
+                    INSERT INTO generations VALUES (1);
+                    INSERT INTO state VALUES ('last_cold_id', 0);
+                    UPDATE state SET value = 2 WHERE key = 'format_version';
+                    """)
+            }
         }
     }
 }

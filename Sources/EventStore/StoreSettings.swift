@@ -24,6 +24,12 @@ public struct StoreSettings: Sendable {
     /// By how much the engine's threads stand back behind collection, whose callers wait: where processors are short,
     /// what is stored is visible a little later.
     public var niceness: Int32 = 10
+    /// Rows of the hot tables at which they become a cold file: a person's history reads all of them.
+    public var hotRows: Int64 = 200_000
+    /// Rows from which a month has a cold file of its own; fewer share one with other months.
+    public var monthRows: Int64 = 20_000
+    /// By how much the compactor stands back: behind the applier, whose work is awaited.
+    public var compactorNiceness: Int32 = 15
     /// Slots of one generation of the identity cache, a power of two; 24 bytes each, and there are two generations.
     public var identityCacheSlots = 1 << 19
 

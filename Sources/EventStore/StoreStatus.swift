@@ -17,7 +17,17 @@ public struct StoreStatus: Sendable {
     public var lastError: StoreError?
     /// Rows by table.
     public var rows: [String: Int64]
-    /// Bytes of the file and of its write-ahead log.
+    /// Rows of the hot tables of which no part is cold yet.
+    public var hotRows: Int64
+    /// Cold files, and their bytes.
+    public var coldFiles: Int
+    public var coldBytes: Int64
+    /// Generations of hot tables that wait to become cold.
+    public var sealedGenerations: Int
+    public var isCompacting: Bool
+    /// Why the last compaction failed, also if a later one did not.
+    public var compactionError: StoreError?
+    /// Bytes of the hot file and of its write-ahead log.
     public var fileBytes: Int64
     public var logBytes: Int64
 }
@@ -30,14 +40,17 @@ extension EventStore {
     ///   - durableSeq: the journal's.
     ///   - now: the time now, for the lag in seconds.
     public func status(durableSeq: Int64, now: Timestamp) async throws(StoreError) -> StoreStatus {
+        let layout = layouts.current
         let rows: [String: Int64]
+        let hotRows: Int64
         do {
-            rows = try await read { connection in
+            (rows, hotRows) = try await read { connection in
                 var rows: [String: Int64] = [:]
                 for table in Schema.tableNames {
                     rows[table] = try connection.row("SELECT count(*) FROM \(table)")?[0].int ?? 0
                 }
-                return rows
+                let stored = (rows["events"] ?? 0) + (rows["property_changes"] ?? 0)
+                return (rows, stored - layout.files.reduce(0) { $0 + $1.contents.rows })
             }
         } catch {
             throw StoreError(error)
@@ -48,7 +61,10 @@ extension EventStore {
         return StoreStatus(
             appliedSeq: snapshot.appliedSeq, lagItems: lag, lagSeconds: lag == 0 ? 0 : Double(age) / 1e6,
             lastAppliedCommit: snapshot.committedAt == 0 ? nil : Timestamp(microseconds: snapshot.committedAt),
-            state: snapshot.state, lastError: snapshot.lastError, rows: rows, fileBytes: Self.size(path),
+            state: snapshot.state, lastError: snapshot.lastError, rows: rows,
+            hotRows: max(0, hotRows), coldFiles: layout.files.count, coldBytes: layout.files.reduce(0) { $0 + $1.bytes },
+            sealedGenerations: layout.generations.count - 1, isCompacting: compaction.isRunning,
+            compactionError: compaction.lastError, fileBytes: Self.size(path),
             logBytes: Self.size(path + ".wal"))
     }
 

@@ -11,6 +11,10 @@ struct ExportJob: Sendable {
     let runID: String
     let progress: ExportProgress
     let settings: StoreSettings
+    /// Where rows lie; they stay there while it runs.
+    let layout: Layout
+    /// A folder for rows that are sorted and do not fit the memory.
+    let scratch: String
 
     /// Makes everything; blocks.
     func run(_ connection: Connection) throws -> Manifest {
@@ -63,11 +67,14 @@ struct ExportJob: Sendable {
         var files = PartSet(names: names, isSplit: spec.partRows != nil)
         do {
             if spec.format == .parquet {
-                try EngineWriter(query: query, progress: progress, settings: settings).write(connection, &files)
+                try EngineWriter(query: query, progress: progress, settings: settings, layout: layout)
+                    .write(connection, &files)
             } else {
                 var output = FileRows(files: files, spec: spec)
                 defer { files = output.files }
-                try RowWriter(query: query, identities: identities, progress: progress).write(connection, &output)
+                try RowWriter(
+                    query: query, identities: identities, progress: progress, layout: layout, scratch: scratch
+                ).write(connection, &output)
             }
             try Task.checkCancellation()
             let manifest = self.manifest(query, files.parts, files.totalSHA256)

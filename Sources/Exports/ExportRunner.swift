@@ -56,12 +56,12 @@ public enum ExportRunner {
         _ spec: ResolvedSpec, on store: EventStore, to path: String, exportID: String, runID: String,
         progress: ExportProgress = ExportProgress()
     ) async throws(ExportError) -> Manifest {
-        let job = ExportJob(
-            spec: spec, path: path, exportID: exportID, runID: runID, progress: progress,
-            settings: store.settings)
         do {
             try await store.waitForApplied(spec.asOfSeq, timeout: .seconds(10))
-            return try await store.withExportLane { lane in
+            return try await store.withExportLane { lane, layout in
+                let job = ExportJob(
+                    spec: spec, path: path, exportID: exportID, runID: runID, progress: progress,
+                    settings: store.settings, layout: layout, scratch: store.scratchFolder)
                 do {
                     let manifest = try await lane.run { connection in try job.run(connection) }
                     await cleanUp(lane)

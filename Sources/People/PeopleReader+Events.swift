@@ -11,8 +11,7 @@ extension PeopleReader {
         try PageLimit.check(limit)
         let from = try Cursor.parse(cursor, .events)
         return try snapshot { () throws(DuckDBError) in
-            let asOf: Int64
-            if let from { asOf = from[0] } else { asOf = try appliedSeq() }
+            let asOf = from?[0] ?? asOf
             // From the end of time for the first page.
             let (time, seq) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max)
             var names: [Int64: String] = [:]

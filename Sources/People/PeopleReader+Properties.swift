@@ -11,8 +11,7 @@ extension PeopleReader {
         try PageLimit.check(limit)
         let from = try Cursor.parse(cursor, .changes)
         return try snapshot { () throws(DuckDBError) in
-            let asOf: Int64
-            if let from { asOf = from[0] } else { asOf = try appliedSeq() }
+            let asOf = from?[0] ?? asOf
             let (time, seq, skip) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max, from?[3] ?? 0)
             var changes: [PropertyChange] = []
             try each(

@@ -4,9 +4,14 @@ public import Model
 /// Reads people on one connection. Each call sees one state of the store, though it may run several statements.
 public struct PeopleReader {
     let connection: Connection
+    /// The highest `seq` that is shown.
+    let asOf: Int64
 
-    /// Reads on `connection`, which must have the store's tables.
-    public init(_ connection: Connection) { self.connection = connection }
+    /// Reads on `connection`, which must have the store's tables and everything up to `asOf` in them.
+    public init(_ connection: Connection, asOf: Int64) {
+        self.connection = connection
+        self.asOf = asOf
+    }
 
     /// The person that an identity belongs to; nil if nobody ever had it.
     public func person(identity: String) throws(PeopleError) -> Person? {
@@ -85,11 +90,6 @@ public struct PeopleReader {
         while let chunk = try rows.nextChunk() {
             for row in 0..<chunk.rowCount { body(chunk, row) }
         }
-    }
-
-    /// The highest `seq` that the store shows.
-    func appliedSeq() throws(DuckDBError) -> Int64 {
-        try connection.row(PeopleSQL.appliedSeq)?[0].int ?? 0
     }
 }
 

@@ -1,7 +1,5 @@
 /// Every statement of this room, in the engine's words. Values are bound, never written in.
 enum PeopleSQL {
-    static let appliedSeq = "SELECT value FROM state WHERE key = 'applied_seq'"
-
     /// The person of identity text $1.
     static let personOfIdentity = "SELECT person_id FROM identities WHERE identity = $1"
 

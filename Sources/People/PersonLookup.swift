@@ -81,7 +81,9 @@ public struct PersonLookup: Sendable {
         _ body: @Sendable (PeopleReader) throws(PeopleError) -> T
     ) async throws(PeopleError) -> T {
         do {
-            return try await store.read { connection in try body(PeopleReader(connection)) }
+            return try await store.readPinned { connection, seq in
+                try body(PeopleReader(connection, asOf: seq))
+            }
         } catch let error as PeopleError {
             throw error
         } catch let error as DuckDBError {

@@ -42,7 +42,7 @@ struct Sluice: AsyncParsableCommand {
             77 refused (wrong or missing key).
             """,
         subcommands: [
-            Init.self, Serve.self, Import.self, Export.self, People.self, Projects.self, Verify.self, Status.self,
-            Doctor.self, Version.self,
+            Init.self, Serve.self, Import.self, Export.self, People.self, Projects.self, Verify.self, Compact.self,
+            Status.self, Doctor.self, Version.self,
         ])
 }

@@ -81,7 +81,7 @@ struct DamageTests {
         try await StoreFixture.with(folder) { fixture in
             try await fixture.apply([event("a")])
             // A column that the rows do not fit into: every try fails until it is as before.
-            try await fixture.store.writing { try $0.execute("ALTER TABLE events RENAME TO elsewhere") }
+            try await fixture.store.writing { try $0.execute("ALTER TABLE events_1 RENAME TO elsewhere") }
             let seq = try await fixture.append([event("b")])
             let error = await #expect(throws: StoreError.self) {
                 // Looked at until the applier has tried, however slow the machine is.
@@ -92,7 +92,7 @@ struct DamageTests {
                 }
             }
             #expect(error?.code == .lagging)
-            try await fixture.store.writing { try $0.execute("ALTER TABLE elsewhere RENAME TO events") }
+            try await fixture.store.writing { try $0.execute("ALTER TABLE elsewhere RENAME TO events_1") }
             try await fixture.store.waitForApplied(seq, timeout: .seconds(300))
             #expect(try await fixture.rows("SELECT seq, identity_id FROM events") == ["1|1", "2|2"])
             #expect(fixture.store.applierState == .following)

@@ -62,7 +62,7 @@ struct DeterminismTests {
         try store.apply(items)
         let before = try store.dump()
         let applier = BatchApplier(StoreSettings())
-        try applier.apply(batch(items[...], first: 1), store.connection)
+        try applier.apply(batch(items[...], first: 1), store.connection, generation: 1)
         #expect(try store.dump() == before)
     }
 

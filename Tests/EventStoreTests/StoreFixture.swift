@@ -60,6 +60,7 @@ final class MemoryStore {
         connection = try database.connect()
         try Schema.prepare(connection, path: "memory")
         try StoreFunctions.register(on: connection)
+        try Layout(version: 1, generations: [1], files: []).show(on: connection)
         var settings = StoreSettings()
         settings.identityCacheSlots = cacheSlots
         self.settings = settings
@@ -70,7 +71,7 @@ final class MemoryStore {
     func apply(_ items: [Item], by size: Int = .max) throws {
         var rest = items[...]
         while !rest.isEmpty {
-            try applier.apply(batch(rest.prefix(size), first: next), connection)
+            try applier.apply(batch(rest.prefix(size), first: next), connection, generation: 1)
             next += Int64(min(size, rest.count))
             rest = rest.dropFirst(size)
         }

@@ -11,12 +11,14 @@ struct LiveStore {
     let journal: Journal
     let store: EventStore
 
-    static func with<T: Sendable>(_ body: (LiveStore) async throws -> T) async throws -> T {
+    static func with<T: Sendable>(
+        settings: StoreSettings = StoreSettings(), _ body: (LiveStore) async throws -> T
+    ) async throws -> T {
         let folder = NSTemporaryDirectory() + "sluice-exports-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let store = try EventStore.open(directory: folder, settings: StoreSettings(), logger: logger)
+        let store = try EventStore.open(directory: folder, settings: settings, logger: logger)
         let journal = try Journal.open(JournalOptions(directory: folder + "/journal"), logger: logger)
         async let running: Void = Applier(store: store, journal: journal, logger: logger).run()
         let result = try await body(LiveStore(folder: folder, journal: journal, store: store))

@@ -5,7 +5,13 @@ import People
 /// A store's tables in memory, filled row by row, for cases that collection cannot make at will.
 struct World {
     let connection: Connection
-    var reader: PeopleReader { PeopleReader(connection) }
+    /// Reads up to what the table of the state says.
+    var reader: PeopleReader {
+        get throws {
+            let applied = try connection.row("SELECT value FROM state WHERE key = 'applied_seq'")?[0].int
+            return PeopleReader(connection, asOf: applied ?? 0)
+        }
+    }
 
     init() throws {
         connection = try Database(path: nil, settings: ["threads": "2"]).connect()

@@ -155,7 +155,7 @@ idx_t duckdb_list_vector_get_size(duckdb_vector vector);
 void duckdb_validity_set_row_invalid(uint64_t *validity, idx_t row);
 
 // The appender.
-duckdb_state duckdb_appender_create(duckdb_connection connection, const char *schema, const char *table, duckdb_appender *out);
+duckdb_state duckdb_appender_create_ext(duckdb_connection connection, const char *catalog, const char *schema, const char *table, duckdb_appender *out);
 duckdb_error_data duckdb_appender_error_data(duckdb_appender appender);
 duckdb_state duckdb_append_data_chunk(duckdb_appender appender, duckdb_data_chunk chunk);
 duckdb_state duckdb_appender_clear(duckdb_appender appender);

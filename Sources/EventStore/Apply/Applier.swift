@@ -2,6 +2,7 @@ internal import DuckDB
 public import Journal
 public import Logging
 internal import Model
+internal import Synchronization
 
 /// Moves the journal's items into the store, in order and exactly once.
 ///
@@ -72,7 +73,13 @@ public struct Applier: Sendable {
         while true {
             do {
                 let step = try await store.writing { connection in
-                    try source.applyNext(connection, after: progress.snapshot.appliedSeq)
+                    let active = store.layouts.current.active
+                    let step = try source.applyNext(
+                        connection, after: progress.snapshot.appliedSeq, generation: active)
+                    let rows = store.activeRows.add(step.rows, ordering: .relaxed).newValue
+                    // What is applied is applied; a generation that did not begin now begins after the next batch.
+                    if rows >= store.settings.hotRows { try? store.rotate(connection) }
+                    return step
                 }
                 progress.advance(to: step.seq, committedAt: step.committedAt)
                 progress.set(.following)
@@ -114,25 +121,27 @@ private final class JournalSource: @unchecked Sendable {
     var holdsBack: Bool { batch != nil || !cursor.isEmpty }
 
     /// Applies the next batch. Returns how far the store is then, and when the last frame was committed, if there was one.
-    func applyNext(_ connection: Connection, after applied: Int64) throws -> (seq: Int64, committedAt: Int64?) {
+    func applyNext(
+        _ connection: Connection, after applied: Int64, generation: Int64
+    ) throws -> (seq: Int64, committedAt: Int64?, rows: Int64) {
         if batch == nil, cursor.isEmpty {
             // What is durable now and gives no frame is a `seq` that was left out.
             let durable = journal.durableSeq
             do throws(JournalError) {
                 if reader == nil { reader = try journal.makeReader(after: applied) }
-                guard let reader else { return (applied, nil) }
+                guard let reader else { return (applied, nil, 0) }
                 cursor.add(try reader.next(maxBytes: settings.batchBytes))
             } catch {
                 reader = nil
                 throw StoreError(error)
             }
-            if cursor.isEmpty { return (max(durable, applied), nil) }
+            if cursor.isEmpty { return (max(durable, applied), nil, 0) }
         }
         let next = try batch ?? cursor.batch(most: settings.batchItems)
         batch = next
-        try applier.apply(next, connection)
+        let rows = try applier.apply(next, connection, generation: generation)
         batch = nil
-        return (next.lastSeq, next.committedAt)
+        return (next.lastSeq, next.committedAt, rows)
     }
 }
 

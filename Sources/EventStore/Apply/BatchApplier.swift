@@ -19,9 +19,13 @@ final class BatchApplier {
     init(_ settings: StoreSettings) { self.settings = settings }
 
     /// Applies a batch in one transaction; one that is in the store already changes nothing.
-    func apply(_ batch: ItemBatch, _ connection: Connection) throws(StoreError) {
+    ///
+    /// - Parameter generation: the generation of hot tables that events and property changes go to.
+    /// - Returns: how many rows it gave them.
+    @discardableResult
+    func apply(_ batch: ItemBatch, _ connection: Connection, generation: Int64) throws(StoreError) -> Int64 {
         if memory == nil { memory = try load(connection) }
-        guard var work = memory, batch.lastSeq > work.appliedSeq else { return }
+        guard var work = memory, batch.lastSeq > work.appliedSeq else { return 0 }
         guard let first = batch.slices.first, first.firstSeq > work.appliedSeq else {
             throw StoreError(
                 .damaged,
@@ -30,19 +34,22 @@ final class BatchApplier {
         }
         // Moved out, so that its arrays have one owner and are changed in place.
         memory = nil
-        try storing {
+        let rows = try storing {
             try connection.transaction { (connection) throws(StoreError) in
-                try self.write(batch, &work, connection)
+                try self.write(batch, &work, connection, generation)
             }
         }
         memory = work
+        return rows
     }
 
-    private func write(_ batch: ItemBatch, _ work: inout Memory, _ connection: Connection) throws(StoreError) {
+    private func write(
+        _ batch: ItemBatch, _ work: inout Memory, _ connection: Connection, _ generation: Int64
+    ) throws(StoreError) -> Int64 {
         let existing = work.book.count
         let (pass, ids, newcomers) = try work.book.resolve(batch, connection)
-        let rows = RowWriter(connection: connection, batch: batch, pass: pass, ids: ids)
-        try rows.writeItems(names: &work.names, members: &members)
+        let rows = RowWriter(connection: connection, generation: generation, batch: batch, pass: pass, ids: ids)
+        let written = try rows.writeItems(names: &work.names, members: &members)
         let aliases = try AliasPass(
             pass.ties, id: rows.id, existing: existing, hasUndone: work.hasUndone, connection)
         var persons: [Int64: Int64] = [:]
@@ -62,6 +69,7 @@ final class BatchApplier {
             try StateRows.write(
                 connection, appliedSeq: batch.lastSeq, identityCount: work.book.count, committedAt: batch.committedAt)
         }
+        return written
     }
 
     private func load(_ connection: Connection) throws(StoreError) -> Memory {

@@ -4,6 +4,8 @@ internal import Model
 /// The second pass over a batch: rows, in `seq` order, through the engine's chunks.
 struct RowWriter {
     let connection: Connection
+    /// The generation of hot tables that is written to.
+    let generation: Int64
     let batch: ItemBatch
     let pass: IdentityPass
     /// The ids of the pass's unknown identities.
@@ -12,12 +14,14 @@ struct RowWriter {
     /// The id behind a reference.
     func id(_ reference: Int64) -> Int64 { reference > 0 ? reference : ids[Int(-reference) - 1] }
 
-    /// Events and property changes.
-    func writeItems(names: inout NameTable, members: inout PropertyMembers) throws(StoreError) {
-        guard pass.eventCount > 0 || pass.changeCount > 0 else { return }
+    /// Events and property changes; how many rows they are.
+    func writeItems(names: inout NameTable, members: inout PropertyMembers) throws(StoreError) -> Int64 {
+        guard pass.eventCount > 0 || pass.changeCount > 0 else { return 0 }
+        var written: Int64 = 0
         do {
-            var events = try connection.appender("events", Schema.events)
-            var changes = try connection.appender("property_changes", Schema.propertyChanges)
+            let tables = Layout.Source.generation(generation)
+            var events = try connection.appender(tables.name(.events), Schema.events)
+            var changes = try connection.appender(tables.name(.propertyChanges), Schema.propertyChanges)
             var rewritten: [UInt8] = []
             var place = 0
             for slice in batch.slices {
@@ -62,8 +66,10 @@ struct RowWriter {
                             events.setClean(6, object)
                         }
                         try events.endRow()
+                        written += 1
                     }
                     guard sets else { continue }
+                    written += Int64(members.members.count)
                     for member in members.members {
                         changes.setInt64(0, seq)
                         changes.setInt64(1, identity)
@@ -79,6 +85,7 @@ struct RowWriter {
         } catch {
             throw StoreError(error)
         }
+        return written
     }
 
     /// Identities that are new, with the persons that the batch's aliases gave them.

@@ -118,10 +118,8 @@ public enum DuckDBDialect {
     /// The month of a moment, in UTC.
     public static func month(_ time: SQLFragment) -> SQLFragment { "date_trunc('month', \(time))" }
 
-    /// Months since year 0 (year × 12 + month - 1) of a moment, in UTC.
-    public static func monthNumber(_ time: SQLFragment) -> SQLFragment {
-        "(year(\(time)) * 12 + month(\(time)) - 1)"
-    }
+    /// Months since year 0 (year × 12 + month - 1) of a column's moment, in UTC.
+    static func monthNumberText(_ column: String) -> String { "(year(\(column)) * 12 + month(\(column)) - 1)" }
 
     /// Days since 1970 of a moment, in UTC.
     public static func dayNumber(_ time: SQLFragment) -> SQLFragment {

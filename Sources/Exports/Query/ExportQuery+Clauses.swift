@@ -3,13 +3,16 @@ internal import Model
 
 /// Where the rows come from and which of them are wanted.
 extension ExportQuery {
-    var source: SQLFragment {
+    /// - Parameter rows: the events or the property changes, with their letter; all of them if nil.
+    func source(_ rows: SQLFragment?) -> SQLFragment {
         var sql: SQLFragment
         let join: SQLFragment
         switch spec.dataset {
-        case .events: (sql, join) = ("events e", " LEFT JOIN export_people m ON m.identity_id = e.identity_id")
+        case .events:
+            (sql, join) = (rows ?? "events e", " LEFT JOIN export_people m ON m.identity_id = e.identity_id")
         case .propertyChanges:
-            (sql, join) = ("property_changes c", " LEFT JOIN export_people m ON m.identity_id = c.identity_id")
+            sql = rows ?? "property_changes c"
+            join = " LEFT JOIN export_people m ON m.identity_id = c.identity_id"
         case .aliases: (sql, join) = ("aliases a", " LEFT JOIN export_people m ON m.identity_id = a.identity_id")
         case .identities: (sql, join) = ("export_people m", .empty)
         case .people: (sql, join) = ("(\(people)) q", .empty)

@@ -116,17 +116,29 @@ struct ExportQuery: Sendable {
 
     // MARK: Rows
 
-    /// The column that ascends when rows come as they are stored.
-    var seqColumn: SQLFragment? {
-        switch spec.dataset {
-        case .events: "e.seq"
-        case .propertyChanges: "c.seq"
-        default: nil
+    /// The rows of some sources, as the relation that the statement reads.
+    func relation(_ sources: [Layout.Source], _ table: RowTable) -> SQLFragment {
+        let letter = table == .events ? "e" : "c"
+        if let only = sources.first, sources.count == 1 {
+            return SQLFragment(stringLiteral: "\(only.name(table)) \(letter)")
         }
+        return SQLFragment(stringLiteral: "(\(Layout.union(sources, table))) \(letter)")
     }
 
-    /// The engine's name of the table that is read in order.
-    var streamedTable: String { spec.dataset == .events ? "events" : "property_changes" }
+    /// Only rows of some months.
+    func within(_ months: Range<Month>) -> SQLFragment {
+        "\(timeColumn) >= \(months.lowerBound.start) AND \(timeColumn) < \(months.upperBound.start)"
+    }
+
+    /// What rows are sorted by that come in any order.
+    func sortColumns(_ order: ExportOrder) -> [SQLFragment] {
+        let row: SQLFragment = spec.dataset == .events ? "e" : "c"
+        switch order {
+        case .seq: return ["\(row).seq"]
+        case .timestamp: return [timeColumn, "\(row).seq"]
+        case .storage: return ["\(row).identity_id", timeColumn, "\(row).seq"]
+        }
+    }
 
     /// Whether another relation is joined to the rows, which may change their order.
     var hasJoins: Bool { needsPersonJoin }
@@ -142,32 +154,28 @@ struct ExportQuery: Sendable {
     ///
     /// - Parameters:
     ///   - extra: columns that the file does not have, after its own.
+    ///   - from: where the rows are, if not everywhere.
     ///   - filter: a further condition.
-    func select(_ extra: [SQLFragment] = [], filter: SQLFragment? = nil, order: SQLFragment? = nil) -> SQLFragment {
+    func select(
+        _ extra: [SQLFragment] = [], from: SQLFragment? = nil, filter: SQLFragment? = nil, order: SQLFragment? = nil
+    ) -> SQLFragment {
         let list =
             writer == .rows
             ? expressions + extra : columns.map { "\($0.sql) AS \(ident: $0.name)" as SQLFragment } + extra
-        return rows(list.joined(", "), filter: filter, order: order)
+        return rows(list.joined(", "), from: from, filter: filter, order: order)
     }
 
     /// The rows without order, with other columns: to look at before.
-    func rows(_ list: SQLFragment, filter: SQLFragment? = nil, order: SQLFragment? = nil) -> SQLFragment {
+    func rows(
+        _ list: SQLFragment, from: SQLFragment? = nil, filter: SQLFragment? = nil, order: SQLFragment? = nil
+    ) -> SQLFragment {
         var tests = selection
         if let conditionSQL { tests.append(conditionSQL) }
         if let filter { tests.append(filter) }
-        var sql: SQLFragment = "SELECT \(list) FROM \(source)"
+        var sql: SQLFragment = "SELECT \(list) FROM \(source(from))"
         if !tests.isEmpty { sql += " WHERE \(tests.joined(" AND "))" }
         if let order { sql += " ORDER BY \(order)" }
         return sql
-    }
-
-    /// How many rows each bucket of time has at most, by the ranges alone.
-    func buckets(_ bucket: SQLFragment) -> SQLFragment {
-        let table: SQLFragment = spec.dataset == .events ? "events e" : "property_changes c"
-        var sql: SQLFragment = "SELECT \(bucket) AS bucket, count(*) FROM \(table)"
-        let tests = ranges
-        if !tests.isEmpty { sql += " WHERE \(tests.joined(" AND "))" }
-        return sql + " GROUP BY bucket ORDER BY bucket"
     }
 
     /// The order that is total, where rows are not streamed as they are stored.

@@ -4,86 +4,117 @@ internal import Model
 
 /// The statements whose rows, one after another, are an export's rows in its order.
 enum RowStatements {
-    struct Statement {
-        let sql: SQLFragment
-        /// Whether the rows come as they are stored, with `seq` as the last column, and are to be checked for it.
-        var ascends = false
-        /// At most so many rows in all statements together; 0 if nobody knows.
-        var total: Int64 = 0
-        /// How much of the export is done after this one.
-        var shareAtEnd: Double?
+    /// How the rows of one statement come into the export's order.
+    enum Arrival: Equatable {
+        /// They come in it.
+        case inOrder
+        /// They come as hot tables have them, with `seq` as the last column, and are checked for it.
+        case ascending
+        /// They come in any order, with what they are sorted by as the last columns.
+        case sorted(ExportOrder)
     }
 
-    /// The most rows that are sorted at once, unless one month (or, ordered by time, one day) has more.
-    static let sortedRows: Int64 = 400_000
+    struct Statement {
+        let sql: SQLFragment
+        var arrival = Arrival.inOrder
+        /// At most so many rows in all statements together; 0 if nobody knows.
+        var total: Int64 = 0
+    }
 
-    static func make(_ query: ExportQuery, _ connection: Connection) throws -> [Statement] {
+    static func make(_ query: ExportQuery, _ connection: Connection, _ layout: Layout) throws -> [Statement] {
         switch query.spec.dataset {
-        case .events, .propertyChanges:
-            if query.spec.order == .seq { return [try inStoredOrder(query, connection)] }
-            return try sorted(query, connection)
-        case .aliases, .identities, .people:
-            let table = query.spec.dataset == .aliases ? "aliases" : PeopleAsOf.table
-            let total = try connection.row("SELECT count(*) FROM \(table)")?[0].int ?? 0
-            return [Statement(sql: query.select(order: query.order), total: total)]
+        case .events: try ofRows(query, .events, connection, layout)
+        case .propertyChanges: try ofRows(query, .propertyChanges, connection, layout)
+        case .aliases: [Statement(sql: query.select(order: query.order), total: try count("aliases", connection))]
+        case .identities, .people:
+            [Statement(sql: query.select(order: query.order), total: try count(PeopleAsOf.table, connection))]
         }
     }
 
-    /// Rows as they lie in the table, where the engine's plan keeps that order; sorted where it does not.
-    private static func inStoredOrder(_ query: ExportQuery, _ connection: Connection) throws -> Statement {
-        let extra = query.writer == .rows ? query.seqColumn.map { [$0] } ?? [] : []
-        let plain = query.select(extra)
-        let keeps = try !query.hasJoins || OrderGuard.keepsOrder(connection, plain, of: query.streamedTable)
-        return Statement(sql: keeps ? plain : query.select(extra, order: query.order), ascends: query.writer == .rows)
+    private static func count(_ table: String, _ connection: Connection) throws -> Int64 {
+        try connection.row("SELECT count(*) FROM \(table)")?[0].int ?? 0
     }
 
-    /// Sorted a few months (or days) at a time, so that no sort is larger than it must be.
-    private static func sorted(_ query: ExportQuery, _ connection: Connection) throws -> [Statement] {
-        let buckets = try self.buckets(query, connection)
-        let total = buckets.reduce(0) { $0 + $1.rows }
+    private static func ofRows(
+        _ query: ExportQuery, _ table: RowTable, _ connection: Connection, _ layout: Layout
+    ) throws -> [Statement] {
+        let sources = try layout.sources.compactMap { source in
+            try RowSource(source, table, query.spec, connection)
+        }
+        let total = sources.reduce(0) { $0 + $1.rows }
         var statements: [Statement] = []
-        var done: Int64 = 0
-        var first = 0
-        while first < buckets.count {
-            var last = first
-            var rows = buckets[first].rows
-            while last + 1 < buckets.count, rows + buckets[last + 1].rows <= sortedRows {
-                last += 1
-                rows += buckets[last].rows
+        for part in RowPlan.make(sources, query.spec.order) {
+            let from = query.relation(part.sources, table)
+            let filter = part.months.map { query.within($0) }
+            if !part.isSorted, let statement = try inOrder(query, part.sources[0], table, filter, connection) {
+                statements.append(Statement(sql: statement.sql, arrival: statement.arrival, total: total))
+            } else if query.writer == .engine {
+                // The engine, which writes Parquet, sorts by itself, and all at once.
+                let all = query.relation(sources.map(\.source), table)
+                return [Statement(sql: query.select(from: all, order: query.order), total: total)]
+            } else {
+                let order = query.spec.order
+                statements.append(
+                    Statement(
+                        sql: query.select(query.sortColumns(order), from: from, filter: filter),
+                        arrival: .sorted(order), total: total))
             }
-            let time = query.timeColumn
-            let (from, to) = (start(buckets[first].number, query), start(buckets[last].number + 1, query))
-            done += rows
-            statements.append(
-                Statement(
-                    sql: query.select(filter: "\(time) >= \(from) AND \(time) < \(to)", order: query.order),
-                    total: total,
-                    shareAtEnd: Double(done) / Double(total)))
-            first = last + 1
         }
         return statements
     }
 
-    private static func buckets(
-        _ query: ExportQuery, _ connection: Connection
-    ) throws -> [(number: Int64, rows: Int64)] {
-        let bucket =
-            query.spec.order == .timestamp
-            ? DuckDBDialect.dayNumber(query.timeColumn) : DuckDBDialect.monthNumber(query.timeColumn)
-        let statement = SQLStatement(query.buckets(bucket))
-        var out: [(Int64, Int64)] = []
-        let rows = try connection.query(statement.text, statement.values)
-        while let chunk = try rows.nextChunk() {
-            for row in 0..<chunk.rowCount { out.append((chunk.int64(0, row: row), chunk.int64(1, row: row))) }
+    /// Rows as they lie in one source; nil if the engine's plan does not keep their order.
+    private static func inOrder(
+        _ query: ExportQuery, _ source: Layout.Source, _ table: RowTable, _ filter: SQLFragment?,
+        _ connection: Connection
+    ) throws -> Statement? {
+        var arrival = Arrival.inOrder
+        var extra: [SQLFragment] = []
+        if case .generation = source, query.writer == .rows {
+            extra = query.sortColumns(.seq)
+            arrival = .ascending
         }
-        return out
+        let sql = query.select(extra, from: query.relation([source], table), filter: filter)
+        guard try !query.hasJoins || OrderGuard.keepsOrder(connection, sql, of: source.name(table)) else { return nil }
+        return Statement(sql: sql, arrival: arrival)
+    }
+}
+
+/// A source that may have rows of an export.
+struct RowSource {
+    let source: Layout.Source
+    let rows: Int64
+    let seqs: ClosedRange<Int64>
+    let months: ClosedRange<Month>
+
+    /// Nil if it has none in the ranges of the specification.
+    init?(_ source: Layout.Source, _ table: RowTable, _ spec: ResolvedSpec, _ connection: Connection) throws {
+        self.source = source
+        let times: ClosedRange<Timestamp>
+        switch source {
+        case .file(let file):
+            rows = table == .events ? file.contents.events : file.contents.changes
+            (seqs, times) = (file.contents.seqs, file.contents.times)
+        case .generation:
+            let found = try connection.row(
+                "SELECT count(*), min(seq), max(seq), min(timestamp), max(timestamp) FROM \(source.name(table))")
+            guard let found, let low = found[1].int, let high = found[2].int, let first = found[3].timestamp,
+                let last = found[4].timestamp
+            else { return nil }
+            rows = found[0].int ?? 0
+            seqs = low...high
+            times = Timestamp(microseconds: first)...Timestamp(microseconds: last)
+        }
+        months = Month(of: times.lowerBound)...Month(of: times.upperBound)
+        guard rows > 0, seqs.lowerBound <= spec.seqTo, seqs.upperBound > spec.seqFrom else { return nil }
+        if let from = spec.from, times.upperBound < from { return nil }
+        if let to = spec.to, times.lowerBound >= to { return nil }
     }
 
-    /// The first moment of a bucket.
-    private static func start(_ number: Int64, _ query: ExportQuery) -> Timestamp {
-        let days =
-            query.spec.order == .timestamp
-            ? number : CivilDate(year: number / 12, month: number % 12 + 1, day: 1).daysSinceEpoch
-        return Timestamp(microseconds: days * 86_400_000_000)
+    /// Made by tests.
+    init(_ source: Layout.Source, rows: Int64, seqs: ClosedRange<Int64>, months: ClosedRange<Month>) {
+        (self.source, self.rows, self.seqs, self.months) = (source, rows, seqs, months)
     }
+
+    var isCold: Bool { if case .file = source { true } else { false } }
 }

@@ -100,6 +100,20 @@ struct ChunkEncoder {
 
     /// Writes some rows of a chunk.
     mutating func write(_ chunk: Chunk, _ rows: Range<Int>, _ out: inout Output) {
+        unsafe write(chunk, rows, &out, ends: nil)
+    }
+
+    /// Writes all rows of a chunk, and says of each where in `out` it ends.
+    mutating func write(_ chunk: Chunk, _ out: inout Output, ends: inout [Int]) {
+        let rows = 0..<chunk.rowCount
+        while ends.count < rows.count { ends.append(0) }
+        // Room for each row was just made.
+        unsafe ends.withUnsafeMutableBufferPointer { unsafe write(chunk, rows, &out, ends: $0.baseAddress) }
+    }
+
+    private mutating func write(
+        _ chunk: Chunk, _ rows: Range<Int>, _ out: inout Output, ends: UnsafeMutablePointer<Int>?
+    ) {
         let raw = (0...(sources.max() ?? 0)).map { RawColumn(chunk, $0, bits) }
         if let identityColumn, let identities {
             warmed ^= identities.warm(raw[identityColumn], rows, &identityFields)
@@ -114,7 +128,7 @@ struct ChunkEncoder {
                         let lent = unsafe Lent(
                             isCSV: isCSV, quotesMissing: quotesMissing, chunk: chunk, identityBytes: bytes,
                             identityFields: fields, persons: persons)
-                        unsafe write(rows, steps, raw, lent, &out)
+                        unsafe write(rows, steps, raw, lent, &out, ends)
                     }
                 }
             }
@@ -125,7 +139,8 @@ struct ChunkEncoder {
 
     @inline(__always)
     private mutating func write(
-        _ rows: Range<Int>, _ steps: UnsafeBufferPointer<Step>, _ raw: [RawColumn], _ lent: Lent, _ out: inout Output
+        _ rows: Range<Int>, _ steps: UnsafeBufferPointer<Step>, _ raw: [RawColumn], _ lent: Lent, _ out: inout Output,
+        _ ends: UnsafeMutablePointer<Int>?
     ) {
         let isCSV = isCSV
         for row in rows {
@@ -152,6 +167,7 @@ struct ChunkEncoder {
             out.reserve(2)
             out.put(isCSV ? 0x0d : 0x7d)
             out.put(0x0a)
+            if let ends = unsafe ends { unsafe ends[row &- rows.lowerBound] = out.count }
         }
     }
 

@@ -15,6 +15,7 @@ struct EngineWriter {
     let query: ExportQuery
     let progress: ExportProgress
     let settings: StoreSettings
+    let layout: Layout
 
     /// Writes all parts.
     func write(_ connection: Connection, _ files: inout PartSet) throws {
@@ -30,7 +31,7 @@ struct EngineWriter {
             }
             return
         }
-        let total = try stage(RowStatements.make(query, connection), connection)
+        let total = try stage(RowStatements.make(query, connection, layout), connection)
         progress.follow(nil)
         var from: Int64 = 0
         repeat {
@@ -43,7 +44,7 @@ struct EngineWriter {
 
     /// Writes one file with everything in it.
     private func write(_ connection: Connection, to path: String, _ rows: inout Int64) throws {
-        let statements = try RowStatements.make(query, connection)
+        let statements = try RowStatements.make(query, connection, layout)
         if statements.count == 1 {
             rows = try copy(statements[0].sql, to: path, connection)
         } else if statements.isEmpty {
@@ -80,7 +81,6 @@ struct EngineWriter {
         for statement in statements.dropFirst() {
             let insert = SQLStatement(SQLFragment(stringLiteral: "INSERT INTO \(Self.table) ") + statement.sql)
             try connection.execute(insert.text, insert.values)
-            if let share = statement.shareAtEnd { progress.set(rows: 0, share: share) }
         }
         return try connection.row("SELECT count(*) FROM \(Self.table)")?[0].int ?? 0
     }

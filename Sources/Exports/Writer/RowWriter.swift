@@ -7,12 +7,17 @@ struct RowWriter {
     let query: ExportQuery
     let identities: IdentityTable?
     let progress: ExportProgress
+    let layout: Layout
+    /// Where rows are put that are sorted and do not fit the memory.
+    let scratch: String
 
     func write<Target: RowOutput>(_ connection: Connection, _ output: inout Target) throws {
-        let encoding = RowEncoding(query, identities, progress, output)
+        let encoding = RowEncoding(query, identities, progress, output, scratch: scratch)
         defer { output = encoding.output }
         try encoding.begin()
-        for statement in try RowStatements.make(query, connection) { try stream(statement, connection, encoding) }
+        for statement in try RowStatements.make(query, connection, layout) {
+            try stream(statement, connection, encoding)
+        }
         try encoding.end()
     }
 
@@ -31,7 +36,7 @@ struct RowWriter {
             try stage.hand(chunk)
         }
         try stage.finish()
-        if let end = statement.shareAtEnd { progress.set(rows: encoding.rows, share: end) }
+        if case .sorted = statement.arrival { try encoding.drain() }
     }
 }
 
@@ -41,21 +46,30 @@ struct RowWriter {
 private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     /// Bytes that are gathered before they are hashed and written: few enough to stay in the processor's cache.
     private static var piece: Int { 1 << 18 }
+    /// Memory for rows that are sorted; beyond it they go to a file.
+    private static var sortedBytes: Int { 64 << 20 }
 
     private let query: ExportQuery
     private let progress: ExportProgress
     private var encoder: ChunkEncoder
     private var out: Output
     private(set) var output: Target
-    private(set) var rows: Int64 = 0
+    private var rows: Int64 = 0
     private var lastSeq = Int64.min
+    private var sorter: RowSorter
+    private let rowKeys = RowKeys()
+    private var ends: [Int] = []
 
-    init(_ query: ExportQuery, _ identities: IdentityTable?, _ progress: ExportProgress, _ output: Target) {
+    init(
+        _ query: ExportQuery, _ identities: IdentityTable?, _ progress: ExportProgress, _ output: Target,
+        scratch: String
+    ) {
         self.query = query
         self.progress = progress
         self.output = output
         encoder = ChunkEncoder(query, identities: identities)
         out = Output(capacity: Self.piece * 2)
+        sorter = RowSorter(folder: scratch, limit: Self.sortedBytes)
     }
 
     func begin() throws(ExportError) {
@@ -69,21 +83,53 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     }
 
     func take(_ chunk: Chunk, of statement: RowStatements.Statement) throws(ExportError) {
-        if statement.ascends { try check(chunk) }
-        var at = 0
-        while at < chunk.rowCount {
+        if case .sorted(let order) = statement.arrival {
+            try gather(chunk, order)
+        } else {
+            if statement.arrival == .ascending { try check(chunk) }
+            var at = 0
+            while at < chunk.rowCount {
+                if output.room == 0 {
+                    try end()
+                    try begin()
+                }
+                let end = at + min(chunk.rowCount - at, output.room)
+                encoder.write(chunk, at..<end, &out)
+                output.count(end - at)
+                at = end
+            }
+            if out.count >= Self.piece { try flush() }
+        }
+        rows += Int64(chunk.rowCount)
+        progress.set(rows: rows, share: statement.total > 0 ? Double(rows) / Double(statement.total) : 0)
+    }
+
+    /// Encodes rows that have to be sorted.
+    private func gather(_ chunk: Chunk, _ order: ExportOrder) throws(ExportError) {
+        var start = sorter.bytes.count
+        encoder.write(chunk, &sorter.bytes, ends: &ends)
+        rowKeys.each(chunk, order) { row, key in
+            sorter.add(key, start: start, end: ends[row])
+            start = ends[row]
+        }
+        if sorter.isFull { try sorter.spill() }
+    }
+
+    /// Writes the rows that were gathered, in their order.
+    func drain() throws(ExportError) {
+        unsafe try sorter.drain { (row) throws(ExportError) in
             if output.room == 0 {
                 try end()
                 try begin()
             }
-            let end = at + min(chunk.rowCount - at, output.room)
-            encoder.write(chunk, at..<end, &out)
-            output.count(end - at)
-            at = end
+            out.reserve(row.count)
+            // Lent until the next row.
+            if let start = row.baseAddress {
+                unsafe out.put(start.assumingMemoryBound(to: UInt8.self), row.count)
+            }
+            output.count(1)
+            if out.count >= Self.piece { try flush() }
         }
-        rows += Int64(chunk.rowCount)
-        if out.count >= Self.piece { try flush() }
-        progress.set(rows: rows, share: share(statement))
     }
 
     private func flush() throws(ExportError) {
@@ -108,12 +154,37 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
         }
         lastSeq = last
     }
+}
 
-    private func share(_ statement: RowStatements.Statement) -> Double {
-        if statement.ascends {
-            let (from, to) = (query.spec.seqFrom, query.spec.seqTo)
-            return to > from ? Double(lastSeq - from) / Double(to - from) : 1
+/// Reads what rows are sorted by from the last columns of their chunks.
+private final class RowKeys {
+    private var month = Month(rawValue: 0)
+    private var monthStart: Int64 = 0
+    private var monthEnd: Int64 = 0
+
+    func each(_ chunk: Chunk, _ order: ExportOrder, _ body: (Int, RowKey) -> Void) {
+        let last = chunk.columns.count - 1
+        let seqs = chunk.column(last)
+        let seq = seqs.int64s
+        switch order {
+        case .seq:
+            for row in 0..<seq.count { body(row, RowKey(first: seq[row], second: 0, third: 0)) }
+        case .timestamp:
+            let times = chunk.column(last - 1)
+            let time = times.int64s
+            for row in 0..<seq.count { body(row, RowKey(first: time[row], second: seq[row], third: 0)) }
+        case .storage:
+            let (times, identities) = (chunk.column(last - 1), chunk.column(last - 2))
+            let (time, identity) = (times.int64s, identities.int64s)
+            for row in 0..<seq.count {
+                if time[row] < monthStart || time[row] >= monthEnd {
+                    month = Month(of: Timestamp(microseconds: time[row]))
+                    (monthStart, monthEnd) = (month.start.microseconds, month.next.start.microseconds)
+                }
+                // Identities are numbered from 1 and never reach 2^44; the month goes above them.
+                let first = month.rawValue << 44 + identity[row]
+                body(row, RowKey(first: first, second: time[row], third: seq[row]))
+            }
         }
-        return statement.total > 0 ? Double(rows) / Double(statement.total) : 0
     }
 }

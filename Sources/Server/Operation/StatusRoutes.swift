@@ -76,6 +76,10 @@ enum StatusRoutes {
         return [
             "state": .string(state), "reason": JSONValue(reason), "last_error": JSONValue(status.lastError?.message),
             "file_bytes": JSONValue(status.fileBytes), "log_bytes": JSONValue(status.logBytes),
+            "hot_rows": JSONValue(status.hotRows), "sealed_generations": JSONValue(status.sealedGenerations),
+            "cold_files": JSONValue(status.coldFiles), "cold_bytes": JSONValue(status.coldBytes),
+            "compacting": .bool(status.isCompacting),
+            "compaction_error": JSONValue(status.compactionError?.message),
             "rows": .object(status.rows.sorted { $0.key < $1.key }.map { .init($0.key, JSONValue($0.value)) }),
         ]
     }

@@ -14,6 +14,7 @@ final class ProjectRuntime: Sendable {
     let journal: Journal
     let store: EventStore
     private let applier: Applier
+    private let compactor: Compactor
 
     /// Opens the project's files. Blocking.
     ///
@@ -41,10 +42,19 @@ final class ProjectRuntime: Sendable {
         options.segmentBytes = configuration.segmentBytes
         journal = try Journal.open(options, logger: logger)
         applier = Applier(store: store, journal: journal, logger: logger)
+        compactor = Compactor(store: store, logger: logger)
     }
 
-    /// Follows the journal until `drain`.
-    func run() async throws { try await applier.run() }
+    /// Follows the journal until `drain`, and makes cold files meanwhile.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let compactor = compactor
+            group.addTask { await compactor.run() }
+            try await applier.run()
+            // A merge that is cut off begins again after the next start.
+            group.cancelAll()
+        }
+    }
 
     /// Makes a request's items durable. All or nothing.
     func append(

@@ -73,7 +73,9 @@ extension Exchange {
     func reading<T: Sendable>(_ body: @escaping @Sendable (PeopleReader) throws -> T) async throws -> T {
         let runtime = try project()
         _ = try await runtime.pin(self)
-        return try await runtime.store.read { connection in try body(PeopleReader(connection)) }
+        return try await runtime.store.readPinned { connection, seq in
+            try body(PeopleReader(connection, asOf: seq))
+        }
     }
 
     /// Reads a document that is answered as it is.

@@ -18,26 +18,30 @@ struct APIClient: Sendable {
     private let headers: [(String, String)]
     /// Whether the server runs on this machine under this user, so that it can write files for us.
     let isLocal: Bool
+    /// Whether the server is one of this command's own, which ends with it.
+    let isShortLived: Bool
 
     /// Lends a client for a server at an address.
     static func withClient<T>(
         url: String, key: String?, _ body: (APIClient) async throws -> T
     ) async throws -> T {
         let headers = key.map { [("Authorization", "Bearer \($0)")] } ?? []
-        return try await with(base: url, name: url, headers: headers, isLocal: false, body)
+        return try await with(base: url, name: url, headers: headers, isLocal: false, isShortLived: false, body)
     }
 
     /// Lends a client for a server behind a socket.
     static func withClient<T>(
-        socket path: String, project: String?, _ body: (APIClient) async throws -> T
+        socket path: String, project: String?, isShortLived: Bool = false, _ body: (APIClient) async throws -> T
     ) async throws -> T {
         let headers = project.map { [("Sluice-Project", $0)] } ?? []
         return try await with(
-            base: "http+unix://" + PercentEncoding.encode(path), name: path, headers: headers, isLocal: true, body)
+            base: "http+unix://" + PercentEncoding.encode(path), name: path, headers: headers, isLocal: true,
+            isShortLived: isShortLived, body)
     }
 
     private static func with<T>(
-        base: String, name: String, headers: [(String, String)], isLocal: Bool, _ body: (APIClient) async throws -> T
+        base: String, name: String, headers: [(String, String)], isLocal: Bool, isShortLived: Bool,
+        _ body: (APIClient) async throws -> T
     ) async throws -> T {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = connectTimeout
@@ -47,7 +51,8 @@ struct APIClient: Sendable {
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             let result = try await body(
-                APIClient(http: http, base: base, name: name, headers: headers, isLocal: isLocal))
+                APIClient(
+                    http: http, base: base, name: name, headers: headers, isLocal: isLocal, isShortLived: isShortLived))
             try await http.shutdown()
             return result
         } catch {

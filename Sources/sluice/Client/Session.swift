@@ -15,7 +15,8 @@ enum Session {
                 return try await APIClient.withClient(socket: folder.socket, project: options.project, body)
             }
             return try await LocalServer.run(folder) {
-                try await APIClient.withClient(socket: folder.socket, project: options.project, body)
+                try await APIClient.withClient(
+                    socket: folder.socket, project: options.project, isShortLived: true, body)
             }
         }
     }

@@ -1,0 +1,110 @@
+internal import DuckDB
+internal import Model
+
+/// Makes cold files of sorted runs, on the compactor's thread.
+struct ColdMerge {
+    let connection: Connection
+    let folder: ColdFolder
+    /// The number of the first file that is made; those after it follow.
+    let firstID: Int64
+    /// Rows from which a month has a file of its own.
+    let monthRows: Int64
+    /// Months that have one already.
+    let months: Set<Month>
+
+    /// The most rows that are sorted at once.
+    static let sortedRows: Int64 = 500_000
+
+    /// One file of tier 0 for each half a million rows of a generation.
+    func flush(generation: Int64) throws -> [ColdFile] {
+        var made: [ColdFile] = []
+        let source = Layout.Source.generation(generation)
+        let counts = try RowTable.allCases.map { table in
+            try connection.row("SELECT count(*) FROM \(source.name(table))")?[0].int ?? 0
+        }
+        let slices = max(1, (counts.reduce(0, +) + Self.sortedRows - 1) / Self.sortedRows)
+        for slice in 0..<slices {
+            let merges = try zip(RowTable.allCases, counts).map { table, count in
+                let (from, to) = (count * slice / slices, count * (slice + 1) / slices)
+                let part = slices > 1 ? " WHERE rowid >= \(from) AND rowid < \(to)" : ""
+                let statement = "SELECT * FROM \(source.name(table))\(part) ORDER BY \(table.storageOrder)"
+                return try SortedMerge([SortedRun(connection.sibling(), statement, table)])
+            }
+            if let file = try write(merges, id: firstID + Int64(made.count), tier: { _ in 0 }, while: { _ in true }) {
+                made.append(file)
+            }
+        }
+        return made
+    }
+
+    /// One file a month with all rows of the inputs, and one for all months that have few rows and no file yet.
+    func merge(_ inputs: [ColdFile]) throws -> [ColdFile] {
+        let own = try ownMonths(inputs)
+        let merges = try RowTable.allCases.map { table in
+            try SortedMerge(
+                try inputs.map { file in
+                    let statement = "SELECT * FROM \(Layout.Source.file(file).name(table))"
+                    return SortedRun(try connection.sibling(), statement, table)
+                })
+        }
+        let tier = { (contents: ColdContents) in CompactionPlan.tier(rows: contents.rows) }
+        let shared = try ColdWriter(try connection.sibling(), folder, id: firstID)
+        var made: [ColdFile] = []
+        do {
+            while let month = merges.compactMap({ $0.key?.month }).min() {
+                guard own.contains(month) else {
+                    try fill(shared, merges) { !own.contains($0.month) }
+                    continue
+                }
+                let id = firstID + 1 + Int64(made.count)
+                if let file = try write(merges, id: id, tier: tier, while: { $0.month == month }) { made.append(file) }
+            }
+            if let file = try shared.finish(tier: tier) { made.append(file) }
+        } catch {
+            shared.abandon()
+            throw error
+        }
+        return made
+    }
+
+    /// The months of the inputs that get a file of their own.
+    private func ownMonths(_ inputs: [ColdFile]) throws -> Set<Month> {
+        let only = Set(inputs.map(\.contents.months))
+        if only.count == 1, let months = only.first, months.count == 1 { return [months.lowerBound] }
+        var rows: [Month: Int64] = [:]
+        for file in inputs {
+            for table in RowTable.allCases {
+                let counts = try connection.rows(
+                    "SELECT \(DuckDBDialect.monthNumberText("timestamp")) AS month, count(*) "
+                        + "FROM \(Layout.Source.file(file).name(table)) GROUP BY month")
+                for row in counts { rows[Month(rawValue: row[0].int ?? 0), default: 0] += row[1].int ?? 0 }
+            }
+        }
+        return Set(rows.filter { $0.value >= monthRows || months.contains($0.key) }.keys)
+    }
+
+    private func fill(_ writer: ColdWriter, _ merges: [SortedMerge], while belongs: (SortKey) -> Bool) throws {
+        for (table, merge) in zip(RowTable.allCases, merges) { try writer.write(table, from: merge, while: belongs) }
+    }
+
+    private func write(
+        _ merges: [SortedMerge], id: Int64, tier: (ColdContents) -> Int64, while belongs: (SortKey) -> Bool
+    ) throws -> ColdFile? {
+        let writer = try ColdWriter(try connection.sibling(), folder, id: id)
+        do {
+            try fill(writer, merges, while: belongs)
+            return try writer.finish(tier: tier)
+        } catch {
+            writer.abandon()
+            throw error
+        }
+    }
+}
+
+extension RowTable {
+    /// The order of rows in cold files.
+    var storageOrder: String {
+        "\(DuckDBDialect.monthNumberText("timestamp")), identity_id, timestamp, seq"
+            + (self == .propertyChanges ? ", name" : "")
+    }
+}

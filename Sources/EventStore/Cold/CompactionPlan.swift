@@ -1,0 +1,56 @@
+internal import Model
+
+/// What the compactor does next; a pure choice from the catalogue.
+///
+/// Files with rows of several months gather until there are `mostMixed` of them and are then merged into files of one month
+/// each; months of which there are few rows share one file and take part again. A month's files are merged when several are
+/// of about one size, so that each row is written once a tier, and a month never has more than `mostOfMonth` files.
+struct CompactionPlan: Equatable {
+    /// Files to merge.
+    let inputs: [ColdFile]
+
+    /// Files with rows of several months that may be there.
+    static let mostMixed = 8
+    /// Files of one month that may be there.
+    static let mostOfMonth = 8
+    /// How many files of one tier are merged into one of the next.
+    static let fanIn = 4
+
+    /// The tier of a month's file: 1 below a million rows, and one more for each factor of four.
+    static func tier(rows: Int64) -> Int64 {
+        var tier: Int64 = 1
+        var most: Int64 = 1 << 20
+        while rows >= most, tier < 16 {
+            tier += 1
+            most *= 4
+        }
+        return tier
+    }
+
+    /// The next merge; nil if nothing is to be done.
+    ///
+    /// - Parameter isFull: merge until each month has one file.
+    static func next(_ files: [ColdFile], isFull: Bool) -> CompactionPlan? {
+        let mixed = files.filter { $0.month == nil }
+        if mixed.count >= mostMixed || isFull && (mixed.count > 1 || mixed.contains { $0.tier == 0 }) {
+            return CompactionPlan(inputs: Array(mixed.sorted { $0.id < $1.id }.prefix(mostMixed)))
+        }
+        let months = Dictionary(grouping: files.filter { $0.month != nil }, by: \.month)
+        for (_, files) in months.sorted(by: { ($0.key?.rawValue ?? 0) < ($1.key?.rawValue ?? 0) }) {
+            if let inputs = ofMonth(files, isFull: isFull) { return CompactionPlan(inputs: inputs) }
+        }
+        return nil
+    }
+
+    private static func ofMonth(_ files: [ColdFile], isFull: Bool) -> [ColdFile]? {
+        guard files.count > 1 else { return nil }
+        let bySize = files.sorted { ($0.contents.rows, $0.id) < ($1.contents.rows, $1.id) }
+        // All at once where that is not too many.
+        if isFull { return Array(bySize.prefix(mostOfMonth)) }
+        for tier in Set(bySize.map(\.tier)).sorted() where bySize.filter({ $0.tier == tier }).count >= fanIn {
+            // The smaller ones ride along: they are read anyway sooner or later.
+            return Array(bySize.filter { $0.tier <= tier }.prefix(mostOfMonth))
+        }
+        return files.count > mostOfMonth ? Array(bySize.prefix(fanIn)) : nil
+    }
+}

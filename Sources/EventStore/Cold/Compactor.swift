@@ -1,0 +1,103 @@
+internal import DuckDB
+public import Logging
+internal import Model
+
+/// Turns hot tables into cold files and many cold files into few, beside everything else.
+///
+/// Each step makes whole files under temporary names, gives them their names, and then changes the catalogue in one
+/// transaction of the hot file: a crash before it leaves files that nobody names, which the next start removes, and one
+/// after it leaves old ones, which the next start removes, too.
+public struct Compactor: Sendable {
+    private let store: EventStore
+    private let logger: Logger
+
+    public init(store: EventStore, logger: Logger) {
+        self.store = store
+        self.logger = logger
+    }
+
+    /// Works until the task is cancelled.
+    public func run() async {
+        let state = store.compaction
+        var pause = Duration.milliseconds(500)
+        state.wake()
+        for await _ in state.wakes {
+            state.begin()
+            do {
+                try await work()
+                state.pause()
+                pause = .milliseconds(500)
+            } catch {
+                let error = StoreError(error)
+                state.pause(error)
+                if Task.isCancelled || error.code == .closed { return }
+                if let pending = state.pending { state.finish(pending, error) }
+                logger.error(
+                    "A compaction failed and is tried again.",
+                    metadata: ["reason": "\(error.message)", "pause": "\(pause)"])
+                guard (try? await Task.sleep(for: pause)) != nil else { return }
+                pause = min(pause * 2, .seconds(60))
+                state.wake()
+            }
+        }
+    }
+
+    /// Does everything that is to be done.
+    private func work() async throws {
+        while !Task.isCancelled {
+            let full = store.compaction.pending
+            try await compact(isFull: full != nil)
+            guard let full else { return }
+            store.compaction.finish(full)
+        }
+    }
+
+    /// Makes what is hot cold and merges what is to be merged, then returns. Only one at a time may do this.
+    ///
+    /// - Parameter isFull: also what is written to now, and until each month has one file.
+    public func compact(isFull: Bool) async throws {
+        if isFull { try await store.seal() }
+        try await removeFree()
+        while try await step(isFull: isFull) { try await removeFree() }
+    }
+
+    /// One flush or one merge; false if there is nothing to do.
+    private func step(isFull: Bool) async throws -> Bool {
+        let layout = store.layouts.current
+        if layout.generations.count > 1, let oldest = layout.generations.first {
+            let made = try await store.compacting { merge in try merge.flush(generation: oldest) }
+            try await keeping(made) { try await store.exchange(generation: oldest, for: made) }
+            log("A generation became cold.", [], made)
+            return true
+        }
+        guard let plan = CompactionPlan.next(layout.files, isFull: isFull) else { return false }
+        let made = try await store.compacting { merge in try merge.merge(plan.inputs) }
+        try await keeping(made) { try await store.exchange(plan.inputs, for: made) }
+        log("Cold files were merged.", plan.inputs, made)
+        return true
+    }
+
+    /// Runs the switch to new files; where it fails, they go again.
+    private func keeping(_ made: [ColdFile], _ exchange: () async throws -> Void) async throws {
+        do { try await exchange() } catch {
+            for file in made { try? await store.remove(.file(file)) }
+            throw error
+        }
+    }
+
+    private func log(_ message: Logger.Message, _ inputs: [ColdFile], _ made: [ColdFile]) {
+        let rows = made.reduce(0) { $0 + $1.contents.rows }
+        logger.debug(
+            message, metadata: ["inputs": "\(inputs.count)", "files": "\(made.count)", "rows": "\(rows)"])
+    }
+
+    /// Removes what nobody reads any more.
+    private func removeFree() async throws {
+        for retired in store.layouts.takeFree() {
+            // What cannot be removed now is removed at the next start.
+            do { try await store.remove(retired) } catch {
+                logger.warning("Something old was not removed yet.", metadata: ["reason": "\(StoreError(error).message)"])
+            }
+        }
+    }
+}

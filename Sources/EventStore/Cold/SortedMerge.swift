@@ -1,0 +1,123 @@
+internal import DuckDB
+internal import Model
+
+/// The order of rows in cold files. The changes of one item, which are equal in it, stay in the order of their names.
+struct SortKey: Comparable {
+    let month: Month
+    let identity: Int64
+    let time: Int64
+    let seq: Int64
+
+    static func < (a: SortKey, b: SortKey) -> Bool {
+        if a.month != b.month { return a.month < b.month }
+        if a.identity != b.identity { return a.identity < b.identity }
+        if a.time != b.time { return a.time < b.time }
+        return a.seq < b.seq
+    }
+}
+
+/// Merges sorted runs into one: row by row, with one chunk of each run in memory.
+final class SortedMerge {
+    private var runs: [SortedRun]
+    /// The run that has the next row, and the key up to which it goes on being that run.
+    private var current = 0
+    private var limit: SortKey?
+
+    init(_ runs: [SortedRun]) throws {
+        self.runs = runs
+        for run in runs { try run.begin() }
+        choose()
+    }
+
+    /// The key of the next row; nil at the end.
+    var key: SortKey? { runs.isEmpty ? nil : runs[current].key }
+
+    /// Lends the next row.
+    func withRow(_ body: (Chunk, Int) throws(DuckDBError) -> Void) throws(DuckDBError) {
+        guard let chunk = runs[current].chunk else { return }
+        try body(chunk, runs[current].row)
+    }
+
+    func advance() throws {
+        try runs[current].advance()
+        guard let key = runs[current].key else { return choose() }
+        if let limit, key >= limit { choose() }
+    }
+
+    /// Finds the run with the smallest key; the first of equal ones.
+    private func choose() {
+        var best: SortKey?
+        limit = nil
+        for (i, run) in runs.enumerated() {
+            guard let key = run.key else { continue }
+            guard let smallest = best else {
+                (best, current) = (key, i)
+                continue
+            }
+            if key < smallest {
+                limit = smallest
+                (best, current) = (key, i)
+            } else if limit.map({ key < $0 }) ?? true {
+                limit = key
+            }
+        }
+    }
+}
+
+/// One sorted run: the rows of a statement on a connection of its own.
+final class SortedRun {
+    private let connection: Connection
+    private let statement: String
+    private let table: RowTable
+    private var rows: Rows?
+    private(set) var chunk: Chunk?
+    private(set) var row = 0
+    private(set) var key: SortKey?
+    private var month = Month(rawValue: .min)
+    private var monthStart: Int64 = 0
+    private var monthEnd: Int64 = 0
+
+    init(_ connection: Connection, _ statement: String, _ table: RowTable) {
+        self.connection = connection
+        self.statement = statement
+        self.table = table
+    }
+
+    fileprivate func begin() throws {
+        rows = try connection.query(statement)
+        try take(nil)
+    }
+
+    fileprivate func advance() throws {
+        row += 1
+        guard let chunk else { return }
+        if row < chunk.rowCount { read(chunk) } else { try take(key) }
+    }
+
+    /// Goes on with the next chunk. Its first row must not be before the last of the one before: a run out of order
+    /// would make a file out of order.
+    private func take(_ last: SortKey?) throws {
+        try Task.checkCancellation()
+        chunk = try rows?.nextChunk()
+        row = 0
+        guard let chunk else {
+            key = nil
+            return
+        }
+        read(chunk)
+        if let last, let key, key < last {
+            throw StoreError(.damaged, "The rows of \(table.rawValue) that are to be merged are not in order.")
+        }
+    }
+
+    private func read(_ chunk: Chunk) {
+        let time = chunk.int64(table.timeColumn, row: row)
+        if time < monthStart || time >= monthEnd {
+            month = Month(of: Timestamp(microseconds: time))
+            (monthStart, monthEnd) = (month.start.microseconds, month.next.start.microseconds)
+        }
+        key = SortKey(
+            month: month, identity: chunk.int64(table.identityColumn, row: row), time: time,
+            seq: chunk.int64(0, row: row))
+    }
+}

@@ -1,0 +1,62 @@
+import Model
+import Testing
+
+@testable import EventStore
+
+@Suite("What the compactor does next")
+struct CompactionPlanTests {
+    private static let january = Month(rawValue: 2026 * 12)
+
+    private static func file(_ id: Int64, tier: Int64, rows: Int64 = 100, months: Int64 = 1) -> ColdFile {
+        let start = january.start
+        let end = Month(rawValue: january.rawValue + months - 1).start
+        return ColdFile(
+            id: id, name: "f\(id)", tier: tier,
+            contents: ColdContents(events: rows, seqs: id...id, times: start...end, identities: 1...1), bytes: 1)
+    }
+
+    private static func next(_ files: [ColdFile], isFull: Bool = false) -> [Int64]? {
+        CompactionPlan.next(files, isFull: isFull)?.inputs.map(\.id)
+    }
+
+    @Test func mixedFilesGatherFirst() {
+        let seven = (1...7).map { Self.file($0, tier: 0) }
+        #expect(Self.next(seven) == nil)
+        #expect(Self.next(seven + [Self.file(8, tier: 0)]) == Array(1...8))
+        // Few rows of many months, merged before, take part.
+        #expect(Self.next(seven + [Self.file(9, tier: 1, months: 3)]) == [1, 2, 3, 4, 5, 6, 7, 9])
+        #expect(Self.next(seven, isFull: true) == Array(1...7))
+    }
+
+    @Test func filesOfOneSizeBecomeOne() {
+        let three = (1...3).map { Self.file($0, tier: 1) }
+        #expect(Self.next(three) == nil)
+        #expect(Self.next(three + [Self.file(4, tier: 2)]) == nil)
+        #expect(Self.next(three + [Self.file(4, tier: 1)]) == [1, 2, 3, 4])
+        // A smaller one rides along with larger ones.
+        let larger = (1...4).map { Self.file($0, tier: 2, rows: 1_000) }
+        #expect(Self.next(larger + [Self.file(5, tier: 1, rows: 10), Self.file(6, tier: 3)]) == [5, 1, 2, 3, 4])
+    }
+
+    @Test func aMonthNeverHasMoreThanEight() {
+        let files = (1...3).flatMap { tier in (0..<3).map { Self.file(Int64(tier * 10 + $0), tier: Int64(tier)) } }
+        #expect(Self.next(Array(files.dropLast())) == nil)
+        #expect(Self.next(files)?.count == CompactionPlan.fanIn)
+    }
+
+    @Test func aFullOneLeavesOneFileAMonth() {
+        #expect(Self.next([Self.file(1, tier: 1)], isFull: true) == nil)
+        #expect(Self.next([Self.file(1, tier: 0)], isFull: true) == [1])
+        #expect(Self.next([Self.file(1, tier: 1), Self.file(2, tier: 3)], isFull: true) == [1, 2])
+        // One file of months with few rows is as good as it gets.
+        #expect(Self.next([Self.file(1, tier: 1, months: 4), Self.file(2, tier: 1)], isFull: true) == nil)
+    }
+
+    @Test func tiersGrowByFour() {
+        #expect(CompactionPlan.tier(rows: 0) == 1)
+        #expect(CompactionPlan.tier(rows: (1 << 20) - 1) == 1)
+        #expect(CompactionPlan.tier(rows: 1 << 20) == 2)
+        #expect(CompactionPlan.tier(rows: 1 << 22) == 3)
+        #expect(CompactionPlan.tier(rows: .max) == 16)
+    }
+}
