@@ -9,7 +9,7 @@ internal import CDuckDB
     public static let chunkRows = 2_048
 
     private let core: AppenderCore
-    private var writers: [VectorWriter]
+    private(set) var writers: [VectorWriter]
     private var row = 0
     private var filled: UInt64 = 0
     private let all: UInt64
@@ -51,6 +51,12 @@ internal import CDuckDB
 
     public mutating func setText(_ column: Int, _ text: [UInt8]) { setText(column, text.span) }
     public mutating func setText(_ column: Int, _ text: String) { setText(column, Array(text.utf8).span) }
+
+    /// VARCHAR, from the engine's own layout of a text.
+    mutating func setStored(_ column: Int, _ text: UnsafeRawPointer) {
+        unsafe writers[column].copyText(row, text)
+        filled |= 1 << UInt64(column)
+    }
 
     public mutating func setNull(_ column: Int) {
         writers[column].setNull(row)

@@ -44,6 +44,19 @@ internal import CDuckDB
         unsafe data?.storeBytes(of: text, toByteOffset: row &* 16, as: LaidOutText.self)
     }
 
+    /// Copies a text as the engine lays it out: one of at most 12 bytes is all in its 16.
+    func copyText(_ row: Int, _ text: UnsafeRawPointer) {
+        precondition(stride == 16 && row < Appender.chunkRows, "the column has another width")
+        let count = unsafe text.load(as: UInt32.self)
+        guard count > 12 else {
+            unsafe data?.advanced(by: row &* 16).copyMemory(from: text, byteCount: 16)
+            return
+        }
+        let start = unsafe text.load(fromByteOffset: 8, as: UnsafePointer<CChar>.self)
+        // DuckDB copies the bytes before the call returns.
+        unsafe duckdb_unsafe_vector_assign_string_element_len(vector, idx_t(row), start, idx_t(count))
+    }
+
     /// Copies bytes into the column, whatever they are.
     func setBlob(_ row: Int, _ bytes: Span<UInt8>) {
         copy(row, bytes)

@@ -28,6 +28,10 @@ public struct StoreSettings: Sendable {
     public var hotRows: Int64 = 200_000
     /// Rows from which a month has a cold file of its own; fewer share one with other months.
     public var monthRows: Int64 = 20_000
+    /// Rows that the engine sorts at once for an export that it writes itself.
+    public var sortedRows: Int64 = 400_000
+    /// Bytes of rows that are sorted in memory for other exports; more go through a file.
+    public var sortedBytes = 64 << 20
     /// By how much the compactor stands back: behind the applier, whose work is awaited.
     public var compactorNiceness: Int32 = 15
     /// Slots of one generation of the identity cache, a power of two; 24 bytes each, and there are two generations.

@@ -62,7 +62,8 @@ extension EventStore {
             appliedSeq: snapshot.appliedSeq, lagItems: lag, lagSeconds: lag == 0 ? 0 : Double(age) / 1e6,
             lastAppliedCommit: snapshot.committedAt == 0 ? nil : Timestamp(microseconds: snapshot.committedAt),
             state: snapshot.state, lastError: snapshot.lastError, rows: rows,
-            hotRows: max(0, hotRows), coldFiles: layout.files.count, coldBytes: layout.files.reduce(0) { $0 + $1.bytes },
+            hotRows: max(0, hotRows), coldFiles: layout.files.count,
+            coldBytes: layout.files.reduce(0) { $0 + $1.bytes },
             sealedGenerations: layout.generations.count - 1, isCompacting: compaction.isRunning,
             compactionError: compaction.lastError, fileBytes: Self.size(path),
             logBytes: Self.size(path + ".wal"))

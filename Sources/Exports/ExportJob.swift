@@ -73,7 +73,8 @@ struct ExportJob: Sendable {
                 var output = FileRows(files: files, spec: spec)
                 defer { files = output.files }
                 try RowWriter(
-                    query: query, identities: identities, progress: progress, layout: layout, scratch: scratch
+                    query: query, identities: identities, progress: progress, layout: layout, scratch: scratch,
+                    settings: settings
                 ).write(connection, &output)
             }
             try Task.checkCancellation()

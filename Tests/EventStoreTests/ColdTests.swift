@@ -136,7 +136,8 @@ struct ColdTests {
             try await Compactor(store: fixture.store, logger: Self.logger).compact(isFull: true)
             // As after the switch to a file and before its generation was dropped.
             try await fixture.store.writing { connection in
-                try connection.execute(Generations.tables(900) + "INSERT INTO events_900 VALUES (1,'',1,'',now(),now(),'')")
+                try connection.execute(
+                    Generations.tables(900) + "INSERT INTO events_900 VALUES (1,'',1,'',now(),now(),'')")
             }
             return try await Self.rows(fixture.store)
         }
@@ -147,7 +148,8 @@ struct ColdTests {
         try await StoreFixture.with(folder, settings: Self.settings) { fixture in
             #expect(try await Self.rows(fixture.store) == expected)
             try await Self.check(fixture.store)
-            #expect(try await fixture.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'events_900'") == ["0"])
+            #expect(
+                try await fixture.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'events_900'") == ["0"])
         }
         let names = try FileManager.default.contentsOfDirectory(atPath: cold).sorted()
         try FileManager.default.removeItem(atPath: cold + "/" + (try #require(names.first)))

@@ -14,7 +14,8 @@ struct ColdFolder: Sendable {
     static func error(_ action: String, _ path: String) -> StoreError {
         // `strerror` answers with a text of its own, copied here.
         let reason = unsafe String(cString: strerror(errno))
-        return StoreError(.files, "cannot \(action) \(path): \(reason)", isTransient: errno == ENOSPC || errno == EDQUOT)
+        return StoreError(
+            .files, "cannot \(action) \(path): \(reason)", isTransient: errno == ENOSPC || errno == EDQUOT)
     }
 
     func path(of file: ColdFile) -> String { path + "/" + file.name }
@@ -30,7 +31,8 @@ struct ColdFolder: Sendable {
         if let missing = files.first(where: { !present.contains($0.name) }) {
             throw StoreError(
                 .files,
-                "The store's file \(path(of: missing)) is missing: the store is not complete without it. Bring it back from a backup.")
+                "The store's file \(path(of: missing)) is missing: the store is not complete without it. Bring it back from a backup."
+            )
         }
     }
 

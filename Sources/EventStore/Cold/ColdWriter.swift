@@ -10,7 +10,9 @@ final class ColdWriter {
     private let id: Int64
     private let catalog: String
     private let path: String
-    private var contents: ColdContents?
+    private var events: Int64 = 0
+    private var changes: Int64 = 0
+    private var range = ContentRange()
     private var isOpen = false
 
     init(_ connection: Connection, _ folder: ColdFolder, id: Int64) throws {
@@ -31,52 +33,25 @@ final class ColdWriter {
     /// Takes rows from the merge while `next` gives some; `next` moves to the next row and is false at the end.
     func write(_ table: RowTable, from merge: SortedMerge, while belongs: (SortKey) -> Bool) throws {
         var appender = try connection.appender(table.rawValue, in: catalog, table.types)
-        let (identityColumn, timeColumn) = (table.identityColumn, table.timeColumn)
         var written: Int64 = 0
-        var found = contents
         while let key = merge.key, belongs(key) {
-            try merge.withRow { chunk, row throws(DuckDBError) in
-                for (column, type) in table.types.enumerated() {
-                    if chunk.isNull(column, row: row) {
-                        appender.setNull(column)
-                    } else if type == .text {
-                        chunk.text(column, row: row) { text in appender.setText(column, text) }
-                    } else {
-                        appender.setInt64(column, chunk.int64(column, row: row))
-                    }
-                }
-                try appender.endRow()
-                let time = Timestamp(microseconds: chunk.int64(timeColumn, row: row))
-                Self.include(
-                    &found, seq: chunk.int64(0, row: row), time: time, identity: chunk.int64(identityColumn, row: row))
-            }
+            try merge.withRow { rows, row throws(DuckDBError) in try appender.append(row, of: rows) }
+            range.include(key)
             written += 1
             try merge.advance()
         }
         try appender.finish()
-        guard written > 0, var contents = found else { return }
-        if table == .events { contents.events += written } else { contents.changes += written }
-        self.contents = contents
-    }
-
-    private static func include(_ contents: inout ColdContents?, seq: Int64, time: Timestamp, identity: Int64) {
-        guard var all = contents else {
-            contents = ColdContents(seqs: seq...seq, times: time...time, identities: identity...identity)
-            return
-        }
-        all.seqs = min(all.seqs.lowerBound, seq)...max(all.seqs.upperBound, seq)
-        all.times = min(all.times.lowerBound, time)...max(all.times.upperBound, time)
-        all.identities = min(all.identities.lowerBound, identity)...max(all.identities.upperBound, identity)
-        contents = all
+        if table == .events { events += written } else { changes += written }
     }
 
     /// Ends the file, durably; nil if it has no rows, and then there is none.
     func finish(tier: (ColdContents) -> Int64) throws -> ColdFile? {
         try connection.execute("COMMIT")
-        guard let contents else {
+        guard events + changes > 0 else {
             abandon()
             return nil
         }
+        let contents = range.contents(events: events, changes: changes)
         try connection.execute("CHECKPOINT \(catalog)")
         try connection.execute("DETACH \(catalog)")
         isOpen = false
@@ -96,6 +71,28 @@ final class ColdWriter {
         }
         try? folder.remove(path)
         try? folder.remove(path + ".wal")
+    }
+}
+
+/// The smallest and largest of what is written.
+private struct ContentRange {
+    private var seq: (low: Int64, high: Int64) = (.max, .min)
+    private var time: (low: Int64, high: Int64) = (.max, .min)
+    private var identity: (low: Int64, high: Int64) = (.max, .min)
+
+    @inline(__always)
+    mutating func include(_ key: SortKey) {
+        seq = (min(seq.low, key.seq), max(seq.high, key.seq))
+        time = (min(time.low, key.time), max(time.high, key.time))
+        identity = (min(identity.low, key.identity), max(identity.high, key.identity))
+    }
+
+    /// Of at least one row.
+    func contents(events: Int64, changes: Int64) -> ColdContents {
+        ColdContents(
+            events: events, changes: changes, seqs: seq.low...seq.high,
+            times: Timestamp(microseconds: time.low)...Timestamp(microseconds: time.high),
+            identities: identity.low...identity.high)
     }
 }
 

@@ -43,7 +43,9 @@ final class CompactionState: Sendable {
     /// Full compactions up to this one are over.
     func finish(_ number: Int64, _ error: StoreError? = nil) {
         state.withLock { state in
-            if let error { for failed in (state.done + 1)...max(number, state.done + 1) { state.failed[failed] = error } }
+            if let error {
+                for failed in (state.done + 1)...max(number, state.done + 1) { state.failed[failed] = error }
+            }
             // An old verdict nobody has fetched goes some day.
             if state.failed.count > 100, let oldest = state.failed.keys.min() { state.failed[oldest] = nil }
             state.done = max(state.done, number)

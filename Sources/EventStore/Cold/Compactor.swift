@@ -96,7 +96,8 @@ public struct Compactor: Sendable {
         for retired in store.layouts.takeFree() {
             // What cannot be removed now is removed at the next start.
             do { try await store.remove(retired) } catch {
-                logger.warning("Something old was not removed yet.", metadata: ["reason": "\(StoreError(error).message)"])
+                logger.warning(
+                    "Something old was not removed yet.", metadata: ["reason": "\(StoreError(error).message)"])
             }
         }
     }

@@ -96,7 +96,9 @@ enum Generations {
                     + "OR table_name LIKE 'property\\_changes\\_%' ESCAPE '\\'")
         }
         let stale = Set(
-            names.compactMap { row in row[0].text.flatMap { name in name.split(separator: "_").last.flatMap { Int64($0) } } }
+            names.compactMap { row in
+                row[0].text.flatMap { name in name.split(separator: "_").last.flatMap { Int64($0) } }
+            }
         ).subtracting(keeping)
         for number in stale { try storing { try drop(number, connection) } }
     }

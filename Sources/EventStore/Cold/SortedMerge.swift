@@ -33,7 +33,7 @@ final class SortedMerge {
     var key: SortKey? { runs.isEmpty ? nil : runs[current].key }
 
     /// Lends the next row.
-    func withRow(_ body: (Chunk, Int) throws(DuckDBError) -> Void) throws(DuckDBError) {
+    func withRow(_ body: (ChunkRows, Int) throws(DuckDBError) -> Void) throws(DuckDBError) {
         guard let chunk = runs[current].chunk else { return }
         try body(chunk, runs[current].row)
     }
@@ -69,8 +69,10 @@ final class SortedRun {
     private let connection: Connection
     private let statement: String
     private let table: RowTable
+    private let identityColumn: Int
+    private let timeColumn: Int
     private var rows: Rows?
-    private(set) var chunk: Chunk?
+    private(set) var chunk: ChunkRows?
     private(set) var row = 0
     private(set) var key: SortKey?
     private var month = Month(rawValue: .min)
@@ -81,6 +83,7 @@ final class SortedRun {
         self.connection = connection
         self.statement = statement
         self.table = table
+        (identityColumn, timeColumn) = (table.identityColumn, table.timeColumn)
     }
 
     fileprivate func begin() throws {
@@ -91,14 +94,14 @@ final class SortedRun {
     fileprivate func advance() throws {
         row += 1
         guard let chunk else { return }
-        if row < chunk.rowCount { read(chunk) } else { try take(key) }
+        if row < chunk.count { read(chunk) } else { try take(key) }
     }
 
     /// Goes on with the next chunk. Its first row must not be before the last of the one before: a run out of order
     /// would make a file out of order.
     private func take(_ last: SortKey?) throws {
         try Task.checkCancellation()
-        chunk = try rows?.nextChunk()
+        chunk = try rows?.nextChunk().map { ChunkRows($0) }
         row = 0
         guard let chunk else {
             key = nil
@@ -110,14 +113,14 @@ final class SortedRun {
         }
     }
 
-    private func read(_ chunk: Chunk) {
-        let time = chunk.int64(table.timeColumn, row: row)
+    private func read(_ chunk: ChunkRows) {
+        let time = chunk.int64(timeColumn, row)
         if time < monthStart || time >= monthEnd {
             month = Month(of: Timestamp(microseconds: time))
             (monthStart, monthEnd) = (month.start.microseconds, month.next.start.microseconds)
         }
         key = SortKey(
-            month: month, identity: chunk.int64(table.identityColumn, row: row), time: time,
-            seq: chunk.int64(0, row: row))
+            month: month, identity: chunk.int64(identityColumn, row), time: time,
+            seq: chunk.int64(0, row))
     }
 }

@@ -118,6 +118,14 @@ public enum DuckDBDialect {
     /// The month of a moment, in UTC.
     public static func month(_ time: SQLFragment) -> SQLFragment { "date_trunc('month', \(time))" }
 
+    /// Months since year 0 (year × 12 + month - 1) of a moment, in UTC.
+    public static func monthNumber(_ time: SQLFragment) -> SQLFragment {
+        "(year(\(time)) * 12 + month(\(time)) - 1)"
+    }
+
+    /// Microseconds since 1970 of a moment.
+    public static func microseconds(_ time: SQLFragment) -> SQLFragment { "epoch_us(\(time))" }
+
     /// Months since year 0 (year × 12 + month - 1) of a column's moment, in UTC.
     static func monthNumberText(_ column: String) -> String { "(year(\(column)) * 12 + month(\(column)) - 1)" }
 

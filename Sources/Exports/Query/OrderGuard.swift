@@ -26,8 +26,8 @@ enum OrderGuard {
         let children = node["children"]?.arrayValue ?? []
         let info = node["extra_info"]
         switch node["name"]?.stringValue ?? "" {
-        case "SEQ_SCAN ", "SEQ_SCAN", "TABLE_SCAN": 
-return info?["Table"]?.stringValue.map { isTable($0, table) } ?? false
+        case "SEQ_SCAN ", "SEQ_SCAN", "TABLE_SCAN":
+            return info?["Table"]?.stringValue.map { isTable($0, table) } ?? false
         case "PROJECTION", "FILTER": break
         case "HASH_JOIN":
             guard let join = info?["Join Type"]?.stringValue, ["INNER", "LEFT", "SEMI", "ANTI", "MARK"].contains(join)

@@ -21,10 +21,12 @@ enum RowStatements {
         var total: Int64 = 0
     }
 
-    static func make(_ query: ExportQuery, _ connection: Connection, _ layout: Layout) throws -> [Statement] {
+    static func make(
+        _ query: ExportQuery, _ connection: Connection, _ layout: Layout, _ settings: StoreSettings
+    ) throws -> [Statement] {
         switch query.spec.dataset {
-        case .events: try ofRows(query, .events, connection, layout)
-        case .propertyChanges: try ofRows(query, .propertyChanges, connection, layout)
+        case .events: try ofRows(query, .events, connection, layout, settings)
+        case .propertyChanges: try ofRows(query, .propertyChanges, connection, layout, settings)
         case .aliases: [Statement(sql: query.select(order: query.order), total: try count("aliases", connection))]
         case .identities, .people:
             [Statement(sql: query.select(order: query.order), total: try count(PeopleAsOf.table, connection))]
@@ -36,7 +38,7 @@ enum RowStatements {
     }
 
     private static func ofRows(
-        _ query: ExportQuery, _ table: RowTable, _ connection: Connection, _ layout: Layout
+        _ query: ExportQuery, _ table: RowTable, _ connection: Connection, _ layout: Layout, _ settings: StoreSettings
     ) throws -> [Statement] {
         let sources = try layout.sources.compactMap { source in
             try RowSource(source, table, query.spec, connection)
@@ -49,9 +51,14 @@ enum RowStatements {
             if !part.isSorted, let statement = try inOrder(query, part.sources[0], table, filter, connection) {
                 statements.append(Statement(sql: statement.sql, arrival: statement.arrival, total: total))
             } else if query.writer == .engine {
-                // The engine, which writes Parquet, sorts by itself, and all at once.
+                // The engine, which writes Parquet, sorts by itself: all rows, a piece at a time.
                 let all = query.relation(sources.map(\.source), table)
-                return [Statement(sql: query.select(from: all, order: query.order), total: total)]
+                let filters = try SortedPieces(
+                    query: query, from: all, connection: connection, rows: settings.sortedRows
+                ).filters()
+                return filters.map {
+                    Statement(sql: query.select(from: all, filter: $0, order: query.order), total: total)
+                }
             } else {
                 let order = query.spec.order
                 statements.append(

@@ -31,7 +31,7 @@ struct EngineWriter {
             }
             return
         }
-        let total = try stage(RowStatements.make(query, connection, layout), connection)
+        let total = try stage(RowStatements.make(query, connection, layout, settings), connection)
         progress.follow(nil)
         var from: Int64 = 0
         repeat {
@@ -44,7 +44,7 @@ struct EngineWriter {
 
     /// Writes one file with everything in it.
     private func write(_ connection: Connection, to path: String, _ rows: inout Int64) throws {
-        let statements = try RowStatements.make(query, connection, layout)
+        let statements = try RowStatements.make(query, connection, layout, settings)
         if statements.count == 1 {
             rows = try copy(statements[0].sql, to: path, connection)
         } else if statements.isEmpty {

@@ -10,12 +10,15 @@ struct RowWriter {
     let layout: Layout
     /// Where rows are put that are sorted and do not fit the memory.
     let scratch: String
+    let settings: StoreSettings
 
     func write<Target: RowOutput>(_ connection: Connection, _ output: inout Target) throws {
-        let encoding = RowEncoding(query, identities, progress, output, scratch: scratch)
+        let encoding = RowEncoding(
+            query, identities, progress, output,
+            sorter: RowSorter(folder: scratch, limit: settings.sortedBytes))
         defer { output = encoding.output }
         try encoding.begin()
-        for statement in try RowStatements.make(query, connection, layout) {
+        for statement in try RowStatements.make(query, connection, layout, settings) {
             try stream(statement, connection, encoding)
         }
         try encoding.end()
@@ -46,8 +49,6 @@ struct RowWriter {
 private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     /// Bytes that are gathered before they are hashed and written: few enough to stay in the processor's cache.
     private static var piece: Int { 1 << 18 }
-    /// Memory for rows that are sorted; beyond it they go to a file.
-    private static var sortedBytes: Int { 64 << 20 }
 
     private let query: ExportQuery
     private let progress: ExportProgress
@@ -62,14 +63,14 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
 
     init(
         _ query: ExportQuery, _ identities: IdentityTable?, _ progress: ExportProgress, _ output: Target,
-        scratch: String
+        sorter: consuming RowSorter
     ) {
         self.query = query
         self.progress = progress
         self.output = output
         encoder = ChunkEncoder(query, identities: identities)
         out = Output(capacity: Self.piece * 2)
-        sorter = RowSorter(folder: scratch, limit: Self.sortedBytes)
+        self.sorter = sorter
     }
 
     func begin() throws(ExportError) {
