@@ -137,8 +137,8 @@ public final class EventStore: Sendable {
         try await readPinned { connection, _ in try body(connection) }
     }
 
-    /// As `read`; `body` is told the `seq` up to which it sees everything. What came after it may be missing.
-    public func readPinned<T: Sendable>(_ body: @Sendable (Connection, Int64) throws -> T) async throws -> T {
+    /// As `read`; `body` is told what it sees.
+    public func readPinned<T: Sendable>(_ body: @Sendable (Connection, Pinned) throws -> T) async throws -> T {
         let lanes = try opened()
         // In this order: the layout has the rows of everything that is applied by then.
         let seq = appliedSeq
@@ -146,7 +146,7 @@ public final class EventStore: Sendable {
         defer { layouts.unpin(layout) }
         return try await lanes.readers.run { connection in
             try layout.show(on: connection)
-            return try body(connection, seq)
+            return try body(connection, Pinned(seq: seq, layout: layout))
         }
     }
 

@@ -1,4 +1,5 @@
 internal import DuckDB
+internal import EventStore
 public import Model
 
 extension PeopleReader {
@@ -14,17 +15,14 @@ extension PeopleReader {
             let asOf = from?[0] ?? asOf
             // From the end of time for the first page.
             let (time, seq) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max)
-            var names: [Int64: String] = [:]
-            try each(PeopleSQL.identities, [.int(person.number)]) { chunk, row in
-                names[chunk.int64(0, row: row)] = chunk.column(1).string(row)
-            }
-            guard !names.isEmpty else { return Page([], nextCursor: nil) }
+            let members = try members(of: person.number)
+            guard !members.all.isEmpty else { return Page([], nextCursor: nil) }
             var events: [PersonEvent] = []
             try each(
-                PeopleSQL.events(identities: names.count),
-                [.int(asOf), .timestamp(time), .int(seq), .int(Int64(limit) + 1)] + names.keys.map { .int($0) }
+                PeopleSQL.events(members.rows(.events, in: layout), asOf: asOf),
+                [.timestamp(time), .int(seq), .int(Int64(limit) + 1)]
             ) { chunk, row in
-                events.append(PersonEvent(chunk, row, person: person, names))
+                events.append(PersonEvent(chunk, row, person: person, members))
             }
             guard events.count > limit else { return Page(events, nextCursor: nil) }
             events.removeLast()
@@ -35,10 +33,10 @@ extension PeopleReader {
 }
 
 extension PersonEvent {
-    fileprivate init(_ chunk: Chunk, _ row: Int, person: PersonID, _ names: [Int64: String]) {
+    fileprivate init(_ chunk: Chunk, _ row: Int, person: PersonID, _ members: Members) {
         seq = chunk.int64(0, row: row)
         eventID = chunk.column(1).string(row)
-        identity = names[chunk.int64(2, row: row)] ?? ""
+        identity = members.text(chunk.int64(2, row: row))
         personID = person
         event = chunk.column(3).string(row)
         timestamp = Timestamp(microseconds: chunk.int64(4, row: row))

@@ -1,4 +1,5 @@
 internal import DuckDB
+internal import EventStore
 public import Model
 
 extension PeopleReader {
@@ -13,15 +14,14 @@ extension PeopleReader {
         return try snapshot { () throws(DuckDBError) in
             let asOf = from?[0] ?? asOf
             let (time, seq, skip) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max, from?[3] ?? 0)
+            let members = try members(of: person.number)
+            guard !members.all.isEmpty else { return Page([], nextCursor: nil) }
             var changes: [PropertyChange] = []
             try each(
-                PeopleSQL.changes,
-                [
-                    .int(person.number), DuckValue(name), .int(asOf), .timestamp(time), .int(seq),
-                    .int(Int64(limit) + 1), .int(skip),
-                ]
+                PeopleSQL.changes(members.rows(.propertyChanges, in: layout), asOf: asOf),
+                [DuckValue(name), .timestamp(time), .int(seq), .int(Int64(limit) + 1), .int(skip)]
             ) { chunk, row in
-                changes.append(PropertyChange(chunk, row))
+                changes.append(PropertyChange(chunk, row, members))
             }
             guard changes.count > limit else { return Page(changes, nextCursor: nil) }
             changes.removeLast()
@@ -42,30 +42,33 @@ extension PeopleReader {
     public func property(
         _ name: String, of person: PersonID, _ moment: PropertyMoment
     ) throws(PeopleError) -> PropertyChange? {
-        let sql: String
-        var values: [DuckValue] = [.int(person.number), .text(name)]
-        switch moment {
-        case .first: sql = PeopleSQL.firstChange
-        case .last:
-            sql = PeopleSQL.changeAt
-            values.append(.timestamp(Timestamp.latest.microseconds))
-        case .at(let time):
-            sql = PeopleSQL.changeAt
-            values.append(.timestamp(time.microseconds))
-        }
-        return try snapshot { () throws(DuckDBError) in
+        try snapshot { () throws(DuckDBError) in
+            let members = try members(of: person.number)
+            guard !members.all.isEmpty else { return nil }
+            let rows = members.rows(.propertyChanges, in: layout)
+            let sql: String
+            var values: [DuckValue] = [.text(name)]
+            switch moment {
+            case .first: sql = PeopleSQL.firstChange(rows, asOf: asOf)
+            case .last:
+                sql = PeopleSQL.changeAt(rows, asOf: asOf)
+                values.append(.timestamp(Timestamp.latest.microseconds))
+            case .at(let time):
+                sql = PeopleSQL.changeAt(rows, asOf: asOf)
+                values.append(.timestamp(time.microseconds))
+            }
             var found: PropertyChange?
-            try each(sql, values) { chunk, row in found = PropertyChange(chunk, row) }
+            try each(sql, values) { chunk, row in found = PropertyChange(chunk, row, members) }
             return found.flatMap { $0.isUnset ? nil : $0 }
         }
     }
 }
 
 extension PropertyChange {
-    fileprivate init(_ chunk: Chunk, _ row: Int) {
+    fileprivate init(_ chunk: Chunk, _ row: Int, _ members: Members) {
         seq = chunk.int64(0, row: row)
         timestamp = Timestamp(microseconds: chunk.int64(1, row: row))
-        identity = chunk.column(2).string(row)
+        identity = members.text(chunk.int64(2, row: row))
         name = chunk.column(3).string(row)
         value = chunk.column(4).bytes(row)
     }

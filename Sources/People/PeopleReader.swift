@@ -1,37 +1,105 @@
 public import DuckDB
+public import EventStore
 public import Model
 
 /// Reads people on one connection. Each call sees one state of the store, though it may run several statements.
 public struct PeopleReader {
     let connection: Connection
+    let layout: Layout
     /// The highest `seq` that is shown.
     let asOf: Int64
+    /// Whether that is of the past, when people may have been others.
+    private let isPast: Bool
 
-    /// Reads on `connection`, which must have the store's tables and everything up to `asOf` in them.
-    public init(_ connection: Connection, asOf: Int64) {
+    /// Reads on a connection that the store lends.
+    ///
+    /// - Parameter asOf: shows what was stored up to this `seq`; nil for all that the connection sees.
+    public init(_ connection: Connection, _ pinned: Pinned, asOf: Int64? = nil) {
         self.connection = connection
-        self.asOf = asOf
+        layout = pinned.layout
+        self.asOf = min(asOf ?? pinned.seq, pinned.seq)
+        isPast = self.asOf < pinned.seq
     }
 
     /// The person that an identity belongs to; nil if nobody ever had it.
     public func person(identity: String) throws(PeopleError) -> Person? {
         try snapshot { () throws(DuckDBError) in
-            guard let number = try connection.row(PeopleSQL.personOfIdentity, [.text(identity)])?[0].int else {
-                return nil
-            }
-            return try people([number]).first
+            guard let row = try connection.row(PeopleSQL.identity, [.text(identity)]), let id = row[0].int,
+                let now = row[1].int, let first = row[2].int, first <= asOf
+            else { return nil }
+            let map = try map()
+            return try person(try person(of: id, now: now, map), map)
         }
     }
 
     /// The person with an id, or where it went.
     public func person(_ id: PersonID) throws(PeopleError) -> PersonAnswer {
         try snapshot { () throws(DuckDBError) in
-            guard let number = try connection.row(PeopleSQL.personOfID, [.int(id.number)])?[0].int else {
-                return .unknown
+            let map = try map()
+            switch try standing(id, map) {
+            case .here: return try person(id.number, map).map { .person($0) } ?? .unknown
+            case .moved(let to): return .moved(to: to)
+            case .unknown: return .unknown
             }
-            if number != id.number { return .moved(to: PersonID(number)) }
-            return try people([number]).first.map { .person($0) } ?? .unknown
         }
+    }
+
+    /// Whether a person's id stands, without the person.
+    public func standing(_ id: PersonID) throws(PeopleError) -> PersonStanding {
+        try snapshot { () throws(DuckDBError) in try standing(id, try map()) }
+    }
+
+    private func standing(_ id: PersonID, _ map: String?) throws(DuckDBError) -> PersonStanding {
+        guard let row = try connection.row(PeopleSQL.personOfID, [.int(id.number)]), let now = row[0].int,
+            let first = row[1].int, first <= asOf
+        else { return .unknown }
+        let number = try person(of: id.number, now: now, map)
+        return number == id.number ? .here : .moved(to: PersonID(number))
+    }
+
+    /// The person of an identity as of the `seq` that is shown.
+    private func person(of identity: Int64, now: Int64, _ map: String?) throws(DuckDBError) -> Int64 {
+        guard let map else { return now }
+        return try connection.row(PeopleSQL.person(of: identity, in: map))?[0].int ?? now
+    }
+
+    /// The relation with the identities whose person was another one then; nil if none was.
+    private func map() throws(DuckDBError) -> String? {
+        guard isPast else { return nil }
+        do { return try PersonMap.relation(connection, asOf: asOf) } catch {
+            throw error as? DuckDBError ?? DuckDBError(.usage, String(describing: error))
+        }
+    }
+
+    func members(of person: Int64) throws(DuckDBError) -> Members { try members(of: person, try map()) }
+
+    private func members(of person: Int64, _ map: String?) throws(DuckDBError) -> Members {
+        var all: [Members.Member] = []
+        try each(PeopleSQL.members(of: person, map: map, asOf: asOf), []) { chunk, row in
+            all.append(
+                Members.Member(
+                    id: chunk.int64(0, row: row), text: chunk.column(1).string(row), firstSeq: chunk.int64(2, row: row))
+            )
+        }
+        return Members(all: all)
+    }
+
+    /// One person by number.
+    private func person(_ number: Int64, _ map: String?) throws(DuckDBError) -> Person? {
+        let members = try members(of: number, map)
+        guard !members.all.isEmpty else { return nil }
+        var draft = Draft()
+        draft.identities = members.all.map(\.text)
+        try each(PeopleSQL.activity(members.rows(.events, in: layout), asOf: asOf), []) { chunk, row in
+            draft.eventsTotal = chunk.int64(2, row: row)
+            guard draft.eventsTotal > 0 else { return }
+            draft.firstSeen = Timestamp(microseconds: chunk.int64(0, row: row))
+            draft.lastSeen = Timestamp(microseconds: chunk.int64(1, row: row))
+        }
+        try each(PeopleSQL.properties(members.rows(.propertyChanges, in: layout), asOf: asOf), []) { chunk, row in
+            draft.add(chunk.column(0).bytes(row), chunk.column(1).bytes(row))
+        }
+        return draft.person(PersonID(number))
     }
 
     /// All people, in the order in which they first appeared.
@@ -41,7 +109,8 @@ public struct PeopleReader {
         try PageLimit.check(limit)
         let after = try Cursor.parse(cursor, .people)?[0] ?? 0
         return try snapshot { () throws(DuckDBError) in
-            let rows = try connection.rows(PeopleSQL.people, [.int(after), .int(Int64(limit) + 1)])
+            let rows = try connection.rows(
+                PeopleSQL.people, [.int(after), .int(Int64(limit) + 1), .int(asOf)])
             let numbers = rows.compactMap { $0[0].int }
             let shown = Array(numbers.prefix(limit))
             let next = numbers.count > limit ? shown.last.map { Cursor(.people, $0).text } : nil
@@ -52,18 +121,18 @@ public struct PeopleReader {
     /// People by number, in the order of the numbers.
     func people(_ numbers: [Int64]) throws(DuckDBError) -> [Person] {
         guard !numbers.isEmpty else { return [] }
-        let wanted: [DuckValue] = [.list(numbers.map { .int($0) })]
+        let wanted: [DuckValue] = [.list(numbers.map { .int($0) }), .int(asOf)]
         var drafts: [Int64: Draft] = [:]
-        try each(PeopleSQL.members, wanted) { chunk, row in
+        try each(PeopleSQL.allMembers, wanted) { chunk, row in
             drafts[chunk.int64(0, row: row), default: Draft()].identities.append(chunk.column(1).string(row))
         }
-        try each(PeopleSQL.activity, wanted) { chunk, row in
+        try each(PeopleSQL.allActivity, wanted) { chunk, row in
             let number = chunk.int64(0, row: row)
             drafts[number]?.firstSeen = Timestamp(microseconds: chunk.int64(1, row: row))
             drafts[number]?.lastSeen = Timestamp(microseconds: chunk.int64(2, row: row))
             drafts[number]?.eventsTotal = chunk.int64(3, row: row)
         }
-        try each(PeopleSQL.properties, wanted) { chunk, row in
+        try each(PeopleSQL.allProperties, wanted) { chunk, row in
             drafts[chunk.int64(0, row: row)]?.add(chunk.column(1).bytes(row), chunk.column(2).bytes(row))
         }
         return numbers.compactMap { number in drafts[number]?.person(PersonID(number)) }

@@ -1,76 +1,113 @@
-/// Every statement of this room, in the engine's words. Values are bound, never written in.
-enum PeopleSQL {
-    /// The person of identity text $1.
-    static let personOfIdentity = "SELECT person_id FROM identities WHERE identity = $1"
+internal import EventStore
 
-    /// The person that identity id $1 belongs to.
-    static let personOfID = "SELECT person_id FROM identities WHERE identity_id = $1"
+/// Every statement of this room, in the engine's words. Texts are bound; numbers of our own are written in, since the engine
+/// skips parts of files only by constants.
+enum PeopleSQL {
+    /// The identity with text $1, its person, and the `seq` it first came with.
+    static let identity = "SELECT identity_id, person_id, first_seq FROM identities WHERE identity = $1"
+
+    /// The person that identity id $1 belongs to, and the `seq` it first came with.
+    static let personOfID = "SELECT person_id, first_seq FROM identities WHERE identity_id = $1"
 
     /// The next $2 people after $1.
     static let people = """
-        SELECT person_id FROM identities WHERE identity_id = person_id AND person_id > $1 ORDER BY person_id LIMIT $2
+        SELECT person_id FROM identities WHERE identity_id = person_id AND person_id > $1 AND first_seq <= $3
+        ORDER BY person_id LIMIT $2
         """
 
+    /// The identities of a person.
+    ///
+    /// - Parameter map: the relation with those whose person was another one then; nil if none was.
+    static func members(of person: Int64, map: String?, asOf: Int64) -> String {
+        let columns = "SELECT i.identity_id, i.identity, i.first_seq FROM identities i"
+        let rest = "= \(person) AND i.first_seq <= \(asOf) ORDER BY i.identity_id"
+        guard let map else { return "\(columns) WHERE i.person_id \(rest)" }
+        return """
+            \(columns) LEFT JOIN \(map) m ON m.identity_id = i.identity_id
+            WHERE coalesce(m.person_id, i.person_id) \(rest)
+            """
+    }
+
+    /// The person of an identity then, if it was another one.
+    static func person(of identity: Int64, in map: String) -> String {
+        "SELECT person_id FROM \(map) WHERE identity_id = \(identity)"
+    }
+
+    // MARK: One person; `rows` is a relation of the person's rows
+
+    /// First and last event, and how many.
+    static func activity(_ rows: String, asOf: Int64) -> String {
+        "SELECT min(timestamp), max(timestamp), count(*) FROM (\(rows)) e WHERE seq <= \(asOf)"
+    }
+
+    /// The current values, `null` among them.
+    static func properties(_ rows: String, asOf: Int64) -> String {
+        """
+        SELECT name, value FROM (\(rows)) c WHERE seq <= \(asOf)
+        QUALIFY row_number() OVER (PARTITION BY name ORDER BY timestamp DESC, seq DESC) = 1 ORDER BY name
+        """
+    }
+
+    /// Events that come after the event ($1, $2) in the order newest first; $3 of them.
+    static func events(_ rows: String, asOf: Int64) -> String {
+        """
+        SELECT seq, event_id, identity_id, event, timestamp, received_at, properties FROM (\(rows)) e
+        WHERE seq <= \(asOf) AND timestamp <= $1 AND (timestamp < $1 OR seq < $2)
+        ORDER BY timestamp DESC, seq DESC LIMIT $3
+        """
+    }
+
+    /// Changes of property $1, or of all if it is NULL, from the change ($2, $3) on in the order newest first; $4 of them
+    /// after the first $5.
+    static func changes(_ rows: String, asOf: Int64) -> String {
+        """
+        SELECT seq, timestamp, identity_id, name, value FROM (\(rows)) c
+        WHERE ($1 IS NULL OR name = $1) AND seq <= \(asOf) AND (timestamp < $2 OR (timestamp = $2 AND seq <= $3))
+        ORDER BY timestamp DESC, seq DESC, name LIMIT $4 OFFSET $5
+        """
+    }
+
+    /// The first value of property $1.
+    static func firstChange(_ rows: String, asOf: Int64) -> String {
+        """
+        SELECT seq, timestamp, identity_id, name, value FROM (\(rows)) c
+        WHERE name = $1 AND value <> 'null' AND seq <= \(asOf) ORDER BY timestamp, seq LIMIT 1
+        """
+    }
+
+    /// The latest change of property $1 at or before $2.
+    static func changeAt(_ rows: String, asOf: Int64) -> String {
+        """
+        SELECT seq, timestamp, identity_id, name, value FROM (\(rows)) c
+        WHERE name = $1 AND timestamp <= $2 AND seq <= \(asOf) ORDER BY timestamp DESC, seq DESC LIMIT 1
+        """
+    }
+
+    // MARK: Many people
+
     /// The identities of the people $1.
-    static let members = """
-        SELECT person_id, identity FROM identities WHERE person_id IN (SELECT unnest($1))
+    static let allMembers = """
+        SELECT person_id, identity FROM identities WHERE person_id IN (SELECT unnest($1)) AND first_seq <= $2
         ORDER BY person_id, identity_id
         """
 
     /// First and last event and their number, for the people $1 that have any.
-    static let activity = """
+    static let allActivity = """
         SELECT i.person_id, min(e.timestamp), max(e.timestamp), count(*)
         FROM events e JOIN identities i ON i.identity_id = e.identity_id
-        WHERE i.person_id IN (SELECT unnest($1)) GROUP BY i.person_id
+        WHERE i.person_id IN (SELECT unnest($1)) AND e.seq <= $2 GROUP BY i.person_id
         """
 
     /// The current values of the people $1, `null` among them.
-    static let properties = """
+    static let allProperties = """
         SELECT i.person_id, c.name, c.value
         FROM property_changes c JOIN identities i ON i.identity_id = c.identity_id
-        WHERE i.person_id IN (SELECT unnest($1))
+        WHERE i.person_id IN (SELECT unnest($1)) AND c.seq <= $2
         QUALIFY row_number() OVER (PARTITION BY i.person_id, c.name ORDER BY c.timestamp DESC, c.seq DESC) = 1
         ORDER BY i.person_id, c.name
         """
 
-    /// The identities of person $1.
-    static let identities = "SELECT identity_id, identity FROM identities WHERE person_id = $1"
-
-    /// The events of `identities` identities ($5 and on) up to `seq` $1 that come after the event ($2, $3) in the order
-    /// newest first; $4 of them.
-    ///
-    /// With the identities as values the engine scans one narrow column and fetches the rest of the page's rows only; a join
-    /// takes twice the time.
-    static func events(identities: Int) -> String {
-        let places = (0..<identities).map { "$\($0 + 5)" }.joined(separator: ", ")
-        return """
-            SELECT seq, event_id, identity_id, event, timestamp, received_at, properties FROM events
-            WHERE identity_id IN (\(places)) AND seq <= $1 AND timestamp <= $2 AND (timestamp < $2 OR seq < $3)
-            ORDER BY timestamp DESC, seq DESC LIMIT $4
-            """
-    }
-
-    private static let changesOf = """
-        SELECT c.seq, c.timestamp, i.identity, c.name, c.value
-        FROM property_changes c JOIN identities i ON i.identity_id = c.identity_id
-        WHERE i.person_id = $1
-        """
-
-    /// The changes of person $1, of property $2 or of all if it is NULL, up to `seq` $3, from the change ($4, $5) on in the
-    /// order newest first; $6 of them after the first $7.
-    static let changes =
-        changesOf + """
-             AND ($2 IS NULL OR c.name = $2) AND c.seq <= $3 AND (c.timestamp < $4 OR (c.timestamp = $4 AND c.seq <= $5))
-            ORDER BY c.timestamp DESC, c.seq DESC, c.name LIMIT $6 OFFSET $7
-            """
-
-    /// The first value of property $2 of person $1.
-    static let firstChange =
-        changesOf + " AND c.name = $2 AND c.value <> 'null' ORDER BY c.timestamp, c.seq LIMIT 1"
-
-    /// The latest change of property $2 of person $1 at or before $3.
-    static let changeAt =
-        changesOf + " AND c.name = $2 AND c.timestamp <= $3 ORDER BY c.timestamp DESC, c.seq DESC LIMIT 1"
+    // MARK: Lists
 
     private static let aliasColumns = "SELECT seq, timestamp, identity, other, derived, undone_seq FROM aliases"
 

@@ -42,3 +42,11 @@ public enum PersonAnswer: Sendable, Equatable {
     /// Nobody ever had this id.
     case unknown
 }
+
+/// Whether a person's id stands.
+public enum PersonStanding: Sendable, Equatable {
+    case here
+    /// The person was merged into an older one.
+    case moved(to: PersonID)
+    case unknown
+}

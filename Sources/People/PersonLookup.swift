@@ -81,8 +81,8 @@ public struct PersonLookup: Sendable {
         _ body: @Sendable (PeopleReader) throws(PeopleError) -> T
     ) async throws(PeopleError) -> T {
         do {
-            return try await store.readPinned { connection, seq in
-                try body(PeopleReader(connection, asOf: seq))
+            return try await store.readPinned { connection, pinned in
+                try body(PeopleReader(connection, pinned))
             }
         } catch let error as PeopleError {
             throw error

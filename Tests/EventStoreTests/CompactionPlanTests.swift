@@ -15,8 +15,8 @@ struct CompactionPlanTests {
             contents: ColdContents(events: rows, seqs: id...id, times: start...end, identities: 1...1), bytes: 1)
     }
 
-    private static func next(_ files: [ColdFile], isFull: Bool = false) -> [Int64]? {
-        CompactionPlan.next(files, isFull: isFull)?.inputs.map(\.id)
+    private static func next(_ files: [ColdFile], _ effort: CompactionPlan.Effort = .usual) -> [Int64]? {
+        CompactionPlan.next(files, effort)?.inputs.map(\.id)
     }
 
     @Test func mixedFilesGatherFirst() {
@@ -25,7 +25,7 @@ struct CompactionPlanTests {
         #expect(Self.next(seven + [Self.file(8, tier: 0)]) == Array(1...8))
         // Few rows of many months, merged before, take part.
         #expect(Self.next(seven + [Self.file(9, tier: 1, months: 3)]) == [1, 2, 3, 4, 5, 6, 7, 9])
-        #expect(Self.next(seven, isFull: true) == Array(1...7))
+        #expect(Self.next(seven, .full) == Array(1...7))
     }
 
     @Test func filesOfOneSizeBecomeOne() {
@@ -45,11 +45,21 @@ struct CompactionPlanTests {
     }
 
     @Test func aFullOneLeavesOneFileAMonth() {
-        #expect(Self.next([Self.file(1, tier: 1)], isFull: true) == nil)
-        #expect(Self.next([Self.file(1, tier: 0)], isFull: true) == [1])
-        #expect(Self.next([Self.file(1, tier: 1), Self.file(2, tier: 3)], isFull: true) == [1, 2])
+        #expect(Self.next([Self.file(1, tier: 1)], .full) == nil)
+        #expect(Self.next([Self.file(1, tier: 0)], .full) == [1])
+        #expect(Self.next([Self.file(1, tier: 1), Self.file(2, tier: 3)], .full) == [1, 2])
         // One file of months with few rows is as good as it gets.
-        #expect(Self.next([Self.file(1, tier: 1, months: 4), Self.file(2, tier: 1)], isFull: true) == nil)
+        #expect(Self.next([Self.file(1, tier: 1, months: 4), Self.file(2, tier: 1)], .full) == nil)
+    }
+
+    @Test func idlenessIsForWhatIsWorthIt() {
+        let large = Self.file(9, tier: 2, rows: 800)
+        #expect(Self.next([large, Self.file(1, tier: 1, rows: 99)], .idle) == nil)
+        #expect(Self.next([large, Self.file(1, tier: 1, rows: 100)], .idle) == [1, 9])
+        // Too little for the large one, but two that can be one.
+        #expect(Self.next([large, Self.file(1, tier: 1, rows: 9), Self.file(2, tier: 1, rows: 8)], .idle) == [2, 1])
+        #expect(Self.next([large, Self.file(1, tier: 0, rows: 1)], .idle) == [1])
+        #expect(Self.next([large], .idle) == nil)
     }
 
     @Test func tiersGrowByFour() {

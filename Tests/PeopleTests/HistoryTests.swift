@@ -69,7 +69,7 @@ struct HistoryTests {
                 if seen.count < 20 { try world.change(1_000 + Int64(seen.count), 1, at: -1, "y", "0") }
             } while cursor != nil
             #expect(seen == wanted.filter { name == nil || $0.hasSuffix("y") })
-            try world.connection.execute("DELETE FROM property_changes WHERE seq >= 1000")
+            try world.connection.execute("DELETE FROM property_changes_1 WHERE seq >= 1000")
             try world.connection.execute("UPDATE state SET value = 200")
         }
     }

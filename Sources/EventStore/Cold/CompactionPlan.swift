@@ -27,26 +27,40 @@ struct CompactionPlan: Equatable {
         return tier
     }
 
+    /// How much is merged.
+    enum Effort: Sendable {
+        /// What must be, so that files stay few while rows come in.
+        case usual
+        /// What is worth it while nothing else is to be done: a month's smaller files, when together they are an eighth of its
+        /// largest.
+        case idle
+        /// Everything: until each month has one file.
+        case full
+    }
+
     /// The next merge; nil if nothing is to be done.
-    ///
-    /// - Parameter isFull: merge until each month has one file.
-    static func next(_ files: [ColdFile], isFull: Bool) -> CompactionPlan? {
+    static func next(_ files: [ColdFile], _ effort: Effort) -> CompactionPlan? {
         let mixed = files.filter { $0.month == nil }
-        if mixed.count >= mostMixed || isFull && (mixed.count > 1 || mixed.contains { $0.tier == 0 }) {
+        let isWanted = effort != .usual && (mixed.count > 1 || mixed.contains { $0.tier == 0 })
+        if mixed.count >= mostMixed || isWanted {
             return CompactionPlan(inputs: Array(mixed.sorted { $0.id < $1.id }.prefix(mostMixed)))
         }
         let months = Dictionary(grouping: files.filter { $0.month != nil }, by: \.month)
         for (_, files) in months.sorted(by: { ($0.key?.rawValue ?? 0) < ($1.key?.rawValue ?? 0) }) {
-            if let inputs = ofMonth(files, isFull: isFull) { return CompactionPlan(inputs: inputs) }
+            if let inputs = ofMonth(files, effort) { return CompactionPlan(inputs: inputs) }
         }
         return nil
     }
 
-    private static func ofMonth(_ files: [ColdFile], isFull: Bool) -> [ColdFile]? {
+    private static func ofMonth(_ files: [ColdFile], _ effort: Effort) -> [ColdFile]? {
         guard files.count > 1 else { return nil }
         let bySize = files.sorted { ($0.contents.rows, $0.id) < ($1.contents.rows, $1.id) }
-        // All at once where that is not too many.
-        if isFull { return Array(bySize.prefix(mostOfMonth)) }
+        if effort == .full { return Array(bySize.prefix(mostOfMonth)) }
+        if effort == .idle, let largest = bySize.last {
+            let others = bySize.dropLast()
+            let isMuch = others.reduce(0) { $0 + $1.contents.rows } >= largest.contents.rows / 8
+            if isMuch || others.count > 1 { return Array((isMuch ? bySize : Array(others)).prefix(mostOfMonth)) }
+        }
         for tier in Set(bySize.map(\.tier)).sorted() where bySize.filter({ $0.tier == tier }).count >= fanIn {
             // The smaller ones ride along: they are read anyway sooner or later.
             return Array(bySize.filter { $0.tier <= tier }.prefix(mostOfMonth))

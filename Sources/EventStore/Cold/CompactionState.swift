@@ -6,6 +6,7 @@ final class CompactionState: Sendable {
         var requested: Int64 = 0
         var done: Int64 = 0
         var isRunning = false
+        var isIdle = false
         var lastError: StoreError?
         var failed: [Int64: StoreError] = [:]
     }
@@ -18,6 +19,20 @@ final class CompactionState: Sendable {
     init() { (wakes, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
 
     func wake() { waker.yield() }
+
+    /// Wakes the compactor for what can wait.
+    func wakeIdle() {
+        state.withLock { $0.isIdle = true }
+        wake()
+    }
+
+    /// Whether it was woken for that; once.
+    func takeIdle() -> Bool {
+        state.withLock { state in
+            defer { state.isIdle = false }
+            return state.isIdle
+        }
+    }
 
     /// Asks for a full compaction; its number.
     func request() -> Int64 {

@@ -18,13 +18,22 @@ public struct Compactor: Sendable {
 
     /// Works until the task is cancelled.
     public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await work() }
+            group.addTask { await watchForIdleness() }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func work() async {
         let state = store.compaction
         var pause = Duration.milliseconds(500)
         state.wake()
         for await _ in state.wakes {
             state.begin()
             do {
-                try await work()
+                try await catchUp()
                 state.pause()
                 pause = .milliseconds(500)
             } catch {
@@ -43,26 +52,41 @@ public struct Compactor: Sendable {
     }
 
     /// Does everything that is to be done.
-    private func work() async throws {
+    private func catchUp() async throws {
         while !Task.isCancelled {
             let full = store.compaction.pending
-            try await compact(isFull: full != nil)
+            try await compact(full != nil ? .full : store.compaction.takeIdle() ? .idle : .usual)
             guard let full else { return }
             store.compaction.finish(full)
+        }
+    }
+
+    /// Wakes the compactor for what can wait, when nothing came in for a while.
+    private func watchForIdleness() async {
+        var last: (seq: Int64, version: Int64)?
+        while (try? await Task.sleep(for: store.settings.idleness)) != nil {
+            let layout = store.layouts.current
+            let now = (store.appliedSeq, layout.version)
+            if let last, last == now, layout.generations.count == 1, CompactionPlan.next(layout.files, .idle) != nil {
+                store.compaction.wakeIdle()
+            }
+            last = now
         }
     }
 
     /// Makes what is hot cold and merges what is to be merged, then returns. Only one at a time may do this.
     ///
     /// - Parameter isFull: also what is written to now, and until each month has one file.
-    public func compact(isFull: Bool) async throws {
-        if isFull { try await store.seal() }
+    public func compact(isFull: Bool) async throws { try await compact(isFull ? .full : .usual) }
+
+    func compact(_ effort: CompactionPlan.Effort) async throws {
+        if effort == .full { try await store.seal() }
         try await removeFree()
-        while try await step(isFull: isFull) { try await removeFree() }
+        while try await step(effort) { try await removeFree() }
     }
 
     /// One flush or one merge; false if there is nothing to do.
-    private func step(isFull: Bool) async throws -> Bool {
+    private func step(_ effort: CompactionPlan.Effort) async throws -> Bool {
         let layout = store.layouts.current
         if layout.generations.count > 1, let oldest = layout.generations.first {
             let made = try await store.compacting { merge in try merge.flush(generation: oldest) }
@@ -70,7 +94,7 @@ public struct Compactor: Sendable {
             log("A generation became cold.", [], made)
             return true
         }
-        guard let plan = CompactionPlan.next(layout.files, isFull: isFull) else { return false }
+        guard let plan = CompactionPlan.next(layout.files, effort) else { return false }
         let made = try await store.compacting { merge in try merge.merge(plan.inputs) }
         try await keeping(made) { try await store.exchange(plan.inputs, for: made) }
         log("Cold files were merged.", plan.inputs, made)

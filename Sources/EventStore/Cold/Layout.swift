@@ -59,6 +59,18 @@ public struct Layout: Sendable {
     }
 }
 
+/// What a reader sees.
+public struct Pinned: Sendable {
+    /// Everything up to this `seq`; what came after it may be missing.
+    public let seq: Int64
+    public let layout: Layout
+
+    public init(seq: Int64, layout: Layout) {
+        self.seq = seq
+        self.layout = layout
+    }
+}
+
 /// The hot tables.
 enum Generations {
     static let table = "CREATE TABLE generations(id BIGINT);"

@@ -3,6 +3,7 @@ internal import DuckDB
 internal import EventStore
 internal import HTTPTypes
 internal import Hummingbird
+internal import Journal
 internal import Model
 internal import People
 
@@ -28,20 +29,23 @@ enum PeopleRoutes {
     }
 
     private static func person(_ exchange: Exchange) async throws -> Response {
-        try await exchange.withPerson { person, _ in .json(bytes: person.json) }
+        try await exchange.withStanding { id, reader in
+            guard case .person(let person) = try reader.person(id) else { throw Problem.nobody(id) }
+            return .json(bytes: person.json)
+        }
     }
 
     private static func events(_ exchange: Exchange) async throws -> Response {
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
-        return try await exchange.withPerson { person, reader in
-            .json(bytes: try reader.events(of: person.id, limit: limit, cursor: cursor).json)
+        return try await exchange.withStanding { id, reader in
+            .json(bytes: try reader.events(of: id, limit: limit, cursor: cursor).json)
         }
     }
 
     private static func changes(_ exchange: Exchange) async throws -> Response {
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
-        return try await exchange.withPerson { person, reader in
-            .json(bytes: try reader.changes(of: person.id, limit: limit, cursor: cursor).json)
+        return try await exchange.withStanding { id, reader in
+            .json(bytes: try reader.changes(of: id, limit: limit, cursor: cursor).json)
         }
     }
 
@@ -56,11 +60,11 @@ enum PeopleRoutes {
             case "last": .last
             case .some: try exchange.query.time("at").map { .at($0) }
             }
-        return try await exchange.withPerson { person, reader in
+        return try await exchange.withStanding { id, reader in
             guard let moment else {
-                return .json(bytes: try reader.changes(of: person.id, name: name, limit: limit, cursor: cursor).json)
+                return .json(bytes: try reader.changes(of: id, name: name, limit: limit, cursor: cursor).json)
             }
-            guard let value = try reader.property(name, of: person.id, moment) else {
+            guard let value = try reader.property(name, of: id, moment) else {
                 throw Problem.notFound("the person had no such property then")
             }
             return .json(bytes: value.json)
@@ -72,9 +76,14 @@ extension Exchange {
     /// Reads on a lane of the store, once it has reached the `seq` that this read is pinned to.
     func reading<T: Sendable>(_ body: @escaping @Sendable (PeopleReader) throws -> T) async throws -> T {
         let runtime = try project()
+        let asOf = try query.integer("as_of_seq", in: 0...Int64.max)
+        let durable = runtime.journal.durableSeq
+        if let asOf, asOf > durable {
+            throw Problem.badRequest("as_of_seq is \(asOf), which is beyond what is stored (\(durable))")
+        }
         _ = try await runtime.pin(self)
-        return try await runtime.store.readPinned { connection, seq in
-            try body(PeopleReader(connection, asOf: seq))
+        return try await runtime.store.readPinned { connection, pinned in
+            try body(PeopleReader(connection, pinned, asOf: asOf))
         }
     }
 
@@ -84,8 +93,8 @@ extension Exchange {
     }
 
     /// Reads of the person whose id is the path's first variable; 307 to the one that stands if it was merged.
-    func withPerson(
-        _ body: @escaping @Sendable (Person, PeopleReader) throws -> Response
+    func withStanding(
+        _ body: @escaping @Sendable (PersonID, PeopleReader) throws -> Response
     ) async throws -> Response {
         let written = parameters[0]
         guard let id = PersonID(written) else {
@@ -93,9 +102,9 @@ extension Exchange {
         }
         let uri = request.uri
         return try await reading { reader in
-            switch try reader.person(id) {
-            case .person(let person): return try body(person, reader)
-            case .unknown: throw Problem.notFound("there is no person \(id.text)")
+            switch try reader.standing(id) {
+            case .here: return try body(id, reader)
+            case .unknown: throw Problem.nobody(id)
             case .moved(let standing):
                 let rest = uri.path.dropFirst("/v1/people/\(written)".count)
                 let query = uri.query.map { "?" + $0 } ?? ""
@@ -105,4 +114,8 @@ extension Exchange {
             }
         }
     }
+}
+
+extension Problem {
+    fileprivate static func nobody(_ id: PersonID) -> Problem { notFound("there is no person \(id.text)") }
 }
