@@ -99,6 +99,11 @@ public final class EventStore: Sendable {
         try await opened().readers.run(body)
     }
 
+    /// Lends a lane for short reads, for whoever runs several jobs in a row on it.
+    public func withReadLane<T: Sendable>(_ body: (Lane) async throws -> T) async throws -> T {
+        try await opened().readers.withLane(body)
+    }
+
     /// Runs `body` on a connection for long reads, which does not hold up the short ones.
     public func export<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
         try await opened().exports.run(body)

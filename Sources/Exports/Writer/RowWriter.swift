@@ -6,10 +6,12 @@ internal import Model
 struct RowWriter {
     let query: ExportQuery
     let identities: IdentityTable?
+    /// How the cells of a CSV look; nil where they are as usual.
+    let style: CellStyle?
     let progress: ExportProgress
 
     func write<Target: RowOutput>(_ connection: Connection, _ output: inout Target) throws {
-        let encoding = RowEncoding(query, identities, progress, output)
+        let encoding = RowEncoding(query, identities, style, progress, output)
         defer { output = encoding.output }
         try encoding.begin()
         for statement in try RowStatements.make(query, connection) { try stream(statement, connection, encoding) }
@@ -50,11 +52,14 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     private(set) var rows: Int64 = 0
     private var lastSeq = Int64.min
 
-    init(_ query: ExportQuery, _ identities: IdentityTable?, _ progress: ExportProgress, _ output: Target) {
+    init(
+        _ query: ExportQuery, _ identities: IdentityTable?, _ style: CellStyle?, _ progress: ExportProgress,
+        _ output: Target
+    ) {
         self.query = query
         self.progress = progress
         self.output = output
-        encoder = ChunkEncoder(query, identities: identities)
+        encoder = ChunkEncoder(query, identities: identities, style: style)
         out = Output(capacity: Self.piece * 2)
     }
 
