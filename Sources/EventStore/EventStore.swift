@@ -150,6 +150,16 @@ public final class EventStore: Sendable {
         }
     }
 
+    /// Lends a lane for short reads, for whoever runs several jobs in a row on it.
+    public func withReadLane<T: Sendable>(_ body: (Lane) async throws -> T) async throws -> T {
+        try await opened().readers.withLane { lane in
+            let layout = layouts.pin()
+            defer { layouts.unpin(layout) }
+            try await lane.run { connection in try layout.show(on: connection) }
+            return try await body(lane)
+        }
+    }
+
     /// Lends a lane for long reads, which do not hold up the short ones, and the layout by which it is to read: everything
     /// that was applied before is in it, and stays readable until `body` ends.
     public func withExportLane<T: Sendable>(_ body: (Lane, Layout) async throws -> T) async throws -> T {

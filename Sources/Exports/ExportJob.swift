@@ -22,7 +22,8 @@ struct ExportJob: Sendable {
         let writer: ExportQuery.Writer = spec.format == .parquet ? .engine : .rows
         let run = IdentityFunctions.makeRun()
         var query = try ExportQuery(spec, writer: writer, all: [], run: run)
-        let identities = try preparePeople(query, connection)
+        let style = try CellStyle(spec, connection)
+        let identities = try preparePeople(query, style, connection)
         if let identities, writer == .engine {
             try IdentityFunctions.register(on: connection)
             IdentityFunctions.begin(run, identities)
@@ -32,24 +33,31 @@ struct ExportJob: Sendable {
             let names = try AllProperties.names(query, connection)
             query = try ExportQuery(spec, writer: writer, all: names, run: run)
         }
-        return try makeFiles(query, identities, connection)
+        return try makeFiles(query, identities, style, connection)
     }
 
     /// Who was who, in one transaction, so that everything after it can look as often as it likes.
-    private func preparePeople(_ query: ExportQuery, _ connection: Connection) throws -> IdentityTable? {
+    private func preparePeople(
+        _ query: ExportQuery, _ style: CellStyle?, _ connection: Connection
+    ) throws -> IdentityTable? {
         let identities = try connection.transaction { connection throws -> IdentityTable? in
             guard query.needsPeopleTable || query.needsIdentityTable else { return nil }
             let people = try PeopleAsOf(connection, asOf: spec.asOfSeq)
             if query.needsPeopleTable { try people.materialise(connection) }
-            return query.needsIdentityTable ? try IdentityTable(connection, people, format: spec.format) : nil
+            guard query.needsIdentityTable else { return nil }
+            return try IdentityTable(connection, people, format: spec.format, style: style)
         }
-        if query.needsPropertiesTable {
-            let make: SQLFragment =
-                "CREATE OR REPLACE TEMP TABLE \(ident: ExportQuery.propertiesTable) AS \(query.propertiesRelation)"
-            let statement = SQLStatement(make)
-            try connection.execute(statement.text, statement.values)
-        }
+        try Self.makeProperties(query, connection)
         return identities
+    }
+
+    /// Makes the temporary table of people's properties, where the query needs one.
+    static func makeProperties(_ query: ExportQuery, _ connection: Connection) throws {
+        guard query.needsPropertiesTable else { return }
+        let make: SQLFragment =
+            "CREATE OR REPLACE TEMP TABLE \(ident: ExportQuery.propertiesTable) AS \(query.propertiesRelation)"
+        let statement = SQLStatement(make)
+        try connection.execute(statement.text, statement.values)
     }
 
     /// Drops the temporary tables of a run.
@@ -61,7 +69,7 @@ struct ExportJob: Sendable {
     }
 
     private func makeFiles(
-        _ query: ExportQuery, _ identities: IdentityTable?, _ connection: Connection
+        _ query: ExportQuery, _ identities: IdentityTable?, _ style: CellStyle?, _ connection: Connection
     ) throws -> Manifest {
         let names = ExportNames(path: path, exportID: exportID, format: spec.format, compression: spec.compression)
         var files = PartSet(names: names, isSplit: spec.partRows != nil)
@@ -73,8 +81,8 @@ struct ExportJob: Sendable {
                 var output = FileRows(files: files, spec: spec)
                 defer { files = output.files }
                 try RowWriter(
-                    query: query, identities: identities, progress: progress, layout: layout, scratch: scratch,
-                    settings: settings
+                    query: query, identities: identities, style: style, progress: progress, layout: layout,
+                    scratch: scratch, settings: settings
                 ).write(connection, &output)
             }
             try Task.checkCancellation()

@@ -34,6 +34,9 @@ public struct ExportSpec: Sendable, Equatable {
     public var from: String?
     public var to: String?
     /// What dates and times without an offset mean: `UTC`, an offset (`+02:00`) or a name (`Europe/Berlin`).
+    ///
+    /// A CSV's times are written in it, too, if the file is for a spreadsheet (`sheet` asks for something), or if there is
+    /// nothing else that it could be for: no time here needs a zone.
     public var timezone = "UTC"
     /// Only what was stored after this `seq`.
     public var seqFrom: Int64?
@@ -44,6 +47,8 @@ public struct ExportSpec: Sendable, Equatable {
     public var isIdentified = false
     public var format = ExportFormat.csv
     public var compression = Compression.none
+    /// What is special about a CSV.
+    public var sheet = SheetForm()
     /// The most rows of one file; nil for one file.
     public var partRows: Int?
     /// Answers as of this `seq` instead of the newest: a manifest's specification repeats its export.
@@ -55,10 +60,11 @@ public struct ExportSpec: Sendable, Equatable {
 }
 
 extension ExportSpec {
-    private static let fields = [
-        "dataset", "columns", "where", "from", "to", "timezone", "seq_from", "seq_to", "order", "identified", "format",
-        "compression", "part_rows", "as_of_seq", "as_of",
-    ]
+    private static let fields =
+        [
+            "dataset", "columns", "where", "from", "to", "timezone", "seq_from", "seq_to", "order", "identified",
+            "format", "compression", "part_rows", "as_of_seq", "as_of",
+        ] + SheetForm.fields
 
     /// Reads a specification as `POST /v1/exports` takes it and a manifest keeps it.
     public init(json: JSONValue) throws(ExportError) {
@@ -87,6 +93,7 @@ extension ExportSpec {
         }
         format = try Self.choice(json, "format") ?? .csv
         compression = try Self.choice(json, "compression") ?? .none
+        sheet = try SheetForm(json: json)
         if let value = json.given("part_rows") {
             guard let rows = value.intValue, rows > 0 else {
                 throw Self.error("\"part_rows\" is a whole number above 0")
@@ -142,5 +149,5 @@ extension ExportSpec {
 
 extension JSONValue {
     /// The value under a key; null counts as not given.
-    fileprivate func given(_ key: String) -> JSONValue? { self[key] == .null ? nil : self[key] }
+    func given(_ key: String) -> JSONValue? { self[key] == .null ? nil : self[key] }
 }

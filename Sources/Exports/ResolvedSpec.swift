@@ -22,6 +22,9 @@ public struct ResolvedSpec: Sendable, Equatable {
     public let isIdentified: Bool
     public let format: ExportFormat
     public let compression: Compression
+    public let sheet: SheetForm
+    /// The zone in which a CSV's times are written; nil for UTC.
+    public let writtenZone: String?
     public let partRows: Int?
     /// Everything stored up to this `seq` counts, nothing after it.
     public let asOfSeq: Int64
@@ -44,6 +47,9 @@ public struct ResolvedSpec: Sendable, Equatable {
         if isIdentified { members.append(.init("identified", true)) }
         members.append(.init("format", .string(format.rawValue)))
         members.append(.init("compression", .string(compression.rawValue)))
+        members += sheet.members
+        // Every time above names its offset, so that this is the zone that times are written in when it is read again.
+        if let writtenZone { members.append(.init("timezone", .string(writtenZone))) }
         if let partRows { members.append(.init("part_rows", JSONValue(partRows))) }
         members.append(.init("as_of_seq", JSONValue(asOfSeq)))
         members.append(.init("as_of", .string(asOf.text)))
@@ -87,6 +93,9 @@ extension ExportSpec {
         } catch {
             throw ExportError(error)
         }
+        if format != .csv, let field = sheet.asked.first {
+            throw Self.error("\"\(field)\" is for CSV files only, and the format is \(format.rawValue)")
+        }
         let clock = SpecClock(timezone: timezone)
         // A wrong name is an error even where no time needs it.
         if SpecClock.offset(timezone) == nil { _ = try zone(0) }
@@ -116,7 +125,16 @@ extension ExportSpec {
             columnTexts: columns.isEmpty ? dataset.defaultColumns.map(\.rawValue) : columns, condition: tree,
             conditionJSON: condition, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
             isIncremental: isIncremental, order: try resolvedOrder(isIncremental), isIdentified: isIdentified,
-            format: format, compression: compression, partRows: partRows, asOfSeq: asOfSeq, asOf: now)
+            format: format, compression: compression, sheet: sheet.normal, writtenZone: writtenZone, partRows: partRows,
+            asOfSeq: asOfSeq, asOf: now)
+    }
+
+    /// The zone is for the times that name none. Times are written in it where there are no such times, or where the file is
+    /// for a spreadsheet.
+    private var writtenZone: String? {
+        guard format == .csv, SpecClock.offset(timezone) != 0 else { return nil }
+        let isReadWith = [from, to, asOf].contains { $0.map(SpecClock.needsZone) ?? false }
+        return isReadWith && sheet.asked.isEmpty ? nil : timezone
     }
 
     private func checkReached(_ seq: Int64, _ field: String, _ limit: Int64) throws(ExportError) {

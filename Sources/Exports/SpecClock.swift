@@ -34,6 +34,9 @@ struct SpecClock {
         return moment
     }
 
+    /// Whether a time, as written, is one only in a zone.
+    static func needsZone(_ text: String) -> Bool { WrittenTime(text).map { $0.offsetSeconds == nil } ?? false }
+
     /// `-7d` and the like, in microseconds: whole numbers of seconds, minutes, hours, days (24 h) or weeks.
     static func duration(_ text: String) -> Int64? {
         guard text.first == "-", let unit = text.last, text.utf8.count <= 12 else { return nil }

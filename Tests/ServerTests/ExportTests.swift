@@ -150,6 +150,40 @@ struct ExportRouteTests {
         }
     }
 
+    @Test("An estimate says what the export then is, and writes nothing")
+    func estimate() async throws {
+        try await withServer { server in
+            try await server.collect(
+                .array(
+                    (0..<40).map {
+                        ["identity": .string("u\($0 % 7)"), "event": "E", "properties": ["n": JSONValue($0)]]
+                    }))
+            let spec: JSONValue = [
+                "dataset": "events", "columns": ["identity", "properties.n"], "where": ["property": "n", "gte": 10],
+                "delimiter": ";", "bom": true,
+            ]
+            let body = Array(spec.text.utf8)
+            let path = "/v1/exports/estimate"
+            let answer = try await server.send(.POST, path, key: server.secretKey, body: body)
+            #expect(answer.status == 200, "\(answer.text)")
+            let (run, file) = try await server.export(spec)
+            #expect(answer.json["rows"] == 30 && answer.json["exact"] == true && answer.json["sampled_rows"] == 30)
+            #expect(answer.json["bytes"] == JSONValue(file.utf8.count))
+            #expect(answer.json["as_of_seq"] == run["manifest"]?["as_of_seq"])
+            let seconds = answer.json["seconds"].flatMap { Double($0.text) } ?? -1
+            #expect(seconds > 0 && seconds < 60)
+            // It is no run, and whoever may not export may not ask.
+            #expect(try await server.send(.GET, "/v1/exports", key: server.secretKey).rows.count == 1)
+            #expect(try await server.send(.POST, path, key: server.writeKey, body: body).status == 403)
+            #expect(try await server.send(.POST, path, body: body).status == 401)
+            #expect(try await server.send(.GET, path, key: server.secretKey).status == 405)
+            for wrong in [#"{"dataset":"nothing"}"#, #"{"dataset":"events","format":"ndjson","bom":true}"#, "[", ""] {
+                let answer = try await server.send(.POST, path, key: server.secretKey, body: Array(wrong.utf8))
+                #expect(answer.status == 400, "\(wrong): \(answer.text)")
+            }
+        }
+    }
+
     @Test("A wrong specification is 400 at once and names the place")
     func wrong() async throws {
         try await withServer { server in

@@ -134,9 +134,32 @@ public enum DuckDBDialect {
         "CAST(floor(epoch_us(\(time)) / 86400000000) AS BIGINT)"
     }
 
+    /// A whole number without its lowest bits.
+    public static func shifted(_ number: SQLFragment, by bits: Int64) -> SQLFragment { "(\(number) >> \(bits))" }
+
     /// The microseconds since 1970 of a local time in a zone that has a name.
     public static func moment(ofLocal time: Timestamp, in zone: String) -> SQLFragment {
         "SELECT epoch_us(timezone(\(zone), \(time)))"
+    }
+
+    /// Moments (in seconds since 1970) and the local times that they are in a zone that has a name, in order.
+    ///
+    /// - Parameter moments: a relation of one column.
+    public static func localSeconds(of moments: SQLFragment, in zone: String) -> SQLFragment {
+        """
+        SELECT m.t, CAST(epoch_us(timezone(\(zone), make_timestamptz(m.t * 1000000))) // 1000000 AS BIGINT) \
+        FROM \(moments) m(t) ORDER BY m.t
+        """
+    }
+
+    /// A relation of one column with the numbers from one to another, the last not among them.
+    public static func steps(from first: Int64, to end: Int64, by step: Int64) -> SQLFragment {
+        "range(\(first), \(end), \(step))"
+    }
+
+    /// A relation of one column with these numbers.
+    public static func numbers(_ numbers: [Int64]) -> SQLFragment {
+        "(SELECT unnest([\(numbers.map { "\($0)" as SQLFragment }.joined(", "))]::BIGINT[]))"
     }
 
     /// The texts of a group as a list, in an order.
@@ -164,10 +187,23 @@ public enum DuckDBDialect {
     ///
     /// - Parameter codec: what packs the pages: `snappy`, `gzip` or `zstd`.
     public static func copyParquet(_ query: SQLFragment, to path: String, codec: String) -> SQLFragment {
+        copy(query, to: path, "\(parquet(codec))")
+    }
+
+    /// Tells how large a Parquet file of a query's rows would be. The answer's second to fourth columns are the numbers of
+    /// rows, of the file's bytes, and of those of its footer.
+    public static func measureParquet(_ query: SQLFragment, codec: String) -> SQLFragment {
+        copy(query, to: "/dev/null", "\(parquet(codec)), RETURN_STATS true")
+    }
+
+    private static func parquet(_ codec: String) -> String {
         // Half the engine's own size of a row group: several are gathered at once, and where memory is bounded its
         // threads would wait for each other.
-        let options = "(FORMAT parquet, COMPRESSION \(codec), ROW_GROUP_SIZE 30720, USE_TMP_FILE false)"
-        return SQLFragment(pieces: [.sql("COPY (")]) + query
-            + SQLFragment(pieces: [.sql(") TO \(quoted(path)) \(options)")])
+        "FORMAT parquet, COMPRESSION \(codec), ROW_GROUP_SIZE 30720, USE_TMP_FILE false"
+    }
+
+    private static func copy(_ query: SQLFragment, to path: String, _ options: String) -> SQLFragment {
+        SQLFragment(pieces: [.sql("COPY (")]) + query
+            + SQLFragment(pieces: [.sql(") TO \(quoted(path)) (\(options))")])
     }
 }

@@ -9,11 +9,12 @@ extension ExportQuery {
         let join: SQLFragment
         switch spec.dataset {
         case .events:
-            (sql, join) = (rows ?? "events e", " LEFT JOIN export_people m ON m.identity_id = e.identity_id")
+            sql = rows ?? rowsTable
+            join = " LEFT JOIN export_people m ON m.identity_id = e.identity_id"
         case .propertyChanges:
-            sql = rows ?? "property_changes c"
+            sql = rows ?? rowsTable
             join = " LEFT JOIN export_people m ON m.identity_id = c.identity_id"
-        case .aliases: (sql, join) = ("aliases a", " LEFT JOIN export_people m ON m.identity_id = a.identity_id")
+        case .aliases: (sql, join) = (rowsTable, " LEFT JOIN export_people m ON m.identity_id = a.identity_id")
         case .identities: (sql, join) = ("export_people m", .empty)
         case .people: (sql, join) = ("(\(people)) q", .empty)
         }
@@ -54,9 +55,14 @@ extension ExportQuery {
             SELECT \(list), min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen, \
             CAST(coalesce(sum(s.total), 0) AS BIGINT) AS events_total FROM export_people m LEFT JOIN \
             (SELECT e.identity_id, min(e.timestamp) AS first_seen, max(e.timestamp) AS last_seen, count(*) AS total \
-            FROM events e WHERE e.seq <= \(spec.asOfSeq) GROUP BY e.identity_id) s \
+            FROM events e WHERE e.seq <= \(spec.asOfSeq)\(ofSample) GROUP BY e.identity_id) s \
             ON s.identity_id = m.identity_id GROUP BY m.person_id
             """
+    }
+
+    /// Events of others than the sampled people need not be gathered.
+    private var ofSample: SQLFragment {
+        isSample ? " AND e.identity_id IN (SELECT n.identity_id FROM export_people n)" : .empty
     }
 
     var selection: [SQLFragment] {

@@ -49,6 +49,10 @@ extension ExportQuery {
 
     /// The identity's text or person of a row that has its number.
     private mutating func identity(_ number: SQLFragment, _ kind: FieldKind) -> (SQLFragment, FieldKind) {
+        if isSample {
+            needsPersonJoin = true
+            return (kind == .identityText ? "m.identity" : "m.person", .text)
+        }
         needsIdentityTable = true
         if writer == .rows { return (number, kind) }
         return (

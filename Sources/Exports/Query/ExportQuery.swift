@@ -13,6 +13,8 @@ struct ExportQuery: Sendable {
     let writer: Writer
     /// The number by which the engine finds the identities of this export.
     let run: Int64
+    /// Whether it is asked of a sample: of the rows in `sampleTable`, and of the people who are in the temporary table.
+    let isSample: Bool
     var columns: [PlannedColumn] = []
     /// The properties that columns of the kind `.picked` name by index.
     var picks: [String] = []
@@ -30,10 +32,14 @@ struct ExportQuery: Sendable {
     /// - Parameters:
     ///   - all: the names that `properties.*` stands for.
     ///   - run: see `IdentityFunctions`.
-    init(_ spec: ResolvedSpec, writer: Writer, all: [String], run: Int64 = 0) throws(ExportError) {
+    ///   - isSample: identities are joined, since few are needed, and no function looks them up.
+    init(
+        _ spec: ResolvedSpec, writer: Writer, all: [String], run: Int64 = 0, isSample: Bool = false
+    ) throws(ExportError) {
         self.spec = spec
         self.writer = writer
         self.run = run
+        self.isSample = isSample
         let taken = Set(spec.columns.map { ExactText($0.name) })
         for column in spec.columns {
             guard column.source == .allProperties else {
@@ -176,6 +182,14 @@ struct ExportQuery: Sendable {
         if !tests.isEmpty { sql += " WHERE \(tests.joined(" AND "))" }
         if let order { sql += " ORDER BY \(order)" }
         return sql
+    }
+
+    /// How many rows each bucket of time has at most, by the ranges alone.
+    func buckets(_ bucket: SQLFragment) -> SQLFragment {
+        var sql: SQLFragment = "SELECT \(bucket) AS bucket, count(*) FROM \(rowsTable)"
+        let tests = ranges
+        if !tests.isEmpty { sql += " WHERE \(tests.joined(" AND "))" }
+        return sql + " GROUP BY bucket ORDER BY bucket"
     }
 
     /// The order that is total, where rows are not streamed as they are stored.

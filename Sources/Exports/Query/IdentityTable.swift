@@ -13,7 +13,9 @@ struct IdentityTable: Sendable {
     private(set) var persons: [Int64] = []
 
     /// Reads the identities that exist as of `seq`. Call it in the transaction that made `relation`.
-    init(_ connection: Connection, _ people: PeopleAsOf, format: ExportFormat) throws {
+    ///
+    /// - Parameter style: how the cells of a CSV look; nil where they are as usual.
+    init(_ connection: Connection, _ people: PeopleAsOf, format: ExportFormat, style: CellStyle?) throws {
         let rows = try connection.query(
             "SELECT identity_id, identity, person_id FROM (\(people.sql)) ORDER BY identity_id")
         var out = Output(capacity: 4_096)
@@ -30,7 +32,12 @@ struct IdentityTable: Sendable {
                         out.removeAll()
                         // The text is lent for the call.
                         switch format {
-                        case .csv: unsafe out.put(csv: start, bytes.count)
+                        case .csv:
+                            if let style {
+                                unsafe out.put(cell: start, bytes.count, style)
+                            } else {
+                                unsafe out.put(csv: start, bytes.count)
+                            }
                         case .ndjson: unsafe out.put(jsonString: start, bytes.count)
                         case .parquet:
                             out.reserve(bytes.count)

@@ -22,9 +22,12 @@ struct PeopleAsOf: Sendable {
 
     /// Keeps the answer as a temporary table with the person's public id beside it, so that later statements need no common
     /// transaction with it.
-    func materialise(_ connection: Connection) throws {
+    ///
+    /// - Parameter persons: a table of `person_id`, outside of which nobody is kept; nil for everybody.
+    func materialise(_ connection: Connection, onlyPersonsOf persons: String? = nil) throws {
         let person = SQLStatement(DuckDBDialect.personText("q.person_id")).text
+        let only = persons.map { " WHERE q.person_id IN (SELECT person_id FROM \($0))" } ?? ""
         try connection.execute(
-            "CREATE OR REPLACE TEMP TABLE \(Self.table) AS SELECT q.*, \(person) AS person FROM (\(sql)) q")
+            "CREATE OR REPLACE TEMP TABLE \(Self.table) AS SELECT q.*, \(person) AS person FROM (\(sql)) q\(only)")
     }
 }

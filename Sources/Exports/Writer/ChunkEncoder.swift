@@ -6,6 +6,7 @@ internal import Model
 /// CSV is RFC 4180: a header, CRLF, quotes only where they are needed; an empty text is `""`, a missing value nothing. In a
 /// file of one column a missing value is `""`, too: nothing would be an empty line, which readers skip, and the row would be
 /// lost. NDJSON has every key in every line, and `null` for a missing value. Times are `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+/// A CSV with cells that are not as usual has a loop of its own (`writeCells`), so that the usual one asks nothing of it.
 struct ChunkEncoder {
     private let columns: [PlannedColumn]
     /// Which of the statement's columns each column is made of.
@@ -14,12 +15,15 @@ struct ChunkEncoder {
     /// Whether a missing value is written as `""`, since its line would be empty.
     private let quotesMissing: Bool
     private let identities: IdentityTable?
-    private var picker: PropertyPicker
+    private(set) var picker: PropertyPicker
     /// The column of the statement from which the picker reads.
-    private let pickedFrom: Int?
+    let pickedFrom: Int?
     /// What stands before each field of NDJSON: the comma or brace, and the key.
     private let leads: [[UInt8]]
-    private var numbers = NumberWriter()
+    var numbers = NumberWriter()
+    private let hasByteOrderMark: Bool
+    /// How cells look that are not as usual; nil where all are.
+    var style: CellStyle?
     private let kinds: [FieldKind]
     private let bits: ValidBits
     /// Where the identities of the rows that are being written lie in their table.
@@ -29,7 +33,7 @@ struct ChunkEncoder {
     private var warmed: UInt8 = 0
 
     /// One field of every row: how it is made, and of what.
-    private struct Step {
+    struct Step {
         let kind: FieldKind
         let source: Int
         let column: RawColumn
@@ -37,20 +41,25 @@ struct ChunkEncoder {
 
     /// The end of a record.
     static let csvLineEnd: [UInt8] = [0x0d, 0x0a]
+    static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
     /// An encoder for the rows of a query's statement.
-    init(_ query: ExportQuery, identities: IdentityTable?) {
+    ///
+    /// - Parameter style: how the cells of a CSV look; nil where they are as usual.
+    init(_ query: ExportQuery, identities: IdentityTable?, style: CellStyle?) {
         let expressions = query.expressions
         self.init(
             query.columns, sources: query.columns.map { expressions.firstIndex(of: $0.sql) ?? 0 },
-            format: query.spec.format, identities: identities, picks: query.picks)
+            format: query.spec.format, identities: identities, picks: query.picks,
+            hasByteOrderMark: query.spec.sheet.hasByteOrderMark, style: style)
     }
 
     /// - Parameters:
     ///   - sources: which of the statement's columns each column is made of.
     ///   - picks: the properties that columns of the kind `.picked` name by index.
     init(
-        _ columns: [PlannedColumn], sources: [Int], format: ExportFormat, identities: IdentityTable?, picks: [String]
+        _ columns: [PlannedColumn], sources: [Int], format: ExportFormat, identities: IdentityTable?, picks: [String],
+        hasByteOrderMark: Bool, style: CellStyle?
     ) {
         self.columns = columns
         self.sources = sources
@@ -60,6 +69,8 @@ struct ChunkEncoder {
         isCSV = format == .csv
         quotesMissing = format == .csv && columns.count == 1
         self.identities = identities
+        self.hasByteOrderMark = hasByteOrderMark
+        self.style = style
         picker = PropertyPicker(picks)
         pickedFrom = columns.firstIndex { if case .picked = $0.kind { true } else { false } }.map { sources[$0] }
         leads = columns.enumerated().map { (i, column) in
@@ -74,12 +85,18 @@ struct ChunkEncoder {
     /// The first line of a CSV file; nothing for NDJSON.
     func header(_ out: inout Output) {
         guard isCSV else { return }
+        if hasByteOrderMark { out.append(Self.byteOrderMark) }
         for (i, column) in columns.enumerated() {
-            if i > 0 { out.append([0x2c]) }
+            if i > 0 { out.append([style?.delimiter ?? 0x2c]) }
             let name = Array(column.name.utf8)
             unsafe name.withUnsafeBufferPointer { bytes in
                 // Lent for the call.
-                if let start = bytes.baseAddress { unsafe out.put(csv: start, bytes.count) }
+                guard let start = bytes.baseAddress else { return }
+                if let style {
+                    unsafe out.put(cell: start, bytes.count, style)
+                } else {
+                    unsafe out.put(csv: start, bytes.count)
+                }
             }
         }
         out.append(Self.csvLineEnd)
@@ -87,7 +104,7 @@ struct ChunkEncoder {
 
     /// What fields are made of besides the chunk, lent for a loop over rows: a method of the encoder would be given a copy
     /// of it, with everything in it counted, once a field.
-    @safe private struct Lent {
+    @safe struct Lent {
         let isCSV: Bool
         let quotesMissing: Bool
         let chunk: Chunk
@@ -128,7 +145,11 @@ struct ChunkEncoder {
                         let lent = unsafe Lent(
                             isCSV: isCSV, quotesMissing: quotesMissing, chunk: chunk, identityBytes: bytes,
                             identityFields: fields, persons: persons)
-                        unsafe write(rows, steps, raw, lent, &out, ends)
+                        if style == nil {
+                            unsafe write(rows, steps, raw, lent, &out, ends)
+                        } else {
+                            unsafe writeCells(rows, steps, raw, lent, &out, ends)
+                        }
                     }
                 }
             }
@@ -181,14 +202,14 @@ struct ChunkEncoder {
         }
     }
 
-    private mutating func pick(_ column: RawColumn, _ row: Int) {
+    mutating func pick(_ column: RawColumn, _ row: Int) {
         guard !column.isNull(row), let text = unsafe column.text(row) else { return picker.clear() }
         unsafe picker.read(text.start, text.count)
     }
 
     /// Writes one field; 32 bytes are reserved.
     @inline(__always)
-    private static func field(
+    static func field(
         _ step: Step, _ row: Int, _ place: Int, _ lent: Lent, _ numbers: inout NumberWriter, _ out: inout Output
     ) {
         let column = step.column
@@ -242,7 +263,7 @@ struct ChunkEncoder {
     private static let empty = Array("\"\"".utf8)
 
     @inline(__always)
-    private static func missing(_ lent: Lent, _ out: inout Output) {
+    static func missing(_ lent: Lent, _ out: inout Output) {
         if !lent.isCSV { out.append(Self.null) } else if lent.quotesMissing { out.append(Self.empty) }
     }
 

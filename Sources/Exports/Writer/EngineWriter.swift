@@ -57,8 +57,8 @@ struct EngineWriter {
     }
 
     /// What packs the pages: the format's usual codec, unless another was asked for.
-    private var codec: String {
-        switch query.spec.compression {
+    static func codec(_ compression: Compression) -> String {
+        switch compression {
         case .none: "snappy"
         case .gzip: "gzip"
         case .zstd: "zstd"
@@ -66,6 +66,7 @@ struct EngineWriter {
     }
 
     private func copy(_ sql: SQLFragment, to path: String, _ connection: Connection) throws -> Int64 {
+        let codec = Self.codec(query.spec.compression)
         let statement = SQLStatement(DuckDBDialect.copyParquet(sql, to: path, codec: codec))
         // COPY answers with the number of rows.
         return try connection.row(statement.text, statement.values)?[0].int ?? 0

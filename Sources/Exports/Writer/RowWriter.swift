@@ -6,6 +6,8 @@ internal import Model
 struct RowWriter {
     let query: ExportQuery
     let identities: IdentityTable?
+    /// How the cells of a CSV look; nil where they are as usual.
+    let style: CellStyle?
     let progress: ExportProgress
     let layout: Layout
     /// Where rows are put that are sorted and do not fit the memory.
@@ -14,7 +16,7 @@ struct RowWriter {
 
     func write<Target: RowOutput>(_ connection: Connection, _ output: inout Target) throws {
         let encoding = RowEncoding(
-            query, identities, progress, output,
+            query, identities, style, progress, output,
             sorter: RowSorter(folder: scratch, limit: settings.sortedBytes))
         defer { output = encoding.output }
         try encoding.begin()
@@ -62,13 +64,13 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     private var ends: [Int] = []
 
     init(
-        _ query: ExportQuery, _ identities: IdentityTable?, _ progress: ExportProgress, _ output: Target,
-        sorter: consuming RowSorter
+        _ query: ExportQuery, _ identities: IdentityTable?, _ style: CellStyle?, _ progress: ExportProgress,
+        _ output: Target, sorter: consuming RowSorter
     ) {
         self.query = query
         self.progress = progress
         self.output = output
-        encoder = ChunkEncoder(query, identities: identities)
+        encoder = ChunkEncoder(query, identities: identities, style: style)
         out = Output(capacity: Self.piece * 2)
         self.sorter = sorter
     }

@@ -9,13 +9,13 @@ private let ones: UInt64 = 0x0101_0101_0101_0101
 private let highs: UInt64 = 0x8080_8080_8080_8080
 
 extension Output {
-    /// Appends a text as a CSV field (RFC 4180): in quotes only where a quote, a comma or a line end needs them, or where it
-    /// is empty, since an empty field without quotes is a missing value.
+    /// Appends a text as a CSV field (RFC 4180): in quotes only where a quote, a delimiter or a line end needs them, or where
+    /// it is empty, since an empty field without quotes is a missing value.
     @inline(__always)
-    mutating func put(csv text: UnsafePointer<UInt8>, _ length: Int) {
+    mutating func put(csv text: UnsafePointer<UInt8>, _ length: Int, delimiter: UInt8 = 0x2c) {
         // Twice the text, its quotes, and words that may be written past the end.
         reserve(length &* 2 &+ 32)
-        if length > 0, unsafe isPlainCSV(text, length) {
+        if length > 0, unsafe isPlainCSV(text, length, delimiter) {
             unsafe put(text, length)
         } else {
             unsafe put(quoted: text, length)
@@ -125,25 +125,26 @@ private func quoteMask(_ start: UnsafeRawPointer) -> UInt64 {
     return mask
 }
 
-/// Whether a text has no quote, comma or line end.
+/// Whether a text has no quote, delimiter or line end.
 @inline(__always)
-private func isPlainCSV(_ text: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+private func isPlainCSV(_ text: UnsafePointer<UInt8>, _ length: Int, _ delimiter: UInt8) -> Bool {
     let raw = unsafe UnsafeRawPointer(text)
     guard length >= 8 else {
         var at = 0
         while at < length {
             let byte = unsafe text[at]
-            if byte == 0x22 || byte == 0x2c || byte == 0x0a || byte == 0x0d { return false }
+            if byte == 0x22 || byte == delimiter || byte == 0x0a || byte == 0x0d { return false }
             at &+= 1
         }
         return true
     }
+    let delimiters = ones &* UInt64(delimiter)
     var at = 0
     while true {
         // Eight bytes from `at` end at or before `length`. (SIMD16's comparisons are loops over bytes in Swift 6.3.)
         let word = unsafe raw.loadUnaligned(fromByteOffset: at, as: UInt64.self)
         let found =
-            hits(word, ones &* 0x22) | hits(word, ones &* 0x2c) | hits(word, ones &* 0x0a) | hits(word, ones &* 0x0d)
+            hits(word, ones &* 0x22) | hits(word, delimiters) | hits(word, ones &* 0x0a) | hits(word, ones &* 0x0d)
         if found & highs != 0 { return false }
         at &+= 8
         if at >= length { return true }

@@ -23,7 +23,7 @@ extension Output {
     }
 
     /// A list of texts as a JSON array; in CSV the array's text.
-    mutating func put(list column: borrowing ColumnView, _ row: Int, isCSV: Bool) {
+    mutating func put(list column: borrowing ColumnView, _ row: Int, isCSV: Bool, delimiter: UInt8 = 0x2c) {
         let elements = column.elements
         var json = Output(capacity: 256)
         json.put(0x5b)
@@ -43,7 +43,7 @@ extension Output {
         let bytes = unsafe json.bytes.bindMemory(to: UInt8.self)
         guard let start = bytes.baseAddress else { return }
         if isCSV {
-            unsafe put(csv: start, bytes.count)
+            unsafe put(csv: start, bytes.count, delimiter: delimiter)
         } else {
             reserve(bytes.count)
             unsafe put(start, bytes.count)

@@ -9,6 +9,7 @@ enum ExportRoutes {
     static let routes = [
         Route(.post, "/v1/exports", .scope(.exportsWrite), create),
         Route(.get, "/v1/exports", .scope(.exportsWrite), list),
+        Route(.post, "/v1/exports/estimate", .scope(.exportsWrite), ExportEstimates.estimate),
         Route(.get, "/v1/exports/{id}", .scope(.exportsWrite), show),
         Route(.delete, "/v1/exports/{id}", .scope(.exportsWrite), remove),
         Route(.get, "/v1/exports/{id}/file", .scope(.exportsWrite), ExportFiles.file),
@@ -32,7 +33,7 @@ enum ExportRoutes {
     }
 
     /// Takes the specification and the file's place apart, and checks all that can be checked before it runs.
-    private static func request(
+    static func request(
         _ body: JSONValue, _ exchange: Exchange
     ) throws -> (json: JSONValue, spec: ExportSpec, out: String?) {
         var out: String?

@@ -9,17 +9,29 @@ struct ExportRun: Sendable {
     let spec: JSONValue
     let target: ExportTarget
 
-    /// Runs it; Ctrl-C cancels the run on the server, too.
+    /// Runs it; Ctrl-C cancels the run on the server, too. Whoever watches sees first what it will come to.
     ///
     /// - Returns: The manifest.
     func run() async throws -> JSONValue {
+        var line = ProgressLine()
+        defer { line.clear() }
+        var estimate: Estimate?
+        if Terminal.isInteractive {
+            // Nobody needs it: an older server has none, and what is wrong with the export is said by the export itself.
+            estimate = try? await Estimate.ask(client, spec)
+            if let estimate { line.show("to write: \(estimate.text)") }
+        }
+        return try await start(estimate)
+    }
+
+    private func start(_ estimate: Estimate?) async throws -> JSONValue {
         let started = try await client.patiently { try await client.json(.post, "/v1/exports", body: request) }
         guard let id = started["id"]?.stringValue else {
             throw Failure(.failed, "\(client.name): the export has no id; is that a Sluice server?")
         }
         do {
             return try await interruptible {
-                let manifest = try await wait(for: id)
+                let manifest = try await wait(for: id, estimate)
                 do { try await fetch(manifest, of: id) } catch {
                     await removeCopy(id)
                     throw error
@@ -62,7 +74,8 @@ struct ExportRun: Sendable {
     }
 
     /// Waits until the run has ended, and shows how far it is.
-    private func wait(for id: String) async throws -> JSONValue {
+    private func wait(for id: String, _ estimate: Estimate?) async throws -> JSONValue {
+        let whole = estimate.map { " of \($0.text)" } ?? ""
         var line = ProgressLine()
         defer { line.clear() }
         let began = ContinuousClock.now
@@ -80,7 +93,7 @@ struct ExportRun: Sendable {
             default:
                 let rows = run["progress"]?["rows"]?.intValue ?? 0
                 let percent = Double(Text.plain(run["progress"]?["percent"]))
-                line.show("\(status), \(Text.count(rows, "row"))", share: percent.map { $0 / 100 })
+                line.show("\(status), \(Text.count(rows, "row"))\(whole)", share: percent.map { $0 / 100 })
             }
             // A fiftieth of the time so far: a short export is not held up, a long one is not asked about all the time.
             let pause = (ContinuousClock.now - began) / 50

@@ -19,9 +19,16 @@ struct Export: AsyncParsableCommand {
             it with 'sluice verify'. With --out - the rows go to standard output, the manifest to standard error; a \
             named pipe or a device is written through like that. A link stays, and the file behind it is replaced.
 
+            For spreadsheets a CSV can be as they want it: --bom, --delimiter ';', --decimal , (numbers alone, not \
+            texts or JSON), --formula-guard, and times of a zone (2026-03-29T03:00:00.000000+02:00) with --timezone \
+            Europe/Berlin. The zone is first of all that of --from and --to without one: where such are given, times \
+            are written in it only beside one of the four flags before.
+
             Examples:
               sluice export events --data ./data --out events.csv
               sluice export people --data ./data --columns 'person_id,person.email as email' --out people.parquet
+              sluice export people --data ./data --bom --delimiter ';' --decimal , --formula-guard --out people.csv
+              sluice export events --data ./data --estimate
               sluice export events --data ./data --from -7d --where '{"event":"Purchased"}' --out - | head
             """)
 
@@ -29,22 +36,29 @@ struct Export: AsyncParsableCommand {
     var dataset: DatasetName
 
     @Option(name: .long, help: ArgumentHelp("The file to write; - is standard output.", valueName: "PATH|-"))
-    var out: String
+    var out: String?
 
     @OptionGroup(title: "What") var selection: ExportSelection
     @OptionGroup(title: "How") var form: ExportForm
     @OptionGroup(title: "Where from") var connection: ConnectionOptions
 
-    @Flag(name: .long, help: "Print the manifest on standard output as one JSON document.")
+    @Flag(name: .long, help: "Say how many rows and bytes it will be and how long it will take; write nothing.")
+    var estimate = false
+
+    @Flag(name: .long, help: "Print the manifest (or the estimate) on standard output as one JSON document.")
     var json = false
 
     func validate() throws {
+        guard let out else {
+            guard estimate else { throw ValidationError("--out is missing: name a file, or - for standard output.") }
+            return
+        }
         guard !out.isEmpty else { throw ValidationError("--out must name a file, or - for standard output.") }
         let isStandardOutput = ExportTarget.isStandardOutput(out)
         guard !isStandardOutput || form.partRows == nil else {
             throw ValidationError("--part-rows splits into files; with --out \(out) there is none.")
         }
-        guard !isStandardOutput || !json else {
+        guard !isStandardOutput || !json || estimate else {
             throw ValidationError(
                 "--json and --out \(out) both want standard output; the manifest goes to standard error.")
         }
@@ -53,8 +67,10 @@ struct Export: AsyncParsableCommand {
     func run() async throws {
         var members: [JSONValue.Member] = [.init("dataset", .string(dataset.rawValue))]
         members += try selection.members()
-        members += form.members(out: out)
+        members += form.members(out: out ?? "")
         let spec = JSONValue.object(members)
+        if estimate { return try await tellEstimate(of: spec) }
+        guard let out else { return }
         let target = try ExportTarget(out)
         if case .stream = target, form.partRows != nil {
             throw Failure(.usage, "--part-rows splits into files; \(out) is a pipe or a device")
@@ -67,6 +83,13 @@ struct Export: AsyncParsableCommand {
         case .standardOutput, .stream: Terminal.note(manifest.text)
         case .file(let path): try report(manifest, path: path)
         }
+    }
+
+    private func tellEstimate(of spec: JSONValue) async throws {
+        let estimate = try await Session.run(connection) { client in
+            try await client.patiently { try await Estimate.ask(client, spec) }
+        }
+        try Terminal.line(json ? estimate.json.text : estimate.text)
     }
 
     private func report(_ manifest: JSONValue, path: String) throws {

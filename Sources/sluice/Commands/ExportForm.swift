@@ -17,6 +17,24 @@ struct ExportForm: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Split into files of that many rows.", valueName: "N"))
     var partRows: Int64?
 
+    @Flag(name: .long, help: "CSV: begin with the byte order mark, by which Excel knows UTF-8.")
+    var bom = false
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp("CSV: what parts the cells, one character or tab; a comma if not said.", valueName: "CHAR"))
+    var delimiter: String?
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp("CSV: what stands before the decimals of numbers, . or a comma.", valueName: ".|,"))
+    var decimal: String?
+
+    @Flag(
+        name: .long,
+        help: "CSV: put an apostrophe before texts that begin with = + - @, a tab or a CR, so that none is a formula.")
+    var formulaGuard = false
+
     enum Format: String, CaseIterable, ExpressibleByArgument { case csv, ndjson, parquet }
     enum Compression: String, CaseIterable, ExpressibleByArgument { case none, gzip, zstd }
 
@@ -40,6 +58,10 @@ struct ExportForm: ParsableArguments {
             .init("format", .string((format ?? named ?? .csv).rawValue)),
             .init("compression", .string((compression ?? .none).rawValue)),
         ]
+        if bom { members.append(.init("bom", true)) }
+        if let delimiter { members.append(.init("delimiter", .string(delimiter))) }
+        if let decimal { members.append(.init("decimal", .string(decimal))) }
+        if formulaGuard { members.append(.init("formula_guard", true)) }
         if let partRows { members.append(.init("part_rows", JSONValue(partRows))) }
         return members
     }

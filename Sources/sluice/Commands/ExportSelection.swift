@@ -26,7 +26,11 @@ struct ExportSelection: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Only what was stored up to this sequence number.", valueName: "SEQ"))
     var seqTo: Int64?
 
-    @Option(name: .long, help: ArgumentHelp("The zone of times that name none; UTC if not said.", valueName: "ZONE"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The zone of times here that name none, and of times in a CSV (see above); UTC if not said.",
+            valueName: "ZONE"))
     var timezone: String?
 
     @Option(name: .long, help: "The rows' order: storage, timestamp or seq.")

@@ -30,6 +30,15 @@ enum Text {
         return "\(tenths / 10).\(tenths % 10) \(units[unit])"
     }
 
+    /// `0.3 s`, `48 s`, `12 min`, `3.5 h`
+    static func seconds(_ seconds: Double) -> String {
+        func tenths(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
+        if seconds < 9.95 { return tenths(seconds) + " s" }
+        if seconds < 99.5 { return "\(Int(seconds.rounded())) s" }
+        if seconds < 99.5 * 60 { return "\(Int((seconds / 60).rounded())) min" }
+        return tenths(min(seconds, 1e12) / 3_600) + " h"
+    }
+
     /// A text of somebody else's as it may be shown: control characters (C0, DEL, C1) become `\x1b` and the like, so that
     /// what was collected can neither steer the terminal nor look like lines of this program.
     static func visible(_ text: String) -> String {
