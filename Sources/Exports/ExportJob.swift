@@ -41,9 +41,14 @@ struct ExportJob: Sendable {
         }
         if query.needsPropertiesTable {
             let make: SQLFragment =
-                "CREATE OR REPLACE TEMP TABLE \(ident: ExportQuery.propertiesTable) AS \(query.propertiesRelation)"
+                "CREATE OR REPLACE TEMP TABLE \(ident: ExportQuery.propertiesTable) AS \(query.propertiesOfAll)"
             let statement = SQLStatement(make)
             try connection.execute(statement.text, statement.values)
+        }
+        if !query.needs.sets.isEmpty {
+            for statement in query.needs.sets.statements.map(SQLStatement.init) {
+                try connection.execute(statement.text, statement.values)
+            }
         }
         return identities
     }
@@ -51,7 +56,8 @@ struct ExportJob: Sendable {
     /// Drops the temporary tables of a run.
     static func cleanUp(_ connection: Connection) throws {
         let tables = [
-            PeopleAsOf.table, ExportQuery.propertiesTable, EngineWriter.table, PersonMap.table, "person_map_group",
+            PeopleAsOf.table, ExportQuery.propertiesTable, PersonSets.table, EngineWriter.table, PersonMap.table,
+            "person_map_group",
         ]
         try connection.execute(tables.map { "DROP TABLE IF EXISTS temp.\($0)" }.joined(separator: ";"))
     }

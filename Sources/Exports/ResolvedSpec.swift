@@ -79,14 +79,7 @@ extension ExportSpec {
         zone: (_ local: Int64) throws(ExportError) -> Timestamp
     ) throws(ExportError) -> ResolvedSpec {
         let parsed: [ColumnExpression]
-        let tree: Condition?
-        do {
-            parsed = try ColumnExpression.parse(columns, dataset: dataset)
-            tree = if let condition { try Condition(condition) } else { nil }
-            if let tree { try ExportQuery.check(tree, dataset: dataset) }
-        } catch {
-            throw ExportError(error)
-        }
+        do { parsed = try ColumnExpression.parse(columns, dataset: dataset) } catch { throw ExportError(error) }
         let clock = SpecClock(timezone: timezone)
         // A wrong name is an error even where no time needs it.
         if SpecClock.offset(timezone) == nil { _ = try zone(0) }
@@ -95,6 +88,7 @@ extension ExportSpec {
             return try clock.moment(text, field, now: now, zone: zone)
         }
         let now = try moment(asOf, "as_of", now: now) ?? now
+        let tree = try tree(clock, now: now, comparesTimes: comparesTimes, zone: zone)
         let from = try moment(from, "from", now: now)
         let to = try moment(to, "to", now: now)
         if from != nil || to != nil, !dataset.hasTime {
@@ -114,9 +108,39 @@ extension ExportSpec {
         return ResolvedSpec(
             dataset: dataset, columns: parsed,
             columnTexts: columns.isEmpty ? dataset.defaultColumns.map(\.rawValue) : columns, condition: tree,
-            conditionJSON: condition, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
+            conditionJSON: condition.map { tree?.fixed($0) ?? $0 }, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
             isIncremental: isIncremental, order: try resolvedOrder(isIncremental), isIdentified: isIdentified,
             format: format, compression: compression, partRows: partRows, asOfSeq: asOfSeq, asOf: now)
+    }
+
+    /// The condition, with moments in place of the times that it writes.
+    private func tree(
+        _ clock: SpecClock, now: Timestamp, comparesTimes: Bool,
+        zone: (_ local: Int64) throws(ExportError) -> Timestamp
+    ) throws(ExportError) -> Condition? {
+        guard let condition else { return nil }
+        var failure: ExportError?
+        do {
+            let tree = try Condition(condition) { (text, path) throws(QueryError) in
+                let moment: Timestamp?
+                do throws(ExportError) { moment = try clock.read(text, now: now, zone: zone) } catch {
+                    failure = error
+                    throw QueryError(.invalidCondition, at: path, error.message)
+                }
+                guard let moment else {
+                    throw QueryError(.invalidCondition, at: path, "\"\(text)\" \(SpecClock.isNoTime)")
+                }
+                guard moment.isInRange else {
+                    throw QueryError(.invalidCondition, at: path, "\"\(text)\" \(SpecClock.isOutside)")
+                }
+                // Where two times cannot be compared yet, each is as good as the other.
+                return comparesTimes ? moment : now
+            }
+            try ExportQuery.check(tree, dataset: dataset)
+            return tree
+        } catch {
+            throw failure ?? ExportError(error)
+        }
     }
 
     private func checkReached(_ seq: Int64, _ field: String, _ limit: Int64) throws(ExportError) {
