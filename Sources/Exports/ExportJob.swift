@@ -47,23 +47,26 @@ struct ExportJob: Sendable {
             guard query.needsIdentityTable else { return nil }
             return try IdentityTable(connection, people, format: spec.format, style: style)
         }
-        try Self.makeProperties(query, connection)
+        try Self.makeTables(query, connection)
         return identities
     }
 
-    /// Makes the temporary table of people's properties, where the query needs one.
-    static func makeProperties(_ query: ExportQuery, _ connection: Connection) throws {
-        guard query.needsPropertiesTable else { return }
-        let make: SQLFragment =
-            "CREATE OR REPLACE TEMP TABLE \(ident: ExportQuery.propertiesTable) AS \(query.propertiesRelation)"
-        let statement = SQLStatement(make)
-        try connection.execute(statement.text, statement.values)
+    /// Makes the temporary tables that the query needs: people's properties, and who did what.
+    static func makeTables(_ query: ExportQuery, _ connection: Connection) throws {
+        var needed: [SQLFragment] = []
+        if query.needsPropertiesTable {
+            needed.append(
+                "CREATE OR REPLACE TEMP TABLE \(ident: ExportQuery.propertiesTable) AS \(query.propertiesOfAll)")
+        }
+        if !query.needs.sets.isEmpty { needed += query.needs.sets.statements }
+        for statement in needed.map(SQLStatement.init) { try connection.execute(statement.text, statement.values) }
     }
 
     /// Drops the temporary tables of a run.
     static func cleanUp(_ connection: Connection) throws {
         let tables = [
-            PeopleAsOf.table, ExportQuery.propertiesTable, EngineWriter.table, PersonMap.table, "person_map_group",
+            PeopleAsOf.table, ExportQuery.propertiesTable, PersonSets.table, EngineWriter.table, PersonMap.table,
+            "person_map_group",
         ]
         try connection.execute(tables.map { "DROP TABLE IF EXISTS temp.\($0)" }.joined(separator: ";"))
     }

@@ -85,14 +85,7 @@ extension ExportSpec {
         zone: (_ local: Int64) throws(ExportError) -> Timestamp
     ) throws(ExportError) -> ResolvedSpec {
         let parsed: [ColumnExpression]
-        let tree: Condition?
-        do {
-            parsed = try ColumnExpression.parse(columns, dataset: dataset)
-            tree = if let condition { try Condition(condition) } else { nil }
-            if let tree { try ExportQuery.check(tree, dataset: dataset) }
-        } catch {
-            throw ExportError(error)
-        }
+        do { parsed = try ColumnExpression.parse(columns, dataset: dataset) } catch { throw ExportError(error) }
         if format != .csv, let field = sheet.asked.first {
             throw Self.error("\"\(field)\" is for CSV files only, and the format is \(format.rawValue)")
         }
@@ -104,6 +97,7 @@ extension ExportSpec {
             return try clock.moment(text, field, now: now, zone: zone)
         }
         let now = try moment(asOf, "as_of", now: now) ?? now
+        let tree = try tree(clock, now: now, comparesTimes: comparesTimes, zone: zone)
         let from = try moment(from, "from", now: now)
         let to = try moment(to, "to", now: now)
         if from != nil || to != nil, !dataset.hasTime {
@@ -123,7 +117,7 @@ extension ExportSpec {
         return ResolvedSpec(
             dataset: dataset, columns: parsed,
             columnTexts: columns.isEmpty ? dataset.defaultColumns.map(\.rawValue) : columns, condition: tree,
-            conditionJSON: condition, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
+            conditionJSON: condition.map { tree?.fixed($0) ?? $0 }, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
             isIncremental: isIncremental, order: try resolvedOrder(isIncremental), isIdentified: isIdentified,
             format: format, compression: compression, sheet: sheet.normal, writtenZone: writtenZone, partRows: partRows,
             asOfSeq: asOfSeq, asOf: now)
@@ -135,6 +129,36 @@ extension ExportSpec {
         guard format == .csv, SpecClock.offset(timezone) != 0 else { return nil }
         let isReadWith = [from, to, asOf].contains { $0.map(SpecClock.needsZone) ?? false }
         return isReadWith && sheet.asked.isEmpty ? nil : timezone
+    }
+
+    /// The condition, with moments in place of the times that it writes.
+    private func tree(
+        _ clock: SpecClock, now: Timestamp, comparesTimes: Bool,
+        zone: (_ local: Int64) throws(ExportError) -> Timestamp
+    ) throws(ExportError) -> Condition? {
+        guard let condition else { return nil }
+        var failure: ExportError?
+        do {
+            let tree = try Condition(condition) { (text, path) throws(QueryError) in
+                let moment: Timestamp?
+                do throws(ExportError) { moment = try clock.read(text, now: now, zone: zone) } catch {
+                    failure = error
+                    throw QueryError(.invalidCondition, at: path, error.message)
+                }
+                guard let moment else {
+                    throw QueryError(.invalidCondition, at: path, "\"\(text)\" \(SpecClock.isNoTime)")
+                }
+                guard moment.isInRange else {
+                    throw QueryError(.invalidCondition, at: path, "\"\(text)\" \(SpecClock.isOutside)")
+                }
+                // Where two times cannot be compared yet, each is as good as the other.
+                return comparesTimes ? moment : now
+            }
+            try ExportQuery.check(tree, dataset: dataset)
+            return tree
+        } catch {
+            throw failure ?? ExportError(error)
+        }
     }
 
     private func checkReached(_ seq: Int64, _ field: String, _ limit: Int64) throws(ExportError) {

@@ -10,32 +10,30 @@ struct SpecClock {
     func moment(
         _ text: String, _ field: String, now: Timestamp, zone: (_ local: Int64) throws(ExportError) -> Timestamp
     ) throws(ExportError) -> Timestamp {
-        let moment: Timestamp
-        if text == "now" {
-            moment = now
-        } else if let microseconds = Self.duration(text) {
-            moment = Timestamp(microseconds: now.microseconds - microseconds)
-        } else if let written = WrittenTime(text) {
-            if written.offsetSeconds != nil {
-                moment = written.timestamp()
-            } else if let offset = Self.offset(timezone) {
-                moment = written.timestamp(defaultOffset: offset)
-            } else {
-                moment = try zone(written.timestamp().microseconds)
-            }
-        } else if let epoch = Timestamp(epochSeconds: text) {
-            moment = epoch
-        } else {
-            throw ExportSpec.error(
-                "\"\(field)\": \"\(text)\" is no time; write 2026-01-31, 2026-01-31T12:00:00Z, epoch seconds or -7d (s m h d w)"
-            )
+        guard let moment = try read(text, now: now, zone: zone) else {
+            throw ExportSpec.error("\"\(field)\": \"\(text)\" \(Self.isNoTime)")
         }
-        guard moment.isInRange else { throw ExportSpec.error("\"\(field)\" is outside the years 1 to 9999") }
+        guard moment.isInRange else { throw ExportSpec.error("\"\(field)\" \(Self.isOutside)") }
         return moment
     }
 
     /// Whether a time, as written, is one only in a zone.
     static func needsZone(_ text: String) -> Bool { WrittenTime(text).map { $0.offsetSeconds == nil } ?? false }
+    /// What is wrong with a text, or with a moment.
+    static let isNoTime = "is no time; write 2026-01-31, 2026-01-31T12:00:00Z, epoch seconds or -7d (s m h d w)"
+    static let isOutside = "is outside the years 1 to 9999"
+
+    /// As `moment`, of any year; nil for what is no time.
+    func read(
+        _ text: String, now: Timestamp, zone: (_ local: Int64) throws(ExportError) -> Timestamp
+    ) throws(ExportError) -> Timestamp? {
+        if text == "now" { return now }
+        if let microseconds = Self.duration(text) { return Timestamp(microseconds: now.microseconds - microseconds) }
+        guard let written = WrittenTime(text) else { return Timestamp(epochSeconds: text) }
+        if written.offsetSeconds != nil { return written.timestamp() }
+        if let offset = Self.offset(timezone) { return written.timestamp(defaultOffset: offset) }
+        return try zone(written.timestamp().microseconds)
+    }
 
     /// `-7d` and the like, in microseconds: whole numbers of seconds, minutes, hours, days (24 h) or weeks.
     static func duration(_ text: String) -> Int64? {

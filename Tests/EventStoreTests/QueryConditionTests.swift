@@ -30,7 +30,7 @@ struct QueryConditionTests {
     ])
     func errorsNameTheNode(_ json: String, _ start: String) throws {
         let value = try JSONValue(text: json)
-        let error = #expect(throws: QueryError.self) { _ = try Condition(value) }
+        let error = #expect(throws: QueryError.self) { _ = try Condition(value, times: absoluteTimes) }
         #expect(error?.message.hasPrefix(start) == true, "\(error?.message ?? "")")
         #expect(error?.code == .invalidCondition)
     }
@@ -38,15 +38,19 @@ struct QueryConditionTests {
     @Test func sizeAndDepthAreBounded() throws {
         var deep: JSONValue = ["event": "A"]
         for _ in 0..<Condition.deepest { deep = ["not": deep] }
-        #expect(throws: QueryError.self) { _ = try Condition(deep) }
+        #expect(throws: QueryError.self) { _ = try Condition(deep, times: absoluteTimes) }
         let wide: JSONValue = ["any": .array(Array(repeating: ["event": "A"], count: Condition.mostNodes))]
-        #expect(throws: QueryError.self) { _ = try Condition(wide) }
+        #expect(throws: QueryError.self) { _ = try Condition(wide, times: absoluteTimes) }
     }
 
     private func sql(_ json: String, row: QueryScope.Row) throws -> SQLStatement {
-        var properties = PersonProperties()
+        var needs = PersonNeeds()
+        return SQLStatement(try sql(json, row: row, &needs))
+    }
+
+    private func sql(_ json: String, row: QueryScope.Row, _ needs: inout PersonNeeds) throws -> SQLFragment {
         let scope = QueryScope(row: row, asOf: 9, personMap: "people", personID: "q.person_id")
-        return SQLStatement(try Condition(try JSONValue(text: json)).sql(scope, &properties))
+        return try Condition(try JSONValue(text: json), times: absoluteTimes).sql(scope, &needs)
     }
 
     @Test(arguments: [
@@ -80,13 +84,20 @@ struct QueryConditionTests {
     }
 
     @Test func onPeopleAnEventAndItsPropertiesAreOneEvent() throws {
-        let statement = try sql(
-            #"{"all":[{"event":"A"},{"property":"n","exists":true},{"person":"x","exists":true}]}"#, row: .person)
+        var needs = PersonNeeds()
+        let test = try sql(
+            #"{"all":[{"event":"A"},{"property":"n","exists":true},{"person":"x","exists":true}]}"#, row: .person,
+            &needs)
         #expect(
-            statement.text
-                == "(q.person_id IN (SELECT m.person_id FROM events e JOIN people m ON m.identity_id = e.identity_id "
-                + "WHERE e.seq <= 9 AND e.event = $1 AND property_token(e.properties, $2) IS NOT NULL) AND p.p0 IS NOT NULL)"
-        )
+            SQLStatement(test).text
+                == "(q.person_id IN (SELECT d.person_id FROM person_sets d WHERE d.number = 0) AND p.p0 IS NOT NULL)")
+        #expect(
+            needs.sets.statements.map { SQLStatement($0).text } == [
+                "CREATE OR REPLACE TEMP TABLE person_sets(number INTEGER, person_id BIGINT)",
+                "INSERT INTO person_sets SELECT 0, s.person_id FROM (SELECT m.person_id FROM (SELECT e.identity_id "
+                    + "FROM events e WHERE e.seq <= 9 AND e.event = $1 AND property_token(e.properties, $2) IS NOT NULL "
+                    + "GROUP BY e.identity_id) s JOIN people m ON m.identity_id = s.identity_id GROUP BY m.person_id) s",
+            ])
         #expect(throws: QueryError.self) {
             _ = try sql(#"{"all":[{"event":"A"},{"event":"B"},{"property":"n","exists":true}]}"#, row: .person)
         }
@@ -105,12 +116,12 @@ struct ExactNameTests {
 
     @Test func equivalentTextsAreTwo() throws {
         let (one, other) = ("Caf\u{e9}", "Cafe\u{301}")
-        var properties = PersonProperties()
+        var needs = PersonNeeds()
         let scope = QueryScope(row: .event, asOf: 9, personMap: "people", personID: "q.person_id")
         let json: JSONValue = ["event": [.string(one), .string(other)]]
-        let statement = SQLStatement(try Condition(json).sql(scope, &properties))
+        let statement = SQLStatement(try Condition(json, times: absoluteTimes).sql(scope, &needs))
         #expect(statement.binds == [.text(one), .text(other)])
         #expect(SQLValue.text(one) != .text(other))
-        #expect(properties.token(one) != properties.token(other))
+        #expect(needs.properties.token(one) != needs.properties.token(other))
     }
 }

@@ -38,6 +38,17 @@ func kissmetrics(_ identity: String, _ name: String, _ properties: String) -> It
     item(.event, identity, name: name, properties, wire: .kissmetrics, flags: [.setsProperties, .foldsNames])
 }
 
+/// Reads the times of a condition: RFC 3339, and what counts back from second 1,700,000,000.
+func absoluteTimes(_ text: String, _ path: String) throws(QueryError) -> Timestamp {
+    let now: Int64 = 1_700_000_000
+    if text == "now" { return Timestamp(microseconds: now * 1_000_000) }
+    if text.hasPrefix("-"), text.hasSuffix("s"), let seconds = Int64(text.dropFirst().dropLast()) {
+        return Timestamp(microseconds: (now - seconds) * 1_000_000)
+    }
+    guard let time = WrittenTime(text) else { throw QueryError(.invalidCondition, at: path, "no time") }
+    return time.timestamp()
+}
+
 /// A batch of items whose first `seq` is `first`.
 func batch(_ items: ArraySlice<Item>, first: Int64) -> ItemBatch {
     var payload: [UInt8] = []

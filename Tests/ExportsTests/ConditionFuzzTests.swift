@@ -89,7 +89,7 @@ private struct ConditionGenerator {
     }
 
     private mutating func condition(_ depth: Int) -> String {
-        switch below(depth > 4 ? 5 : 9) {
+        switch below(depth > 4 ? 5 : 10) {
         case 0: return #"{"event":\#(below(4) == 0 ? list() : text())}"#
         case 1...4:
             let kind = pick(["property", "property", "person"])
@@ -98,8 +98,28 @@ private struct ConditionGenerator {
             let parts = (0...below(3)).map { _ in condition(depth + 1) }.joined(separator: ",")
             return #"{"\#(pick(["all", "any"]))":[\#(parts)]}"#
         case 7: return #"{"not":\#(condition(depth + 1))}"#
+        case 8: return did(depth)
         default: return pick([scalar(), list(), "{}", #"{"all":[]}"#])
         }
+    }
+
+    private mutating func did(_ depth: Int) -> String {
+        var members = [#""did":\#(below(4) == 0 ? list() : text())"#]
+        for key in ["at_least", "at_most", "exactly"] where below(4) == 0 {
+            members.append(#""\#(key)":\#(pick(["0", "1", "2", "2", "1000000000000", scalar()]))"#)
+        }
+        switch below(4) {
+        case 0: members.append(#""within":"\#(pick(["30d", "0s", "9w", "1h"]))""#)
+        case 1:
+            let (from, to) = (
+                pick([#""2024-01-02""#, #""-7d""#, scalar()]), pick(["1704153600", #""now""#, scalar()])
+            )
+            members.append(#""within":\#(pick([scalar(), #"{"from":\#(from)}"#, #"{"from":\#(from),"to":\#(to)}"#]))"#)
+        default: break
+        }
+        if below(4) == 0 { members.append(#""first_ever":\#(pick(["true", "true", "false", scalar()]))"#) }
+        if below(3) == 0 { members.append(#""where":\#(condition(depth + 1))"#) }
+        return "{" + members.joined(separator: ",") + "}"
     }
 
     private mutating func operation() -> String {

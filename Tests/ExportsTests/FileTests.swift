@@ -84,6 +84,26 @@ struct FileTests {
         }
     }
 
+    /// Some people have the property, some have none: that must not order their rows.
+    @Test(arguments: ["csv", "parquet"])
+    func propertiesOfSomePeopleKeepTheOrder(format: String) async throws {
+        try await LiveStore.with { live in
+            let last = try await live.write(Self.events(300, seed: 3) + [item(.set, "u1", #"{"plan":"a"}"#)])
+            for more in [
+                #""columns":["seq","person.plan"]"#, #""columns":["seq"],"where":{"person":"plan","is_not":"b"}"#,
+            ] {
+                let json = #"{"dataset":"events","format":"\#(format)","seq_from":0,"seq_to":\#(last),\#(more)}"#
+                let manifest = try await live.export(try await live.resolve(try spec(json)), to: "x.\(format)")
+                #expect(manifest.rows == 300)
+                let path = live.folder + "/x." + format
+                let seqs = try await live.store.read { connection in
+                    try connection.rows("SELECT seq FROM read_\(format)('\(path)')").compactMap { $0[0].int }
+                }
+                #expect(seqs == Array(1...300))
+            }
+        }
+    }
+
     @Test(arguments: [1, 2, 3, 4])
     func windowsTile(seed: Int) async throws {
         try await LiveStore.with { live in

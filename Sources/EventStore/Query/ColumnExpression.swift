@@ -9,6 +9,8 @@ public struct ColumnExpression: Sendable, Equatable {
         case allProperties
         /// The current property of the row's person.
         case person(String)
+        /// On people, when or how often the person did an event of this name.
+        case event(EventMeasure, of: String)
     }
 
     /// The type that a property is cast to; what does not cast is missing.
@@ -43,6 +45,7 @@ public struct ColumnExpression: Sendable, Equatable {
         case (_, .timestamp?): .timestamp
         case (_, .text?): .text
         case (.builtin(let column), nil): column.type
+        case (.event(let measure, _), nil): measure.type
         default: .token
         }
     }

@@ -8,7 +8,8 @@ extension ColumnExpression {
     ///
     /// A text is `EXPR`, `EXPR as NAME`, `EXPR::TYPE` or `EXPR::TYPE as NAME`; `EXPR` is a built-in of the dataset,
     /// `properties.NAME`, `properties.*` or `person.NAME`. Names may hold spaces and dots; one that holds ` as ` or `::`
-    /// is written in double quotes (`properties."a::b"`, a quote in it twice).
+    /// is written in double quotes (`properties."a::b"`, a quote in it twice). On people it is also `first(EVENT)`,
+    /// `last(EVENT)` or `count(EVENT)`, where EVENT is a name exactly as stored, whatever it holds.
     public static func parse(
         _ texts: [String], dataset: Dataset, path: String = "columns"
     ) throws(QueryError) -> [ColumnExpression] {
@@ -93,7 +94,7 @@ extension String {
     }
 }
 
-private struct ColumnReader {
+struct ColumnReader {
     let text: Substring
     let dataset: Dataset
     let path: String
@@ -103,6 +104,7 @@ private struct ColumnReader {
         for (prefix, isPerson) in [("properties.", false), ("person.", true)] where text.hasPrefix(prefix) {
             return try property(text.dropFirst(prefix.count), isPerson: isPerson)
         }
+        if let column = try eventColumn() { return column }
         let (written, alias) = try splitAlias(text)
         let name = written.prefix { $0 != ":" }
         let column = String(name)
@@ -158,12 +160,17 @@ private struct ColumnReader {
     /// What stands before the last ` as `, and the name after it.
     private func splitAlias(_ text: Substring) throws(QueryError) -> (Substring, String?) {
         guard let range = text.lastRange(of: " as ") ?? text.lastRange(of: " AS ") else { return (text, nil) }
-        let alias = String(text[range.upperBound...]).trimmed
+        return (text[..<range.lowerBound], try alias(text[range.upperBound...]))
+    }
+
+    /// The name that follows `as`.
+    func alias(_ text: Substring) throws(QueryError) -> String {
+        let alias = String(text).trimmed
         guard !alias.isEmpty else { throw error("a name is missing after \"as\"") }
-        if alias.first == "\"", let (inside, after) = quoted(alias[...]), after.isEmpty, !inside.isEmpty {
-            return (text[..<range.lowerBound], inside)
+        guard alias.first == "\"", let (inside, after) = quoted(alias[...]), after.isEmpty, !inside.isEmpty else {
+            return alias
         }
-        return (text[..<range.lowerBound], alias)
+        return inside
     }
 
     private func unknown(_ name: String) -> QueryError {
@@ -171,10 +178,11 @@ private struct ColumnReader {
         if dataset == .events { known.append("id") }
         if dataset.hasProperties { known += ["properties.NAME", "properties.*"] }
         known.append("person.NAME")
+        if dataset == .people { known += EventMeasure.allCases.map { "\($0.rawValue)(EVENT)" } }
         return error("\(dataset.rawValue) have no column \"\(name)\"; there are \(known.joined(separator: ", "))")
     }
 
-    private func error(_ reason: String) -> QueryError { QueryError(.invalidColumn, at: path, reason) }
+    func error(_ reason: String) -> QueryError { QueryError(.invalidColumn, at: path, reason) }
 }
 
 extension Substring {

@@ -13,6 +13,8 @@ public indirect enum Condition: Sendable, Equatable {
     case property(String, PropertyTest)
     /// The person's current property passes the test.
     case person(String, PropertyTest)
+    /// The person, of an event the one who did it, did something so and so often.
+    case did(Did)
 }
 
 /// What is asked of one property's value.

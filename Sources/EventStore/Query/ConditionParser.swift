@@ -8,24 +8,47 @@ extension Condition {
     /// The most values of one `in` or one list of events.
     public static let mostValues = 1_000
 
+    /// Tells the moment that a text in `within` means: a time, `now`, or so long before now (`-30d`); the path is for
+    /// the error.
+    public typealias Times = (_ text: String, _ path: String) throws(QueryError) -> Timestamp
+
     /// Reads a condition as `where` and the API write it.
     ///
     /// An error names the node by its path from `path`: `where.all[1].gt: …`.
-    public init(_ json: JSONValue, path: String = "where") throws(QueryError) {
+    public init(_ json: JSONValue, path: String = "where", times: Times) throws(QueryError) {
         var parser = ConditionParser()
-        self = try parser.node(json, path, depth: 0)
+        self = try parser.node(json, path, depth: 0, times: times)
+    }
+
+    /// The JSON of which this was read, with each `within` as two moments: it means the same whenever it is read.
+    public func fixed(_ json: JSONValue) -> JSONValue {
+        guard case .object(let members) = json else { return json }
+        return .object(
+            members.map { member in
+                switch (self, member.key, member.value) {
+                case (.all(let parts), "all", .array(let elements)), (.any(let parts), "any", .array(let elements)):
+                    .init(member.key, .array(zip(parts, elements).map { $0.fixed($1) }))
+                case (.not(let part), "not", let value): .init(member.key, part.fixed(value))
+                case (.did(let did), "within", _): .init(member.key, did.window.json)
+                default: member
+                }
+            })
     }
 }
 
-private struct ConditionParser {
+struct ConditionParser {
     private var nodes = 0
 
     private static let operators = [
         "is", "is_not", "gt", "gte", "lt", "lte", "contains", "starts_with", "exists", "in",
     ]
-    private static let shapes = "\"all\", \"any\", \"not\", \"event\", \"property\" or \"person\""
+    private static let kinds = ["all", "any", "not", "event", "property", "person", "did"]
+    private static let shapes =
+        kinds.dropLast().map { "\"\($0)\"" }.joined(separator: ", ") + " or \"\(kinds[kinds.count - 1])\""
 
-    mutating func node(_ json: JSONValue, _ path: String, depth: Int) throws(QueryError) -> Condition {
+    mutating func node(
+        _ json: JSONValue, _ path: String, depth: Int, times: Condition.Times
+    ) throws(QueryError) -> Condition {
         nodes += 1
         guard nodes <= Condition.mostNodes else {
             throw QueryError(.tooLarge, at: path, "a condition has at most \(Condition.mostNodes) nodes")
@@ -36,7 +59,7 @@ private struct ConditionParser {
         guard case .object(let members) = json else {
             throw error(path, "a condition is an object with \(Self.shapes), not \(json.kindName)")
         }
-        let kinds = members.map(\.key).filter { ["all", "any", "not", "event", "property", "person"].contains($0) }
+        let kinds = members.map(\.key).filter { Self.kinds.contains($0) }
         guard let kind = kinds.first else {
             throw error(path, "a condition needs one of \(Self.shapes)")
         }
@@ -45,30 +68,33 @@ private struct ConditionParser {
                 path, "\"\(kinds[0])\" and \"\(kinds[1])\" cannot be one condition; put each in its own under \"all\"")
         }
         if kind == "property" || kind == "person" { return try leaf(members, kind, path) }
+        if kind == "did" { return .did(try did(json, members, path, depth: depth, times: times)) }
         for member in members where member.key != kind {
             throw error(path, "\"\(member.key)\" does not go with \"\(kind)\"")
         }
         let value = members[0].value
         switch kind {
-        case "all": return .all(try nodes(value, "\(path).all", depth))
-        case "any": return .any(try nodes(value, "\(path).any", depth))
-        case "not": return .not(try node(value, "\(path).not", depth: depth + 1))
+        case "all": return .all(try nodes(value, "\(path).all", depth, times))
+        case "any": return .any(try nodes(value, "\(path).any", depth, times))
+        case "not": return .not(try node(value, "\(path).not", depth: depth + 1, times: times))
         default: return .event(try names(value, "\(path).event"))
         }
     }
 
-    private mutating func nodes(_ json: JSONValue, _ path: String, _ depth: Int) throws(QueryError) -> [Condition] {
+    private mutating func nodes(
+        _ json: JSONValue, _ path: String, _ depth: Int, _ times: Condition.Times
+    ) throws(QueryError) -> [Condition] {
         guard case .array(let elements) = json, !elements.isEmpty else {
             throw error(path, "a list of at least one condition should be here")
         }
         var out: [Condition] = []
         for (i, element) in elements.enumerated() {
-            out.append(try node(element, "\(path)[\(i)]", depth: depth + 1))
+            out.append(try node(element, "\(path)[\(i)]", depth: depth + 1, times: times))
         }
         return out
     }
 
-    private func names(_ json: JSONValue, _ path: String) throws(QueryError) -> [String] {
+    func names(_ json: JSONValue, _ path: String) throws(QueryError) -> [String] {
         if let name = json.stringValue { return [name] }
         guard case .array(let elements) = json, !elements.isEmpty else {
             throw error(path, "an event's name or a list of names should be here, not \(json.kindName)")
@@ -180,7 +206,7 @@ private struct ConditionParser {
         }
     }
 
-    private func error(_ path: String, _ reason: String) -> QueryError {
+    func error(_ path: String, _ reason: String) -> QueryError {
         QueryError(.invalidCondition, at: path, reason)
     }
 }

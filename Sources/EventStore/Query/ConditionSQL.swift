@@ -1,51 +1,53 @@
 extension Condition {
     /// The condition as SQL for the rows of `scope`; true or false, never NULL.
     ///
-    /// Person properties that it needs are added to `properties`, and the FROM clause must join them as `p`.
-    public func sql(_ scope: QueryScope, _ properties: inout PersonProperties) throws(QueryError) -> SQLFragment {
-        try render(scope, &properties, path: "where")
+    /// What it needs to know of persons is added to `needs`: the FROM clause must join the properties as `p`, and the
+    /// table of the sets must be there.
+    public func sql(_ scope: QueryScope, _ needs: inout PersonNeeds) throws(QueryError) -> SQLFragment {
+        try render(scope, &needs, path: "where")
     }
 
-    private func render(
-        _ scope: QueryScope, _ properties: inout PersonProperties, path: String
-    ) throws(QueryError) -> SQLFragment {
+    func render(_ scope: QueryScope, _ needs: inout PersonNeeds, path: String) throws(QueryError) -> SQLFragment {
         switch self {
         case .all(let parts):
-            if scope.row != .event, let joint = try sameEvent(parts, scope, &properties, path) { return joint }
-            return "(\(try each(parts, scope, &properties, "\(path).all").joined(" AND ")))"
+            if let joint = try sameEvent(parts, scope, &needs, path) { return joint }
+            return "(\(try each(parts, scope, &needs, "\(path).all").joined(" AND ")))"
         case .any(let parts):
-            return "(\(try each(parts, scope, &properties, "\(path).any").joined(" OR ")))"
+            return "(\(try each(parts, scope, &needs, "\(path).any").joined(" OR ")))"
         case .not(let part):
-            return "NOT \(try part.render(scope, &properties, path: "\(path).not"))"
+            return "NOT \(try part.render(scope, &needs, path: "\(path).not"))"
         case .event(let names):
-            let test = Self.eventTest(names)
-            return scope.row == .event ? test : Self.did(test, scope)
+            return scope.isEvent ? Self.eventTest(names) : try Did(names).sql(scope, &needs, path: path)
         case .property(let name, let test):
             switch scope.row {
-            case .event: return test.sql(DuckDBDialect.token("e.properties", name))
+            case .event, .eventAlone: return test.sql(DuckDBDialect.token("e.properties", name))
             case .change: return "(c.name = \(name) AND \(test.sql(DuckDBDialect.present("c.value"))))"
-            case .person: return Self.did(test.sql(DuckDBDialect.token("e.properties", name)), scope)
+            case .person: return try Did(nil, test: self).sql(scope, &needs, path: path)
             }
         case .person(let name, let test):
-            return test.sql(properties.token(name))
+            try checkPerson(scope, "person", path)
+            return test.sql(needs.properties.token(name))
+        case .did(let did):
+            try checkPerson(scope, "did", path)
+            return try did.sql(scope, &needs, path: path)
         }
     }
 
     private func each(
-        _ parts: [Condition], _ scope: QueryScope, _ properties: inout PersonProperties, _ path: String
+        _ parts: [Condition], _ scope: QueryScope, _ needs: inout PersonNeeds, _ path: String
     ) throws(QueryError) -> [SQLFragment] {
         var out: [SQLFragment] = []
-        for (i, part) in parts.enumerated() { out.append(try part.render(scope, &properties, path: "\(path)[\(i)]")) }
+        for (i, part) in parts.enumerated() { out.append(try part.render(scope, &needs, path: "\(path)[\(i)]")) }
         return out
     }
 
     /// An `all` in which properties stand directly beside one event: one event must pass them together.
     private func sameEvent(
-        _ parts: [Condition], _ scope: QueryScope, _ properties: inout PersonProperties, _ path: String
+        _ parts: [Condition], _ scope: QueryScope, _ needs: inout PersonNeeds, _ path: String
     ) throws(QueryError) -> SQLFragment? {
         guard scope.row == .person else { return nil }
         var names: [String]?
-        var tests: [SQLFragment] = []
+        var tests: [Condition] = []
         var others: [SQLFragment] = []
         var events = 0
         for (i, part) in parts.enumerated() {
@@ -53,8 +55,8 @@ extension Condition {
             case .event(let these):
                 events += 1
                 names = these
-            case .property(let name, let test): tests.append(test.sql(DuckDBDialect.token("e.properties", name)))
-            default: others.append(try part.render(scope, &properties, path: "\(path).all[\(i)]"))
+            case .property: tests.append(part)
+            default: others.append(try part.render(scope, &needs, path: "\(path).all[\(i)]"))
             }
         }
         guard let names, !tests.isEmpty else { return nil }
@@ -64,21 +66,22 @@ extension Condition {
                 "which of the \(events) events has the property? Put each event with its properties in an \"all\" of its own"
             )
         }
-        let joint = Self.did(([Self.eventTest(names)] + tests).joined(" AND "), scope)
+        let joint = try Did(names, test: tests.count == 1 ? tests[0] : .all(tests)).sql(scope, &needs, path: path)
         return "(\(([joint] + others).joined(" AND ")))"
     }
 
-    private static func eventTest(_ names: [String]) -> SQLFragment {
+    static func eventTest(_ names: [String]) -> SQLFragment {
         if names.count == 1 { return "e.event = \(names[0])" }
         return "e.event IN (\(names.map { "\($0)" as SQLFragment }.joined(", ")))"
     }
 
-    /// Whether the person did an event that passes `test`.
-    private static func did(_ test: SQLFragment, _ scope: QueryScope) -> SQLFragment {
-        """
-        \(scope.personID) IN (SELECT m.person_id FROM events e JOIN \(scope.personMap) m \
-        ON m.identity_id = e.identity_id WHERE e.seq <= \(scope.asOf) AND \(test))
-        """
+    private func checkPerson(_ scope: QueryScope, _ kind: String, _ path: String) throws(QueryError) {
+        guard scope.row != .eventAlone else {
+            throw QueryError(
+                .invalidCondition, at: path,
+                "\"\(kind)\" asks about the person; the \"where\" of a \"did\" asks about its events, with \"property\" and \"event\""
+            )
+        }
     }
 }
 

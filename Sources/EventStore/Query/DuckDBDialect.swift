@@ -112,7 +112,26 @@ public enum DuckDBDialect {
     public static func latest(
         _ value: SQLFragment, time: SQLFragment, seq: SQLFragment, where test: SQLFragment
     ) -> SQLFragment {
-        "\(latest(value, time: time, seq: seq)) FILTER (WHERE \(test))"
+        only(latest(value, time: time, seq: seq), where: test)
+    }
+
+    /// An aggregate of those rows of a group of which `test` holds.
+    static func only(_ aggregate: SQLFragment, where test: SQLFragment) -> SQLFragment {
+        "\(aggregate) FILTER (WHERE \(test))"
+    }
+
+    /// A group's rows as one map, from a key that no two have to fields of the relation `row`.
+    static func map(key: SQLFragment, fields: [String], of row: String) -> SQLFragment {
+        let fields = fields.map { SQLFragment(stringLiteral: "\($0) := \(row).\($0)") }
+        return "map_from_entries(list(struct_pack(k := \(key), v := struct_pack(\(fields.joined(", "))))))"
+    }
+
+    /// What a map has under a key; NULL if nothing.
+    static func entry(_ map: SQLFragment, _ key: String) -> SQLFragment { "\(map)[\(key)]" }
+
+    /// A field of what a map has.
+    static func field(_ name: String, of entry: SQLFragment) -> SQLFragment {
+        "struct_extract(\(entry), \(SQLFragment(stringLiteral: quoted(name))))"
     }
 
     /// The month of a moment, in UTC.

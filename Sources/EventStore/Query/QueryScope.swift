@@ -2,8 +2,8 @@ internal import Model
 
 /// What a condition is asked of: which rows stand in the FROM clause, and as of which `seq`.
 ///
-/// The relations that it names are `e` (events), `c` (property changes) and `p` (people's current properties, one row
-/// a person, joined by whoever builds the FROM clause with `PersonProperties`).
+/// The relations that it names are `e` (events), `c` (property changes), `p` (people's current properties, one row
+/// a person, joined by whoever builds the FROM clause) and the table of sets of persons; see `PersonNeeds`.
 public struct QueryScope: Sendable {
     /// What a row is.
     public enum Row: Sendable, Equatable {
@@ -15,6 +15,8 @@ public struct QueryScope: Sendable {
         case person
         /// A property change: `property` looks at the change itself (its name, and its value), the rest as for `person`.
         case change
+        /// An event of which nothing is known but itself: one that a `did` counts.
+        case eventAlone
     }
 
     public let row: Row
@@ -30,6 +32,14 @@ public struct QueryScope: Sendable {
         self.asOf = asOf
         self.personMap = personMap
         self.personID = personID
+    }
+
+    /// Whether `event` and `property` look at the row itself.
+    var isEvent: Bool { row == .event || row == .eventAlone }
+
+    /// The scope of the events that a `did` counts.
+    var ofEventAlone: QueryScope {
+        QueryScope(row: .eventAlone, asOf: asOf, personMap: personMap, personID: personID)
     }
 }
 
@@ -80,6 +90,15 @@ extension PersonProperties {
             JOIN \(personMap) m ON m.identity_id = c.identity_id WHERE c.seq <= \(asOf) \
             GROUP BY m.person_id, c.name) v WHERE v.value IS NOT NULL GROUP BY v.person_id
             """
+    }
+
+    /// As `relation`, with a row for every person: a join in which each row finds one keeps the order of the rows.
+    public func relationOfAll(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
+        """
+        SELECT n.person_id, \(names.indices.map(Self.column).joined(", ")) FROM \
+        (SELECT DISTINCT m.person_id FROM \(personMap) m) n \
+        LEFT JOIN (\(relation(asOf: asOf, personMap: personMap))) p ON p.person_id = n.person_id
+        """
     }
 
     /// As `relation`, but out of the objects: one pass that does not grow with the number of names.

@@ -70,7 +70,7 @@ struct EstimateJob: Sendable {
         try TokenFunctions.register(on: connection)
         var query = try ExportQuery(spec, writer: writer, all: [], isSample: true)
         try gather(query, survey, connection)
-        try ExportJob.makeProperties(query, connection)
+        try ExportJob.makeTables(query, connection)
         if spec.columns.contains(where: { $0.source == .allProperties }) {
             query = try ExportQuery(
                 spec, writer: writer, all: try AllProperties.names(query, connection), isSample: true)

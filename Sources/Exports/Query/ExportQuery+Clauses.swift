@@ -20,11 +20,16 @@ extension ExportQuery {
         }
         if needsPersonJoin { sql += join }
         let person = Self.personID(spec.dataset)
-        if !properties.names.isEmpty {
-            let relation: SQLFragment =
+        if !needs.properties.names.isEmpty {
+            let relation =
                 spec.dataset == .people
-                ? "(\(propertiesRelation))" : SQLFragment(stringLiteral: Self.propertiesTable)
+                ? "(\(needs.properties.relation(asOf: spec.asOfSeq, personMap: "export_people")))"
+                : SQLFragment(stringLiteral: Self.propertiesTable)
             sql += " LEFT JOIN \(relation) p ON p.person_id = \(person)"
+        }
+        if !needs.events.isEmpty {
+            let events = needs.events.relation(asOf: spec.asOfSeq, personMap: "export_people")
+            sql += " LEFT JOIN (\(events)) v ON v.person_id = \(person)"
         }
         if needsObjects {
             let objects = PersonProperties.objects(asOf: spec.asOfSeq, personMap: "export_people")
@@ -36,10 +41,12 @@ extension ExportQuery {
     /// The temporary table of the persons' properties, for datasets that are read by several statements.
     static let propertiesTable = "export_properties"
 
-    var needsPropertiesTable: Bool { !properties.names.isEmpty && spec.dataset != .people }
+    var needsPropertiesTable: Bool { !needs.properties.names.isEmpty && spec.dataset != .people }
 
     /// Each person's current properties.
-    var propertiesRelation: SQLFragment { properties.relation(asOf: spec.asOfSeq, personMap: "export_people") }
+    var propertiesOfAll: SQLFragment {
+        needs.properties.relationOfAll(asOf: spec.asOfSeq, personMap: "export_people")
+    }
 
     /// One row a person, with only what columns ask for.
     private var people: SQLFragment {

@@ -8,7 +8,8 @@ extension ExportQuery {
             switch column.source {
             case .builtin(let builtin): self.builtin(builtin)
             case .property(let name): property(name, column.cast)
-            case .person(let name): cast(properties.token(name), column.cast)
+            case .person(let name): cast(needs.properties.token(name), column.cast)
+            case .event(let measure, let name): event(measure, name)
             case .allProperties: (SQLFragment.empty, FieldKind.text)
             }
         columns.append(PlannedColumn(name: column.name, type: column.type, sql: sql, kind: kind))
@@ -22,6 +23,11 @@ extension ExportQuery {
         if let known = picks.firstIndex(where: { ExactText($0) == ExactText(name) }) { return (object, .picked(known)) }
         picks.append(name)
         return (object, .picked(picks.count - 1))
+    }
+
+    private mutating func event(_ measure: EventMeasure, _ name: String) -> (SQLFragment, FieldKind) {
+        let value = needs.events.value(measure, of: name)
+        return measure == .count ? (value, .integer) : (time(value), .time)
     }
 
     private func cast(_ token: SQLFragment, _ cast: ColumnExpression.Cast?) -> (SQLFragment, FieldKind) {

@@ -4,7 +4,8 @@ internal import Model
 /// An export as SQL: its columns, its FROM clause and what it selects. Pure; the engine's words are the dialect's.
 ///
 /// The relations: `e` events, `c` property changes, `a` aliases, `q` people (one row a person), `m` the identity of the row
-/// with its person, `p` the current properties of the row's person, `o` all of them as one object.
+/// with its person, `p` the current properties of the row's person, `o` all of them as one object, `v` what is asked of the person's
+/// events.
 struct ExportQuery: Sendable {
     /// Who writes the file: we, from the engine's chunks, or the engine, which then needs everything as SQL.
     enum Writer: Sendable { case rows, engine }
@@ -18,7 +19,7 @@ struct ExportQuery: Sendable {
     var columns: [PlannedColumn] = []
     /// The properties that columns of the kind `.picked` name by index.
     var picks: [String] = []
-    var properties = PersonProperties()
+    var needs = PersonNeeds()
     private var conditionSQL: SQLFragment?
     var needsPersonJoin = false
     var needsObjects = false
@@ -52,9 +53,9 @@ struct ExportQuery: Sendable {
         }
         if writer == .engine { try checkNames() }
         if let condition = spec.condition {
-            do { conditionSQL = try condition.sql(scope, &properties) } catch { throw ExportError(error) }
+            do { conditionSQL = try condition.sql(scope, &needs) } catch { throw ExportError(error) }
         }
-        let needsPerson = spec.isIdentified || !properties.names.isEmpty || usesPerson(spec.condition)
+        let needsPerson = spec.isIdentified || !needs.properties.names.isEmpty || usesPerson(spec.condition)
         if needsPerson || spec.dataset == .people || spec.dataset == .identities { needsPersonJoin = true }
         needsPeopleTable = needsPersonJoin
     }
@@ -89,8 +90,8 @@ struct ExportQuery: Sendable {
 
     /// Whether a condition can be asked of a dataset.
     static func check(_ condition: Condition, dataset: Dataset) throws(QueryError) {
-        var properties = PersonProperties()
-        _ = try condition.sql(scope(dataset, asOf: 0), &properties)
+        var needs = PersonNeeds()
+        _ = try condition.sql(scope(dataset, asOf: 0), &needs)
     }
 
     private var scope: QueryScope { Self.scope(spec.dataset, asOf: spec.asOfSeq) }
@@ -109,14 +110,15 @@ struct ExportQuery: Sendable {
         dataset == .people ? "q.person_id" : "m.person_id"
     }
 
-    /// Whether a condition on a row that is no event asks about the row's person.
+    /// Whether a condition asks about the row's person.
     private func usesPerson(_ condition: Condition?) -> Bool {
-        guard let condition, spec.dataset != .events else { return false }
         switch condition {
-        case .all(let parts), .any(let parts): return parts.contains { usesPerson($0) }
-        case .not(let part): return usesPerson(part)
-        case .event, .person: return true
-        case .property: return spec.dataset != .propertyChanges
+        case nil: false
+        case .all(let parts), .any(let parts): parts.contains { usesPerson($0) }
+        case .not(let part): usesPerson(part)
+        case .person, .did: true
+        case .event: spec.dataset != .events
+        case .property: spec.dataset != .events && spec.dataset != .propertyChanges
         }
     }
 
