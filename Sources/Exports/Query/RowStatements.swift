@@ -50,8 +50,9 @@ enum RowStatements {
             let filter = part.months.map { query.within($0) }
             if !part.isSorted, let statement = try inOrder(query, part.sources[0], table, filter, connection) {
                 statements.append(Statement(sql: statement.sql, arrival: statement.arrival, total: total))
-            } else if query.writer == .engine {
-                // The engine, which writes Parquet, sorts by itself: all rows, a piece at a time.
+            } else if query.writer == .engine || table == .propertyChanges && query.hasJoins {
+                // The engine sorts what it writes itself, and the changes of one item, which are told apart by their names
+                // alone and which a join may have mixed: all rows, a piece at a time.
                 let all = query.relation(sources.map(\.source), table)
                 let filters = try SortedPieces(
                     query: query, from: all, connection: connection, rows: settings.sortedRows

@@ -48,6 +48,13 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
+            "Rows that are kept hot, in the order in which they came, before they become a cold file; 200000 if not said.",
+            valueName: "N"))
+    var hotRows: Int64?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
             "How far storing may lag behind collecting (or SLUICE_BACKLOG) before new events get 503; 16 GiB if not said.",
             valueName: "SIZE"))
     var backlog: String?
@@ -110,6 +117,10 @@ struct Serve: AsyncParsableCommand {
         }
         if let text = backlog ?? Environment["SLUICE_BACKLOG"] {
             configuration.backlogBytes = try Size.parse(text, flag: "--backlog")
+        }
+        if let hotRows {
+            guard hotRows > 0 else { throw Failure(.usage, "--hot-rows \(hotRows): give at least 1") }
+            configuration.hotRows = hotRows
         }
         if let threads = try engineThreads ?? environmentThreads() {
             guard threads > 0 else { throw Failure(.usage, "--engine-threads \(threads): give at least 1") }
