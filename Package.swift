@@ -45,6 +45,7 @@ let package = Package(
         .target(name: "Model"),
         .target(name: "Threads"),
         .target(name: "Codecs", dependencies: ["CCodecs"]),
+        .target(name: "Age", dependencies: [crypto]),
         // Lifetimes: a column's view and a text in it borrow the chunk's memory, and the compiler refuses to let one escape.
         .target(
             name: "DuckDB", dependencies: ["CDuckDB", "Threads"],
@@ -55,7 +56,7 @@ let package = Package(
         .target(name: "People", dependencies: ["Model", "EventStore", "DuckDB"]),
         .target(
             name: "Exports",
-            dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "CCodecs", crypto]),
+            dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "Age", "CCodecs", crypto]),
         .target(name: "Collect", dependencies: ["Model", "Journal"]),
         .target(
             name: "Server",
@@ -67,7 +68,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Model", "DuckDB", "Control", "EventStore", "Exports", "Server", logging, nio, nioPosix, crypto,
+                "Model", "Age", "DuckDB", "Control", "EventStore", "Exports", "Server", logging, nio, nioPosix, crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -75,6 +76,7 @@ let package = Package(
             ]),
         // Tests, one target a room.
         .testTarget(name: "ModelTests", dependencies: ["Model"]),
+        .testTarget(name: "AgeTests", dependencies: ["Age", crypto]),
         .testTarget(name: "DuckDBTests", dependencies: ["DuckDB"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Model", "Threads", logging]),
         .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Journal", "Model", "DuckDB", logging]),
@@ -83,7 +85,7 @@ let package = Package(
         .testTarget(name: "CollectTests", dependencies: ["Collect", "Journal", "Model"]),
         .testTarget(
             name: "ExportsTests",
-            dependencies: ["Exports", "EventStore", "Journal", "Codecs", "Model", "DuckDB", logging]),
+            dependencies: ["Exports", "EventStore", "Journal", "Codecs", "Age", "Model", "DuckDB", logging]),
         .testTarget(
             name: "ServerTests",
             dependencies: [

@@ -1,3 +1,4 @@
+internal import Age
 internal import DuckDB
 internal import EventStore
 
@@ -35,6 +36,9 @@ public struct ExportError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String { message }
 
     init(_ error: QueryError) { self.init(.invalidSpec, error.message) }
+
+    /// Why a file could not be encrypted.
+    init(_ error: AgeError) { self.init(.files, "cannot encrypt: \(error.message)") }
 
     init(_ error: any Error) {
         switch error {

@@ -1,3 +1,4 @@
+internal import Age
 internal import DuckDB
 internal import EventStore
 internal import Glibc
@@ -74,7 +75,7 @@ struct ExportJob: Sendable {
     private func makeFiles(
         _ query: ExportQuery, _ identities: IdentityTable?, _ style: CellStyle?, _ connection: Connection
     ) throws -> Manifest {
-        let names = ExportNames(path: path, exportID: exportID, format: spec.format, compression: spec.compression)
+        let names = ExportNames(path: path, exportID: exportID, proper: spec.fileExtension)
         var files = PartSet(names: names, isSplit: spec.partRows != nil)
         do {
             if spec.format == .parquet {
@@ -108,6 +109,7 @@ struct ExportJob: Sendable {
                 return Manifest.Column(name: column.name, type: type.rawValue)
             },
             rows: parts.reduce(0) { $0 + $1.rows }, bytes: parts.reduce(0) { $0 + $1.bytes }, sha256: sha256,
-            parts: parts, seqFrom: spec.seqFrom, seqTo: spec.seqTo, asOfSeq: spec.asOfSeq, asOf: spec.asOf)
+            parts: parts, recipients: spec.recipients.map(\.text), seqFrom: spec.seqFrom, seqTo: spec.seqTo,
+            asOfSeq: spec.asOfSeq, asOf: spec.asOf)
     }
 }

@@ -1,3 +1,4 @@
+public import Age
 public import Codecs
 public import EventStore
 public import Model
@@ -8,9 +9,9 @@ public enum ExportFormat: String, Sendable, CaseIterable {
     case ndjson
     case parquet
 
-    /// A file's extension, with that of its compression; Parquet is packed inside.
-    public func fileExtension(_ compression: Compression) -> String {
-        self == .parquet ? ".parquet" : ".\(rawValue)\(compression.suffix)"
+    /// A file's extension, with those of its compression and its encryption; Parquet is packed inside.
+    func fileExtension(_ compression: Compression, isEncrypted: Bool) -> String {
+        (self == .parquet ? ".parquet" : ".\(rawValue)\(compression.suffix)") + (isEncrypted ? ".age" : "")
     }
 }
 
@@ -49,6 +50,8 @@ public struct ExportSpec: Sendable, Equatable {
     public var compression = Compression.none
     /// What is special about a CSV.
     public var sheet = SheetForm()
+    /// Whom the files are encrypted for; anybody can read them if there is none.
+    public var recipients: [AgeRecipient] = []
     /// The most rows of one file; nil for one file.
     public var partRows: Int?
     /// Answers as of this `seq` instead of the newest: a manifest's specification repeats its export.
@@ -60,10 +63,12 @@ public struct ExportSpec: Sendable, Equatable {
 }
 
 extension ExportSpec {
+    /// Each has a stanza in the header of every file.
+    private static let mostRecipients = 100
     private static let fields =
         [
             "dataset", "columns", "where", "from", "to", "timezone", "seq_from", "seq_to", "order", "identified",
-            "format", "compression", "part_rows", "as_of_seq", "as_of",
+            "format", "compression", "encrypt", "part_rows", "as_of_seq", "as_of",
         ] + SheetForm.fields
 
     /// Reads a specification as `POST /v1/exports` takes it and a manifest keeps it.
@@ -94,6 +99,7 @@ extension ExportSpec {
         format = try Self.choice(json, "format") ?? .csv
         compression = try Self.choice(json, "compression") ?? .none
         sheet = try SheetForm(json: json)
+        if let value = json.given("encrypt") { recipients = try Self.recipients(value) }
         if let value = json.given("part_rows") {
             guard let rows = value.intValue, rows > 0 else {
                 throw Self.error("\"part_rows\" is a whole number above 0")
@@ -109,6 +115,22 @@ extension ExportSpec {
         for (i, element) in elements.enumerated() {
             guard let text = element.stringValue else { throw error("columns[\(i)]: a text should be here") }
             out.append(text)
+        }
+        return out
+    }
+
+    /// An empty list is an error and not a file that anybody can read.
+    private static func recipients(_ value: JSONValue) throws(ExportError) -> [AgeRecipient] {
+        guard let elements = value.arrayValue, !elements.isEmpty else {
+            throw error("\"encrypt\" is a list of age recipients (age1…), at least one")
+        }
+        guard elements.count <= mostRecipients else {
+            throw error("\"encrypt\": at most \(mostRecipients) recipients, not \(elements.count)")
+        }
+        var out: [AgeRecipient] = []
+        for (i, element) in elements.enumerated() {
+            guard let text = element.stringValue else { throw error("encrypt[\(i)]: a text should be here") }
+            do { out.append(try AgeRecipient(text)) } catch { throw Self.error("encrypt[\(i)]: \(error.message)") }
         }
         return out
     }

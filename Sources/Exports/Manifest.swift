@@ -1,3 +1,4 @@
+internal import Codecs
 public import EventStore
 public import Model
 
@@ -11,6 +12,9 @@ public struct Manifest: Sendable, Equatable {
         public var bytes: Int64
         /// Of the bytes on disk, in hexadecimal.
         public var sha256: String
+        /// How many bytes are encrypted in it; nil if it is not encrypted. There is no digest of them: where there is
+        /// little to guess, as in one person's row, it would tell what is encrypted.
+        public var plaintextBytes: Int64?
 
         public init(file: String, rows: Int64, bytes: Int64, sha256: String) {
             self.file = file
@@ -42,6 +46,8 @@ public struct Manifest: Sendable, Equatable {
     /// Of the parts' bytes in order.
     public var sha256: String
     public var parts: [Part]
+    /// Whom the files are encrypted for, by age; none if they are not.
+    public var recipients: [String] = []
     public var seqFrom: Int64
     public var seqTo: Int64
     public var asOfSeq: Int64
@@ -51,22 +57,24 @@ public struct Manifest: Sendable, Equatable {
 
     /// The manifest as it is written.
     public var json: JSONValue {
-        [
-            "export_id": .string(exportID), "run_id": .string(runID), "dataset": .string(dataset.rawValue),
-            "spec": spec,
-            "columns": .array(columns.map { ["name": .string($0.name), "type": .string($0.type)] }),
-            "rows": JSONValue(rows), "bytes": JSONValue(bytes), "sha256": .string(sha256),
-            "parts": .array(
-                parts.map {
-                    [
-                        "file": .string($0.file), "rows": JSONValue($0.rows), "bytes": JSONValue($0.bytes),
-                        "sha256": .string($0.sha256),
-                    ]
-                }),
-            "seq_from": JSONValue(seqFrom), "seq_to": JSONValue(seqTo), "as_of_seq": JSONValue(asOfSeq),
-            "as_of": .string(asOf.text), "erasure_epoch": JSONValue(erasureEpoch), "stale": .bool(isStale),
-            "schema_version": JSONValue(Self.schemaVersion),
+        var members: [JSONValue.Member] = [
+            .init("export_id", .string(exportID)), .init("run_id", .string(runID)),
+            .init("dataset", .string(dataset.rawValue)), .init("spec", spec),
+            .init("columns", .array(columns.map { ["name": .string($0.name), "type": .string($0.type)] })),
+            .init("rows", JSONValue(rows)), .init("bytes", JSONValue(bytes)), .init("sha256", .string(sha256)),
+            .init("parts", .array(parts.map(\.json))),
         ]
+        if !recipients.isEmpty {
+            members.append(
+                .init("encryption", ["scheme": "age", "recipients": .array(recipients.map { .string($0) })]))
+        }
+        members += [
+            .init("seq_from", JSONValue(seqFrom)), .init("seq_to", JSONValue(seqTo)),
+            .init("as_of_seq", JSONValue(asOfSeq)), .init("as_of", .string(asOf.text)),
+            .init("erasure_epoch", JSONValue(erasureEpoch)), .init("stale", .bool(isStale)),
+            .init("schema_version", JSONValue(Self.schemaVersion)),
+        ]
+        return .object(members)
     }
 }
 
@@ -94,10 +102,22 @@ extension Manifest {
         sha256 = try reader.text("sha256")
         parts = []
         for part in try reader.list("parts") {
-            parts.append(
-                Part(
-                    file: try part.text("file"), rows: try part.integer("rows"), bytes: try part.integer("bytes"),
-                    sha256: try part.text("sha256")))
+            var read = Part(
+                file: try part.text("file"), rows: try part.integer("rows"), bytes: try part.integer("bytes"),
+                sha256: try part.text("sha256"))
+            if part.json["plaintext_bytes"] != nil { read.plaintextBytes = try part.integer("plaintext_bytes") }
+            parts.append(read)
+        }
+        if let encryption = json["encryption"], encryption != .null {
+            let reader = ManifestReader(json: encryption)
+            let scheme = try reader.text("scheme")
+            guard scheme == "age" else {
+                throw ExportError(.mismatch, "the files are encrypted by \"\(scheme)\"; this program reads age")
+            }
+            for recipient in try reader.list("recipients") {
+                guard let text = recipient.json.stringValue else { throw reader.missing("recipients") }
+                recipients.append(text)
+            }
         }
         seqFrom = try reader.integer("seq_from")
         seqTo = try reader.integer("seq_to")
@@ -107,6 +127,36 @@ extension Manifest {
         erasureEpoch = try reader.integer("erasure_epoch")
         guard let stale = json["stale"]?.boolValue else { throw reader.missing("stale") }
         isStale = stale
+    }
+}
+
+extension Manifest {
+    /// Its format and packing, as the specification says.
+    var form: (format: ExportFormat, compression: Compression) {
+        (
+            spec["format"]?.stringValue.flatMap(ExportFormat.init(rawValue:)) ?? .csv,
+            spec["compression"]?.stringValue.flatMap(Compression.init(rawValue:)) ?? .none
+        )
+    }
+
+    /// The names of the parts where the first is asked to be called `name`: as if the export had been written there.
+    public func partNames(for name: String) -> [String] {
+        let names = ExportNames(
+            path: name, exportID: exportID,
+            proper: form.format.fileExtension(form.compression, isEncrypted: !recipients.isEmpty))
+        let isSplit = spec["part_rows"]?.intValue != nil
+        return parts.indices.map { names.file(part: isSplit ? $0 + 1 : nil) }
+    }
+}
+
+extension Manifest.Part {
+    fileprivate var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("file", .string(file)), .init("rows", JSONValue(rows)), .init("bytes", JSONValue(bytes)),
+            .init("sha256", .string(sha256)),
+        ]
+        if let plaintextBytes { members.append(.init("plaintext_bytes", JSONValue(plaintextBytes))) }
+        return .object(members)
     }
 }
 

@@ -1,8 +1,10 @@
+public import Age
 public import Codecs
 public import EventStore
 public import Model
 
-/// A specification in which nothing depends on when it runs: the same one gives the same bytes.
+/// A specification in which nothing depends on when it runs: the same one gives the same bytes. What is encrypted is the
+/// same, too; the encrypted files differ, since each has a key of its own.
 public struct ResolvedSpec: Sendable, Equatable {
     public let dataset: Dataset
     public let columns: [ColumnExpression]
@@ -25,10 +27,14 @@ public struct ResolvedSpec: Sendable, Equatable {
     public let sheet: SheetForm
     /// The zone in which a CSV's times are written; nil for UTC.
     public let writtenZone: String?
+    public let recipients: [AgeRecipient]
     public let partRows: Int?
     /// Everything stored up to this `seq` counts, nothing after it.
     public let asOfSeq: Int64
     public let asOf: Timestamp
+
+    /// What the names of its files should end with, such as `.csv.gz.age`.
+    public var fileExtension: String { format.fileExtension(compression, isEncrypted: !recipients.isEmpty) }
 
     /// The specification as a manifest keeps it; `ExportSpec(json:)` reads it, and gives the same export again.
     public var json: JSONValue {
@@ -50,6 +56,7 @@ public struct ResolvedSpec: Sendable, Equatable {
         members += sheet.members
         // Every time above names its offset, so that this is the zone that times are written in when it is read again.
         if let writtenZone { members.append(.init("timezone", .string(writtenZone))) }
+        if !recipients.isEmpty { members.append(.init("encrypt", .array(recipients.map { .string($0.text) }))) }
         if let partRows { members.append(.init("part_rows", JSONValue(partRows))) }
         members.append(.init("as_of_seq", JSONValue(asOfSeq)))
         members.append(.init("as_of", .string(asOf.text)))
@@ -119,8 +126,8 @@ extension ExportSpec {
             columnTexts: columns.isEmpty ? dataset.defaultColumns.map(\.rawValue) : columns, condition: tree,
             conditionJSON: condition.map { tree?.fixed($0) ?? $0 }, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
             isIncremental: isIncremental, order: try resolvedOrder(isIncremental), isIdentified: isIdentified,
-            format: format, compression: compression, sheet: sheet.normal, writtenZone: writtenZone, partRows: partRows,
-            asOfSeq: asOfSeq, asOf: now)
+            format: format, compression: compression, sheet: sheet.normal, writtenZone: writtenZone,
+            recipients: recipients, partRows: partRows, asOfSeq: asOfSeq, asOf: now)
     }
 
     /// The zone is for the times that name none. Times are written in it where there are no such times, or where the file is

@@ -67,6 +67,31 @@ struct ExportRouteTests {
         }
     }
 
+    @Test("Encrypted files have their ending and no type, and a secret is not taken for a recipient")
+    func encrypted() async throws {
+        try await withServer { server in
+            try await server.collect([["identity": "ann", "event": "E"]])
+            let recipient = "age1vl6rrrjvzqg59dq3aemws3j222cjzuyk4em38kuc74262yrgqa2qffg407"
+            let spec: JSONValue = ["dataset": "events", "compression": "gzip", "encrypt": [.string(recipient)]]
+            let (run, _) = try await server.export(spec)
+            #expect(run["spec"]?["encrypt"] == [.string(recipient)])
+            #expect(run["manifest"]?["encryption"] == ["scheme": "age", "recipients": [.string(recipient)]])
+            let path = "/v1/exports/\(run["id"]?.stringValue ?? "")/file"
+            let whole = try await server.send(.GET, path, key: server.secretKey)
+            #expect(whole.headers.first(name: "Content-Type") == "application/octet-stream")
+            #expect(
+                whole.headers.first(name: "Content-Disposition") == "attachment; filename=\"events.csv.gz.age\"")
+            #expect(whole.body.starts(with: Array("age-encryption.org/v1\n-> X25519 ".utf8)))
+            let secret = "AGE-SECRET-KEY-1672ERWKZ23M8GJWYUCS6PMCKJ9W5DG0LMY3UJ0QHAZ6QY5RA6P4S2Z9QUH"
+            let wrong: JSONValue = ["dataset": "events", "encrypt": [.string(secret)]]
+            let refused = try await server.send(
+                .POST, "/v1/exports", key: server.secretKey, body: Array(wrong.text.utf8))
+            #expect(refused.status == 400)
+            #expect(refused.text.contains("encrypt[0]: that is a secret identity"))
+            #expect(!refused.text.contains("672ERWKZ"))
+        }
+    }
+
     @Test("A result survives a restart, and what was interrupted runs again at the same watermark")
     func restart() async throws {
         try await DataFolder.with { folder in

@@ -15,4 +15,8 @@ int sluice_gzip_inflate_init(z_stream *stream);
    the system does not take it. */
 void sluice_begin_writeback(int descriptor, long long offset, long long count);
 
+/* Makes a pipe that no other program inherits, with room for that many bytes if the system gives as many: its ends for
+   reading and for writing. Returns -1, with errno, if there is none. */
+int sluice_pipe(int ends[2], int room);
+
 #endif

@@ -1,9 +1,10 @@
+internal import Age
 internal import CCodecs
 internal import Codecs
 internal import Glibc
 internal import Synchronization
 
-/// Where encoded bytes end: packed, hashed and written in large pieces, on a thread beside the one that encodes.
+/// Where encoded bytes end: packed, encrypted, hashed and written in large pieces, on a thread beside the one that encodes.
 final class ByteSink: Sendable {
     private let work: SinkWork
     private let stage: SerialStage<Piece>
@@ -30,12 +31,18 @@ final class ByteSink: Sendable {
 
     /// A new file.
     ///
-    /// - Parameter total: is updated, too, with what reaches the disk.
-    convenience init(path: String, _ compression: Compression, total: TotalDigest?) throws(ExportError) {
+    /// - Parameters:
+    ///   - recipients: whom it is encrypted for; it is readable for everybody if there is none.
+    ///   - total: is updated, too, with what reaches the disk.
+    convenience init(
+        path: String, _ compression: Compression, for recipients: [AgeRecipient], total: TotalDigest?
+    ) throws(ExportError) {
         let compressor = try Self.compressor(compression)
+        let encryptor = try Self.encryptor(recipients)
         self.init(
             SinkWork(
-                path: path, descriptor: try FileSystem.create(path), compressor: compressor, total: total))
+                path: path, descriptor: try FileSystem.create(path), compressor: compressor, encryptor: encryptor,
+                total: total))
     }
 
     private init(_ work: SinkWork) {
@@ -54,6 +61,11 @@ final class ByteSink: Sendable {
         do { return try Compressor(compression) } catch { throw ExportError(.files, error.message, isTransient: true) }
     }
 
+    private static func encryptor(_ recipients: [AgeRecipient]) throws(ExportError) -> AgeEncryptor? {
+        if recipients.isEmpty { return nil }
+        do { return try AgeEncryptor(recipients) } catch { throw ExportError(error) }
+    }
+
     /// Takes a buffer and gives an empty one for it; waits while too many are on their way.
     ///
     /// - Throws: what became of earlier buffers.
@@ -63,11 +75,21 @@ final class ByteSink: Sendable {
         return spare.take() ?? Output(capacity: capacity)
     }
 
-    /// Ends the stream, syncs and closes the file; the digest and the number of its bytes.
-    func finish() throws(ExportError) -> (sha256: String, bytes: Int64) {
+    /// Ends the stream, syncs and closes the file.
+    func finish() throws(ExportError) -> WrittenFile {
         try stage.finish()
         return try work.finish()
     }
+}
+
+/// What became of a file.
+struct WrittenFile {
+    /// Of the bytes on disk, in hexadecimal.
+    let sha256: String
+    /// On disk.
+    let bytes: Int64
+    /// How many bytes are encrypted in it; nil if it is not encrypted.
+    var plaintextBytes: Int64?
 }
 
 /// SHA-256 over the bytes of all parts in order.
@@ -84,40 +106,50 @@ private final class SinkWork: @unchecked Sendable {
     private let path: String
     private let descriptor: Int32
     private let compressor: Compressor?
+    private let encryptor: AgeEncryptor?
     private let total: TotalDigest?
     private var packed: [UInt8] = []
+    private var sealed: [UInt8] = []
+    private var plaintextBytes: Int64 = 0
     private var digest = Digest()
     private var bytes: Int64 = 0
     /// How far the system was asked to begin writing to the disk.
     private var begun: Int64 = 0
     private var isOpen = true
 
-    init(path: String, descriptor: Int32, compressor: Compressor?, total: TotalDigest?) {
+    init(
+        path: String, descriptor: Int32, compressor: Compressor?, encryptor: AgeEncryptor?, total: TotalDigest?
+    ) {
         self.path = path
         self.descriptor = descriptor
         self.compressor = compressor
+        self.encryptor = encryptor
         self.total = total
     }
 
     deinit { if isOpen { close(descriptor) } }
 
     func take(_ piece: UnsafeRawBufferPointer) throws(ExportError) {
-        guard let compressor else { return unsafe try put(piece) }
+        guard let compressor else { return unsafe try seal(piece) }
         // Lent for the call.
         let span = unsafe Span<UInt8>(_unsafeElements: piece.bindMemory(to: UInt8.self))
         try packing { (out) throws(CodecError) in try compressor.write(span, to: &out) }
         if packed.count >= 1 << 18 { try flush() }
     }
 
-    func finish() throws(ExportError) -> (sha256: String, bytes: Int64) {
+    func finish() throws(ExportError) -> WrittenFile {
         if let compressor {
             try packing { (out) throws(CodecError) in try compressor.finish(to: &out) }
             try flush()
         }
+        if let encryptor {
+            try sealing { (out) throws(AgeError) in try encryptor.finish(to: &out) }
+            try putSealed()
+        }
         try FileSystem.sync(descriptor, path)
         isOpen = false
         guard close(descriptor) == 0 else { throw FileSystem.error("close", path) }
-        return (digest.hex, bytes)
+        return WrittenFile(sha256: digest.hex, bytes: bytes, plaintextBytes: encryptor == nil ? nil : plaintextBytes)
     }
 
     private func packing(_ body: (inout [UInt8]) throws(CodecError) -> Void) throws(ExportError) {
@@ -127,10 +159,33 @@ private final class SinkWork: @unchecked Sendable {
     private func flush() throws(ExportError) {
         // Lent for the call.
         let written = unsafe packed.withUnsafeBytes { piece -> Result<Void, ExportError> in
-            Result { () throws(ExportError) in unsafe try put(piece) }
+            Result { () throws(ExportError) in unsafe try seal(piece) }
         }
         try written.get()
         packed.removeAll(keepingCapacity: true)
+    }
+
+    /// Encrypts bytes if that is wanted, and writes them.
+    private func seal(_ piece: UnsafeRawBufferPointer) throws(ExportError) {
+        guard let encryptor else { return unsafe try put(piece) }
+        // Lent for the call.
+        let span = unsafe Span<UInt8>(_unsafeElements: piece.bindMemory(to: UInt8.self))
+        try sealing { (out) throws(AgeError) in try encryptor.write(span, to: &out) }
+        plaintextBytes += Int64(piece.count)
+        try putSealed()
+    }
+
+    private func sealing(_ body: (inout [UInt8]) throws(AgeError) -> Void) throws(ExportError) {
+        do { try body(&sealed) } catch { throw ExportError(error) }
+    }
+
+    private func putSealed() throws(ExportError) {
+        // Lent for the call.
+        let written = unsafe sealed.withUnsafeBytes { piece -> Result<Void, ExportError> in
+            Result { () throws(ExportError) in unsafe try put(piece) }
+        }
+        try written.get()
+        sealed.removeAll(keepingCapacity: true)
     }
 
     private func put(_ piece: UnsafeRawBufferPointer) throws(ExportError) {

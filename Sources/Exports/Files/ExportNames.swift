@@ -1,5 +1,3 @@
-internal import Codecs
-
 /// The names of an export's files.
 struct ExportNames: Sendable, Equatable {
     let folder: String
@@ -9,10 +7,10 @@ struct ExportNames: Sendable, Equatable {
     private let stem: String
     private let fileExtension: String
 
-    init(path: String, exportID: String, format: ExportFormat, compression: Compression) {
+    /// - Parameter proper: the extension that the files should have, such as `.csv.gz.age`.
+    init(path: String, exportID: String, proper: String) {
         (folder, name) = FileSystem.split(path)
         self.exportID = exportID
-        let proper = format.fileExtension(compression)
         if name.hasSuffix(proper), name.count > proper.count {
             fileExtension = proper
         } else if let dot = name.lastIndex(of: "."), dot != name.startIndex {

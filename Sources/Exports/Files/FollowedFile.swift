@@ -40,15 +40,15 @@ final class FollowedFile: @unchecked Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// Hashes the rest and makes the file durable; its digest and the number of its bytes. Call it when the engine is done.
-    func finish() throws(ExportError) -> (sha256: String, bytes: Int64) {
+    /// Hashes the rest and makes the file durable. Call it when the engine is done.
+    func finish() throws(ExportError) -> WrittenFile {
         stop()
         try read()
         try FileSystem.sync(descriptor, path)
         guard try FileSystem.size(path) == bytes else {
             throw ExportError(.files, "\(path) was changed while it was written", isTransient: true)
         }
-        return (digest.hex, bytes)
+        return WrittenFile(sha256: digest.hex, bytes: bytes)
     }
 
     /// Stops following a file that will not be whole.

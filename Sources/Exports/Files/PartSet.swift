@@ -30,9 +30,11 @@ struct PartSet {
     }
 
     /// Notes a part that is written and synced.
-    mutating func end(rows: Int64, bytes: Int64, sha256: String) {
-        let file = names.file(part: isSplit ? parts.count + 1 : nil)
-        parts.append(Manifest.Part(file: file, rows: rows, bytes: bytes, sha256: sha256))
+    mutating func end(rows: Int64, _ file: WrittenFile) {
+        let name = names.file(part: isSplit ? parts.count + 1 : nil)
+        var part = Manifest.Part(file: name, rows: rows, bytes: file.bytes, sha256: file.sha256)
+        part.plaintextBytes = file.plaintextBytes
+        parts.append(part)
     }
 
     /// Gives every part its name, and then writes the manifest.

@@ -28,7 +28,7 @@ struct FileRows: RowOutput {
 
     mutating func begin() throws(ExportError) {
         rows = 0
-        sink = try ByteSink(path: files.begin(), spec.compression, total: files.total)
+        sink = try ByteSink(path: files.begin(), spec.compression, for: spec.recipients, total: files.total)
     }
 
     mutating func write(_ full: consuming Output) throws(ExportError) -> Output {
@@ -40,8 +40,7 @@ struct FileRows: RowOutput {
 
     mutating func end() throws(ExportError) {
         guard let sink else { return }
-        let ended = try sink.finish()
-        files.end(rows: Int64(rows), bytes: ended.bytes, sha256: ended.sha256)
+        files.end(rows: Int64(rows), try sink.finish())
         self.sink = nil
     }
 }

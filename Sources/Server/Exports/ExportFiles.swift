@@ -27,7 +27,8 @@ enum ExportFiles {
         }
         let tag = "\"\(part.sha256)\""
         var headers: HTTPFields = [
-            .contentType: mediaType(part.file), .eTag: tag, .acceptRanges: "bytes",
+            .contentType: manifest.recipients.isEmpty ? mediaType(part.file) : unknownType, .eTag: tag,
+            .acceptRanges: "bytes",
             .contentDisposition: "attachment; filename=\"\(part.file)\"", .cacheControl: "private, no-cache",
         ]
         let request = exchange.request
@@ -53,13 +54,15 @@ enum ExportFiles {
         return (try Manifest(json: json), text)
     }
 
+    private static let unknownType = "application/octet-stream"
+
     /// The media type of a file by its name. Packed files are sent as they are, not as an encoding to be undone.
     private static func mediaType(_ name: String) -> String {
         let types = [
             ".csv": "text/csv; charset=utf-8", ".ndjson": "application/x-ndjson", ".gz": "application/gzip",
             ".zst": "application/zstd", ".parquet": "application/vnd.apache.parquet",
         ]
-        return types.first { name.hasSuffix($0.key) }?.value ?? "application/octet-stream"
+        return types.first { name.hasSuffix($0.key) }?.value ?? unknownType
     }
 }
 

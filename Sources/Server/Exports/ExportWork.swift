@@ -31,7 +31,7 @@ extension ExportService {
                 try Folder.make(folder)
             }
             path =
-                folder + "/" + resolved.dataset.rawValue + resolved.format.fileExtension(resolved.compression)
+                folder + "/" + resolved.dataset.rawValue + resolved.fileExtension
         }
         return try await ExportRunner.run(
             resolved, on: runtime.store, to: path, exportID: record.id, runID: record.id, progress: progress)

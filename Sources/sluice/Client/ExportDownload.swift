@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Exports
 import Glibc
 import Model
 import NIOCore
@@ -14,7 +15,7 @@ struct ExportDownload: Sendable {
         let parts = manifest["parts"]?.arrayValue ?? []
         let total = manifest["bytes"]?.intValue ?? 0
         let (folder, name) = Self.split(path)
-        let names = parts.map { Self.localName(Text.plain($0["file"]), for: name) }
+        let names = try Self.localNames(manifest, for: name)
         var done: Int64 = 0
         for (index, part) in parts.enumerated() {
             try await fetch(part, number: index + 1, to: folder + names[index], done: &done, total: total)
@@ -64,14 +65,11 @@ struct ExportDownload: Sendable {
         return (String(path[...slash]), String(path[path.index(after: slash)...]))
     }
 
-    /// What the server's file is called here: as `--out` says, with the server's number in it if there are several.
-    private static func localName(_ file: String, for name: String) -> String {
-        guard let mark = file.ranges(of: ".part-").last else { return name }
-        // ".part-00001", and the extension after it.
-        let tail = file[mark.lowerBound...]
-        let ending = tail.dropFirst().firstIndex(of: ".").map { String(tail[$0...]) } ?? ""
-        let stem = ending.isEmpty || !name.hasSuffix(ending) ? name : String(name.dropLast(ending.count))
-        return stem + tail
+    /// What the server's files are called here: as it would call them itself.
+    private static func localNames(_ manifest: JSONValue, for name: String) throws -> [String] {
+        do throws(ExportError) { return try Manifest(json: manifest).partNames(for: name) } catch {
+            throw Failure(.failed, "the server's manifest cannot be read: \(error.message)")
+        }
     }
 
     /// The manifest with the names that the parts have here.

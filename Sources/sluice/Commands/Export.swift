@@ -1,4 +1,6 @@
+import Age
 import ArgumentParser
+import Exports
 import Model
 
 struct Export: AsyncParsableCommand {
@@ -24,12 +26,17 @@ struct Export: AsyncParsableCommand {
             Europe/Berlin. The zone is first of all that of --from and --to without one: where such are given, times \
             are written in it only beside one of the four flags before.
 
+            With --encrypt the file is one of age's: 'age -d -i KEYFILE PATH' opens it. The manifest stays readable. \
+            --identity opens the files right after they are written and checks them, as 'sluice verify' does later; \
+            the identity stays in this process.
+
             Examples:
               sluice export events --data ./data --out events.csv
               sluice export people --data ./data --columns 'person_id,person.email as email' --out people.parquet
               sluice export people --data ./data --bom --delimiter ';' --decimal , --formula-guard --out people.csv
               sluice export events --data ./data --estimate
               sluice export events --data ./data --from -7d --where '{"event":"Purchased"}' --out - | head
+              sluice export people --data ./data --encrypt age1… --identity key.txt --out people.csv.gz.age
             """)
 
     @Argument(help: "people, events, property-changes, aliases or identities.")
@@ -40,6 +47,10 @@ struct Export: AsyncParsableCommand {
 
     @OptionGroup(title: "What") var selection: ExportSelection
     @OptionGroup(title: "How") var form: ExportForm
+
+    @Option(name: .long, help: ArgumentHelp("Check what was encrypted with this identity file.", valueName: "FILE"))
+    var identity: String?
+
     @OptionGroup(title: "Where from") var connection: ConnectionOptions
 
     @Flag(name: .long, help: "Say how many rows and bytes it will be and how long it will take; write nothing.")
@@ -62,6 +73,15 @@ struct Export: AsyncParsableCommand {
             throw ValidationError(
                 "--json and --out \(out) both want standard output; the manifest goes to standard error.")
         }
+        guard !form.encrypt.isEmpty || !out.lowercased().hasSuffix(ExportForm.encryptedSuffix) else {
+            throw ValidationError("--out ends in .age, but nobody is named to encrypt for: add --encrypt age1….")
+        }
+        guard identity == nil || !form.encrypt.isEmpty else {
+            throw ValidationError("--identity checks what --encrypt encrypts; without it, use 'sluice verify'.")
+        }
+        guard identity == nil || !isStandardOutput else {
+            throw ValidationError("--identity reads the files again; with --out \(out) there are none.")
+        }
     }
 
     func run() async throws {
@@ -75,13 +95,16 @@ struct Export: AsyncParsableCommand {
         if case .stream = target, form.partRows != nil {
             throw Failure(.usage, "--part-rows splits into files; \(out) is a pipe or a device")
         }
+        let identities = try identities(for: target, out)
         let manifest = try await Session.run(connection) { client in
             try await ExportRun(client: client, spec: spec, target: target).run()
         }
         switch target {
         case .stream where json: try Terminal.line(manifest.text)
         case .standardOutput, .stream: Terminal.note(manifest.text)
-        case .file(let path): try report(manifest, path: path)
+        case .file(let path):
+            try report(manifest, path: path)
+            if !identities.isEmpty { try await check(path, identities) }
         }
     }
 
@@ -90,6 +113,26 @@ struct Export: AsyncParsableCommand {
             try await client.patiently { try await Estimate.ask(client, spec) }
         }
         try Terminal.line(json ? estimate.json.text : estimate.text)
+    }
+
+    /// The identities of `--identity`, read before anything is written: they must be able to open what will be.
+    private func identities(for target: ExportTarget, _ out: String) throws -> [AgeIdentity] {
+        guard let identity else { return [] }
+        if case .stream = target {
+            throw Failure(.usage, "--identity reads the files again; \(out) is a pipe or a device")
+        }
+        let identities = try IdentityFile.read(identity)
+        guard identities.contains(where: { form.encrypt.contains($0.recipient.text) }) else {
+            throw Failure(.usage, "--identity \(identity): it opens nothing that is encrypted for these recipients")
+        }
+        return identities
+    }
+
+    /// Opens what was written, and says so.
+    private func check(_ path: String, _ identities: [AgeIdentity]) async throws {
+        let found = try await OffPool.run { try Verify.check(path + Manifest.suffix, identities) }
+        guard !json, let opened = found.opened else { return }
+        try Terminal.line("opened and checked: \(Text.bytes(opened.bytes)) are encrypted, SHA-256 \(opened.sha256)")
     }
 
     private func report(_ manifest: JSONValue, path: String) throws {

@@ -1,3 +1,4 @@
+import Age
 import ArgumentParser
 import Model
 
@@ -13,6 +14,13 @@ struct ExportForm: ParsableArguments {
             means Snappy, its usual codec.
             """)
     var compress: Compression?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Encrypt for this age recipient (age1…), so that 'age -d' opens the file; say it again for more of them.",
+            valueName: "RECIPIENT"))
+    var encrypt: [String] = []
 
     @Option(name: .long, help: ArgumentHelp("Split into files of that many rows.", valueName: "N"))
     var partRows: Int64?
@@ -35,16 +43,23 @@ struct ExportForm: ParsableArguments {
         help: "CSV: put an apostrophe before texts that begin with = + - @, a tab or a CR, so that none is a formula.")
     var formulaGuard = false
 
+    /// How the names of encrypted files end.
+    static let encryptedSuffix = ".age"
+
     enum Format: String, CaseIterable, ExpressibleByArgument { case csv, ndjson, parquet }
     enum Compression: String, CaseIterable, ExpressibleByArgument { case none, gzip, zstd }
 
     func validate() throws {
         if let partRows, partRows < 1 { throw ValidationError("--part-rows must be at least 1.") }
+        for recipient in encrypt {
+            do { _ = try AgeRecipient(recipient) } catch { throw ValidationError("--encrypt: \(error.message).") }
+        }
     }
 
     /// The specification's members that these flags and the file's name give.
     func members(out: String) -> [JSONValue.Member] {
         var name = out.lowercased()[...]
+        if !encrypt.isEmpty, name.hasSuffix(Self.encryptedSuffix) { name = name.dropLast(Self.encryptedSuffix.count) }
         var compression = compress
         for (ending, kind) in [(".gz", Compression.gzip), (".zst", .zstd)] where name.hasSuffix(ending) {
             name = name.dropLast(ending.count)
@@ -62,6 +77,7 @@ struct ExportForm: ParsableArguments {
         if let delimiter { members.append(.init("delimiter", .string(delimiter))) }
         if let decimal { members.append(.init("decimal", .string(decimal))) }
         if formulaGuard { members.append(.init("formula_guard", true)) }
+        if !encrypt.isEmpty { members.append(.init("encrypt", .array(encrypt.map { .string($0) }))) }
         if let partRows { members.append(.init("part_rows", JSONValue(partRows))) }
         return members
     }
