@@ -32,6 +32,7 @@ struct ColdExportTests {
                 ]
             }
         } + [
+            #"{"dataset":"property_changes","columns":["seq","name","value","person.plan"],"identified":true}"#,
             #"{"dataset":"people","columns":["person_id","identities","events_total","first_seen","person.plan"]}"#,
             #"{"dataset":"events","seq_from":100,"seq_to":350,"format":"csv"}"#,
             #"{"dataset":"events","order":"timestamp","format":"csv","part_rows":70}"#,

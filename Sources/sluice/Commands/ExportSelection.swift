@@ -28,6 +28,16 @@ struct ExportSelection: ParsableArguments {
 
     @Option(
         name: .long,
+        help: ArgumentHelp("As of this sequence number: nothing that was stored after it counts.", valueName: "SEQ"))
+    var asOfSeq: Int64?
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp("The moment that -7d and the like count back from; now if not said.", valueName: "T"))
+    var asOf: String?
+
+    @Option(
+        name: .long,
         help: ArgumentHelp(
             "The zone of times here that name none, and of times in a CSV (see above); UTC if not said.",
             valueName: "ZONE"))
@@ -56,6 +66,8 @@ struct ExportSelection: ParsableArguments {
         if let to { members.append(.init("to", .string(to))) }
         if let seqFrom { members.append(.init("seq_from", JSONValue(seqFrom))) }
         if let seqTo { members.append(.init("seq_to", JSONValue(seqTo))) }
+        if let asOfSeq { members.append(.init("as_of_seq", JSONValue(asOfSeq))) }
+        if let asOf { members.append(.init("as_of", .string(asOf))) }
         if let timezone { members.append(.init("timezone", .string(timezone))) }
         if let order { members.append(.init("order", .string(order.rawValue))) }
         if identified { members.append(.init("identified", true)) }
