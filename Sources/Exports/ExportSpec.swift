@@ -7,10 +7,16 @@ public enum ExportFormat: String, Sendable, CaseIterable {
     case csv
     case ndjson
     case parquet
+    /// A folder in the layout of KISSmetrics' own export, to which each run adds what is new.
+    case kissmetrics
 
-    /// A file's extension, with that of its compression; Parquet is packed inside.
+    /// A file's extension, with that of its compression; Parquet is packed inside. A folder has none.
     public func fileExtension(_ compression: Compression) -> String {
-        self == .parquet ? ".parquet" : ".\(rawValue)\(compression.suffix)"
+        switch self {
+        case .csv, .ndjson: ".\(rawValue)\(compression.suffix)"
+        case .parquet: ".parquet"
+        case .kissmetrics: ""
+        }
     }
 }
 

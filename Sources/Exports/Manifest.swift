@@ -48,9 +48,16 @@ public struct Manifest: Sendable, Equatable {
     public var asOf: Timestamp
     public var erasureEpoch: Int64 = 0
     public var isStale = false
+    /// For the KISSmetrics layout: its revisions with their times, the lines of each kind, and what had no place in them.
+    public var layout: JSONValue?
 
     /// The manifest as it is written.
     public var json: JSONValue {
+        guard let layout, case .object(let members) = plain else { return plain }
+        return .object(members + [.init("layout", layout)])
+    }
+
+    private var plain: JSONValue {
         [
             "export_id": .string(exportID), "run_id": .string(runID), "dataset": .string(dataset.rawValue),
             "spec": spec,
@@ -107,6 +114,7 @@ extension Manifest {
         erasureEpoch = try reader.integer("erasure_epoch")
         guard let stale = json["stale"]?.boolValue else { throw reader.missing("stale") }
         isStale = stale
+        layout = json["layout"]
     }
 }
 

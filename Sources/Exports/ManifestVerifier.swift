@@ -28,7 +28,7 @@ public enum ManifestVerifier {
         // A single part's own digest is that of all.
         var total = manifest.parts.count == 1 ? nil : Digest()
         for part in manifest.parts {
-            guard !part.file.contains("/"), part.file != ".." else {
+            guard isBeside(part.file, isFolder: format == .kissmetrics) else {
                 throw ExportError(.mismatch, "the manifest names \"\(part.file)\", which is not beside it")
             }
             try check(part, folder + "/" + part.file, format, compression, &total)
@@ -44,6 +44,12 @@ public enum ManifestVerifier {
             throw ExportError(.mismatch, "\(path): the SHA-256 of all parts is \(sha256), not \(manifest.sha256)")
         }
         return manifest
+    }
+
+    /// Whether a file lies in the manifest's folder, or in a folder in it.
+    private static func isBeside(_ file: String, isFolder: Bool) -> Bool {
+        let steps = file.split(separator: "/", omittingEmptySubsequences: false)
+        return (isFolder || steps.count == 1) && steps.allSatisfy { !$0.isEmpty && $0 != ".." && $0 != "." }
     }
 
     private static func check(

@@ -28,7 +28,8 @@ enum ExportFiles {
         let tag = "\"\(part.sha256)\""
         var headers: HTTPFields = [
             .contentType: mediaType(part.file), .eTag: tag, .acceptRanges: "bytes",
-            .contentDisposition: "attachment; filename=\"\(part.file)\"", .cacheControl: "private, no-cache",
+            .contentDisposition: "attachment; filename=\"\(FilePlace(path: part.file).name)\"",
+            .cacheControl: "private, no-cache",
         ]
         let request = exchange.request
         if let known = request.headers[.ifNoneMatch], known == "*" || known.contains(tag) {
@@ -58,6 +59,7 @@ enum ExportFiles {
         let types = [
             ".csv": "text/csv; charset=utf-8", ".ndjson": "application/x-ndjson", ".gz": "application/gzip",
             ".zst": "application/zstd", ".parquet": "application/vnd.apache.parquet",
+            ".json": "application/x-ndjson",
         ]
         return types.first { name.hasSuffix($0.key) }?.value ?? "application/octet-stream"
     }

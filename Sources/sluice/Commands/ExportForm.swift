@@ -3,7 +3,9 @@ import Model
 
 /// What an export's file is like.
 struct ExportForm: ParsableArguments {
-    @Option(name: .long, help: "csv, ndjson or parquet; if not said, as the name of the file ends, else csv.")
+    @Option(
+        name: .long,
+        help: "csv, ndjson, parquet or kissmetrics (a folder); if not said, as the name of the file ends, else csv.")
     var format: Format?
 
     @Option(
@@ -14,10 +16,12 @@ struct ExportForm: ParsableArguments {
             """)
     var compress: Compression?
 
-    @Option(name: .long, help: ArgumentHelp("Split into files of that many rows.", valueName: "N"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Split into files of that many rows; kissmetrics has 100000 if not said.", valueName: "N"))
     var partRows: Int64?
 
-    enum Format: String, CaseIterable, ExpressibleByArgument { case csv, ndjson, parquet }
+    enum Format: String, CaseIterable, ExpressibleByArgument { case csv, ndjson, parquet, kissmetrics }
     enum Compression: String, CaseIterable, ExpressibleByArgument { case none, gzip, zstd }
 
     func validate() throws {
@@ -28,7 +32,8 @@ struct ExportForm: ParsableArguments {
     func members(out: String) -> [JSONValue.Member] {
         var name = out.lowercased()[...]
         var compression = compress
-        for (ending, kind) in [(".gz", Compression.gzip), (".zst", .zstd)] where name.hasSuffix(ending) {
+        for (ending, kind) in [(".gz", Compression.gzip), (".zst", .zstd)]
+        where name.hasSuffix(ending) && format != .kissmetrics {
             name = name.dropLast(ending.count)
             compression = compression ?? kind
         }
