@@ -12,6 +12,9 @@ public enum CollectLimits {
     public static let itemsPerRequest = 250_000
     /// What a reject keeps of its input, in bytes.
     public static let rawBytes = 8 << 10
+    /// A line of KISSmetrics' export, in bytes: more than an item, since an octal escape takes four bytes for one, and
+    /// nested values are written as text.
+    public static let exportLineBytes = 256 << 10
     /// Properties in one KISSmetrics call: each has a duplicate check of its own, and an item carries 255.
     public static let kissmetricsProperties = 255
 }

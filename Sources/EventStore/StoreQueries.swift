@@ -56,16 +56,17 @@ extension EventStore {
         }
     }
 
-    /// Which of these event ids are stored, whenever that was. For imports of what is older than the journal's
-    /// duplicates; reads all ids of the store.
-    public func existingEventIDs(_ ids: [String]) async throws -> Set<String> {
+    /// Which of these event ids are stored under a `seq` up to `limit`. For imports of what is older than the journal's
+    /// duplicates; reads all those ids of the store.
+    public func existingEventIDs(_ ids: [String], upTo limit: Int64 = .max) async throws -> Set<String> {
         guard !ids.isEmpty else { return [] }
         return try await read { connection in
             let rows = try connection.query(
                 """
                 SELECT DISTINCT e.event_id FROM events e
                 JOIN (SELECT unnest($1::VARCHAR[]) AS event_id) wanted ON e.event_id = wanted.event_id
-                """, [.list(ids.map { .text($0) })])
+                WHERE e.seq <= $2
+                """, [.list(ids.map { .text($0) }), .int(limit)])
             var found: Set<String> = []
             while let chunk = try rows.nextChunk() {
                 for row in 0..<chunk.rowCount {
@@ -73,15 +74,6 @@ extension EventStore {
                 }
             }
             return found
-        }
-    }
-
-    /// When the earliest stored event was received; nil if there is none. Nothing older can be a duplicate.
-    public func earliestReceivedAt() async throws -> Timestamp? {
-        try await read { connection in
-            try connection.row("SELECT min(received_at) FROM events")?[0].timestamp.map {
-                Timestamp(microseconds: $0)
-            }
         }
     }
 }

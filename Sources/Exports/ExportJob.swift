@@ -19,6 +19,7 @@ struct ExportJob: Sendable {
 
     /// Makes everything; blocks.
     func run(_ connection: Connection) throws -> Manifest {
+        if spec.format == .kissmetrics { return try LayoutJob(job: self).run(connection) }
         try TokenFunctions.register(on: connection)
         let writer: ExportQuery.Writer = spec.format == .parquet ? .engine : .rows
         let run = IdentityFunctions.makeRun()

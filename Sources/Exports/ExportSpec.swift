@@ -8,10 +8,18 @@ public enum ExportFormat: String, Sendable, CaseIterable {
     case csv
     case ndjson
     case parquet
+    /// A folder in the layout of KISSmetrics' own export, to which each run adds what is new.
+    case kissmetrics
 
-    /// A file's extension, with those of its compression and its encryption; Parquet is packed inside.
+    /// A file's extension, with those of its compression and its encryption; Parquet is packed inside. A folder has none.
     func fileExtension(_ compression: Compression, isEncrypted: Bool) -> String {
-        (self == .parquet ? ".parquet" : ".\(rawValue)\(compression.suffix)") + (isEncrypted ? ".age" : "")
+        let plain =
+            switch self {
+            case .csv, .ndjson: ".\(rawValue)\(compression.suffix)"
+            case .parquet: ".parquet"
+            case .kissmetrics: ""
+            }
+        return plain + (isEncrypted ? ".age" : "")
     }
 }
 

@@ -54,6 +54,8 @@ public struct Manifest: Sendable, Equatable {
     public var asOf: Timestamp
     public var erasureEpoch: Int64 = 0
     public var isStale = false
+    /// For the KISSmetrics layout: its revisions with their times, the lines of each kind, and what had no place in them.
+    public var layout: JSONValue?
 
     /// The manifest as it is written.
     public var json: JSONValue {
@@ -74,6 +76,7 @@ public struct Manifest: Sendable, Equatable {
             .init("erasure_epoch", JSONValue(erasureEpoch)), .init("stale", .bool(isStale)),
             .init("schema_version", JSONValue(Self.schemaVersion)),
         ]
+        if let layout { members.append(.init("layout", layout)) }
         return .object(members)
     }
 }
@@ -127,6 +130,7 @@ extension Manifest {
         erasureEpoch = try reader.integer("erasure_epoch")
         guard let stale = json["stale"]?.boolValue else { throw reader.missing("stale") }
         isStale = stale
+        layout = json["layout"]
     }
 }
 

@@ -16,7 +16,9 @@ public struct ResolvedSpec: Sendable, Equatable {
     public let from: Timestamp?
     public let to: Timestamp?
     /// The interval (seqFrom, seqTo] of `seq` that it covers.
-    public let seqFrom: Int64
+    ///
+    /// In the KISSmetrics layout, `seqFrom` 0 is where the folder's last run ended.
+    public internal(set) var seqFrom: Int64
     public let seqTo: Int64
     /// Whether a range of `seq` was asked for.
     public let isIncremental: Bool
@@ -91,6 +93,7 @@ extension ExportSpec {
         durableSeq: Int64, now: Timestamp, comparesTimes: Bool,
         zone: (_ local: Int64) throws(ExportError) -> Timestamp
     ) throws(ExportError) -> ResolvedSpec {
+        try checkLayout()
         let parsed: [ColumnExpression]
         do { parsed = try ColumnExpression.parse(columns, dataset: dataset) } catch { throw ExportError(error) }
         if format != .csv, let field = sheet.asked.first {
@@ -116,14 +119,14 @@ extension ExportSpec {
         }
         let asOfSeq = asOfSeq ?? durableSeq
         try checkReached(asOfSeq, "as_of_seq", durableSeq)
-        let isIncremental = seqFrom != nil || seqTo != nil
+        let isIncremental = seqFrom != nil || seqTo != nil || format == .kissmetrics
         let seqTo = seqTo ?? asOfSeq
         try checkReached(seqTo, "seq_to", asOfSeq)
         let seqFrom = seqFrom ?? 0
         guard seqFrom <= seqTo else { throw Self.error("\"seq_from\" (\(seqFrom)) is after \"seq_to\" (\(seqTo))") }
         return ResolvedSpec(
             dataset: dataset, columns: parsed,
-            columnTexts: columns.isEmpty ? dataset.defaultColumns.map(\.rawValue) : columns, condition: tree,
+            columnTexts: columns.isEmpty ? defaultColumns : columns, condition: tree,
             conditionJSON: condition.map { tree?.fixed($0) ?? $0 }, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
             isIncremental: isIncremental, order: try resolvedOrder(isIncremental), isIdentified: isIdentified,
             format: format, compression: compression, sheet: sheet.normal, writtenZone: writtenZone,
@@ -167,6 +170,9 @@ extension ExportSpec {
             throw failure ?? ExportError(error)
         }
     }
+
+    /// The columns of an export that names none; the KISSmetrics layout has no columns.
+    private var defaultColumns: [String] { format == .kissmetrics ? [] : dataset.defaultColumns.map(\.rawValue) }
 
     private func checkReached(_ seq: Int64, _ field: String, _ limit: Int64) throws(ExportError) {
         guard seq <= limit else {

@@ -73,6 +73,12 @@ public final class Journal: Sendable {
     /// is higher; the next item may get a number that is more than one above.
     public var durableSeq: Int64 { core.durableSeq.load(ordering: .acquiring) }
 
+    /// Duplicates of everything stored after this `seq` are found here, now and for an hour at least; what was stored before
+    /// may be stored once more, so that who wants to know has to look in the store.
+    public var duplicatesKnownAfter: Int64 {
+        core.sealed.knownAfter(in: DuplicateIndex.hour(of: core.options.clock()) + 1)
+    }
+
     /// Returns when `durableSeq` is above `seq`, or when the journal is closed or the task cancelled.
     public func waitForDurable(after seq: Int64) async {
         guard durableSeq <= seq else { return }

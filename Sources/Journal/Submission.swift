@@ -66,4 +66,12 @@ public struct Receipt: Sendable, Equatable {
     /// The highest `seq` that these items have, originals of duplicates and parts stored alone included; without
     /// items, the durable `seq`.
     public let watermark: Int64
+    /// The places of those duplicates of which parts were new, and are stored now.
+    public let withNewParts: Set<Int>
+
+    init(verdicts: [Verdict], watermark: Int64, withNewParts: Set<Int> = []) {
+        self.verdicts = verdicts
+        self.watermark = watermark
+        self.withNewParts = withNewParts
+    }
 }

@@ -1,8 +1,9 @@
-import Collect
 import Glibc
 import Journal
 import Model
 import Testing
+
+@testable import Collect
 
 /// A seeded generator against everything that reads bytes of strangers.
 ///
@@ -204,8 +205,11 @@ struct FuzzTests {
         for row in whole {
             if row.rejection?.isEmpty == true { return "a refusal has no reason" }
             if (row.rejection != nil) != (row.item.kind == .reject) { return "row and item differ" }
-            if let wrong = itemFault(row.item) { return wrong }
+            if let wrong = fault([row.item] + row.parts + row.more) { return wrong }
+            if row.item.partIDs != row.parts.map(\.dedupID) { return "an item and its parts differ" }
         }
+        // By design two lines of KISSmetrics that say the same are one.
+        if format == .kissmetrics { return nil }
         let kept = whole.filter { $0.rejection == nil && text($0.item.id).hasPrefix("imp_") }
         return Set(kept.map(\.item.id)).count == kept.count ? nil : "two rows have the same id"
     }
@@ -252,6 +256,47 @@ struct FuzzTests {
             Array((0..<g.below(5)).map { _ in Self.nativeItem(&g) }.joined(separator: g.pick(["\n", "\r\n"])).utf8)
         } check: { input in
             fileFault(.ndjson, input, nil) ?? fileFault(.ndjson, input, mapping)
+        }
+    }
+
+    private static func exportLine(_ g: inout FuzzGenerator) -> String {
+        let octal = [#""\302\243""#, #""\303""#, #""a\\302\"\377""#, #""\8""#]
+        return g.members([
+            ("_p", []), ("_n", []), ("_p2", []), ("_t", ["1351187280", "\"5\"", "1.5", "null", "1397577453000"]),
+            ("_server_timestamp", ["1397577456", "\"x\""]), ("_c", ["\"mobile_app\""]), ("_nth", ["\"2\"", "2", "0"]),
+            ("Plan:Name", octal), ("plan name", []), ("na\\303\\257ve", octal + ["[1, 2]", "{}"]),
+        ])
+    }
+
+    @Test func kissmetricsFiles() async {
+        await run(7) { g in
+            Array((0..<g.below(5)).map { _ in Self.exportLine(&g) }.joined(separator: g.pick(["\n", "\r\n"])).utf8)
+        } check: { input in
+            fileFault(.kissmetrics, input, nil)
+        }
+    }
+
+    /// Mending changes nothing that is JSON already, and leaves nothing in a string that is to be mended.
+    @Test func octalEscapes() async {
+        await run(9) { g in
+            Array(g.once(in: 2) ? Self.exportLine(&g).utf8 : g.object().utf8)
+        } check: { input in
+            var out: [UInt8] = []
+            let isMended = OctalEscapes.mend(input.span, into: &out)
+            if !isMended { return out.isEmpty ? nil : "something was written of a line that is right" }
+            var again: [UInt8] = []
+            if OctalEscapes.mend(out.span, into: &again) { return "it was mended twice: \(text(out).debugDescription)" }
+            var at = 0
+            let isJSON = (try? JSONScanner.value(input.span, &at)) != nil && at == input.count
+            return isJSON ? "a line that is JSON was changed" : nil
+        }
+    }
+
+    @Test func segmentFiles() async {
+        await run(8) { g in
+            Array((0..<g.below(5)).map { _ in Self.message(&g) }.joined(separator: g.pick(["\n", "\r\n"])).utf8)
+        } check: { input in
+            fileFault(.segment, input, nil)
         }
     }
 }

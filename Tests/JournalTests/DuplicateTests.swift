@@ -119,15 +119,81 @@ struct DuplicateTests {
         #expect(try await journal.append(call(["p", "q"])).verdicts == [.stored(1), .stored(2), .stored(3)])
         // The call is known, and so is q; r is not.
         let second = try await journal.append(call(["q", "r", "r"]))
-        #expect(second == Receipt(verdicts: [.stored(4), .duplicate(of: 2), .stored(6)], watermark: 6))
+        #expect(
+            second
+                == Receipt(verdicts: [.stored(4), .duplicate(of: 2), .stored(6)], watermark: 6, withNewParts: [1]))
+        #expect(try await journal.append(call(["q", "r"])).withNewParts.isEmpty)
         await journal.abandon()
         journal = try Journal.open(options(folder), logger: quiet)
         let third = try await journal.append(call(["r", "p", "s"]))
-        #expect(third == Receipt(verdicts: [.stored(7), .duplicate(of: 2), .stored(9)], watermark: 9))
+        #expect(
+            third
+                == Receipt(verdicts: [.stored(9), .duplicate(of: 2), .stored(11)], watermark: 11, withNewParts: [1]))
         let read = try readAll(journal)
-        #expect(read.map(\.seq) == Array(1...9))
+        #expect(read.map(\.seq) == Array(1...11))
         #expect(read.filter { $0.item.kind == .set }.map(\.id) == ["r", "s"])
-        #expect(read[4].id == "r" && read[7].id == "s")
+        #expect(read[4].id == "r" && read[9].id == "s")
+        await journal.close()
+    }
+
+    @Test("It says since when duplicates are known: from the start, and then as far back as ids are kept")
+    func knownAfter() async throws {
+        let clock = FakeClock()
+        var journal = try Journal.open(options(folder, clock: clock), logger: quiet)
+        #expect(journal.duplicatesKnownAfter == 0)
+        _ = try await journal.append(submission(["a", "b"]))
+        #expect(journal.duplicatesKnownAfter == 0)
+        await journal.close()
+        journal = try Journal.open(options(folder, clock: clock), logger: quiet)
+        #expect(journal.duplicatesKnownAfter == 0)
+        clock.advance(hours: 100)
+        _ = try await journal.append(submission(["c"]))
+        await journal.core.housekeeping.settle()
+        clock.advance(hours: 67)
+        #expect(journal.duplicatesKnownAfter == 0)
+        // An hour before the first are forgotten, it says so.
+        clock.advance(hours: 1)
+        #expect(journal.duplicatesKnownAfter == 2)
+        #expect(try await journal.append(submission(["a"])).verdicts == [.duplicate(of: 1)])
+        clock.advance(hours: 1)
+        #expect(try await journal.append(submission(["b", "c"])).verdicts == [.stored(4), .duplicate(of: 3)])
+        await journal.core.housekeeping.settle()
+        #expect(journal.duplicatesKnownAfter == 2)
+        // After a crash, and after a stop that outlasted all of them.
+        await journal.abandon()
+        journal = try Journal.open(options(folder, clock: clock), logger: quiet)
+        #expect(journal.duplicatesKnownAfter == 2)
+        await journal.close()
+        clock.advance(hours: 500)
+        journal = try Journal.open(options(folder, clock: clock), logger: quiet)
+        #expect(journal.duplicatesKnownAfter == 4)
+        await journal.close()
+    }
+
+    @Test("What a lost or damaged journal no longer tells counts as forgotten")
+    func forgotten() async throws {
+        var journal = try Journal.open(options(folder), logger: quiet)
+        _ = try await journal.append(submission(["a", "b", "c"]))
+        await journal.close()
+        // A file of ids that is damaged is made again from the segments, which reach back to the first item.
+        let name = "dedup/\(folder.idFiles[0])"
+        var bytes = try folder.read(name)
+        bytes[17] ^= 1
+        try folder.write(name, bytes)
+        journal = try Journal.open(options(folder), logger: quiet)
+        #expect(journal.duplicatesKnownAfter == 0)
+        await journal.close()
+        // Without its files, only what the store has seen is known of the past.
+        let empty = TemporaryFolder()
+        var options = options(empty)
+        options.seqFloor = 3
+        journal = try Journal.open(options, logger: quiet)
+        #expect(journal.duplicatesKnownAfter == 3)
+        #expect(try await journal.append(submission(["a"])).verdicts == [.stored(4)])
+        #expect(journal.duplicatesKnownAfter == 3)
+        await journal.close()
+        journal = try Journal.open(options, logger: quiet)
+        #expect(journal.duplicatesKnownAfter == 3)
         await journal.close()
     }
 

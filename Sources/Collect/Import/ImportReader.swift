@@ -10,10 +10,22 @@ public struct ImportReader {
         case csv
         /// One native item a line; `event_id` is taken for `id`. With a mapping, one flat object a line.
         case ndjson
+        /// A revision of KISSmetrics' export: one event, set or alias a line.
+        case kissmetrics
+        /// One Segment message a line, as archives keep them.
+        case segment
+
+        /// Whether a mapping can say which column is what, and a zone what times without one mean.
+        public var isMapped: Bool { self == .csv || self == .ndjson }
     }
+
+    /// A batch ends with the row that reaches this many bytes, however few rows it has.
+    private static let batchBytes = 16 << 20
 
     private var csv: CSVImport?
     private var lines: NDJSONImport?
+    private var kissmetrics: KissmetricsImport?
+    private var segment: SegmentImport?
     private let batchRows: Int
     private var pending: [ImportRow] = []
 
@@ -29,6 +41,8 @@ public struct ImportReader {
         case .csv: csv = CSVImport(mapping: mapping ?? .events, builder: builder)
         case .ndjson:
             lines = NDJSONImport(mapping: mapping, builder: builder, ids: ids.sequence(at: receivedAt))
+        case .kissmetrics: kissmetrics = KissmetricsImport(builder: builder)
+        case .segment: segment = SegmentImport(builder: builder, ids: ids.sequence(at: receivedAt))
         }
     }
 
@@ -48,15 +62,23 @@ public struct ImportReader {
     private mutating func advance(_ chunk: [UInt8], isLast: Bool) throws(CollectError) {
         try csv?.read(chunk, isLast: isLast, into: &pending)
         lines?.read(chunk, isLast: isLast, into: &pending)
+        kissmetrics?.read(chunk, isLast: isLast, into: &pending)
+        segment?.read(chunk, isLast: isLast, into: &pending)
     }
 
     private mutating func batches(all: Bool) -> [ImportBatch] {
         var out: [ImportBatch] = []
         var at = 0
-        while pending.count - at >= batchRows || all && at < pending.count {
-            let end = min(at + batchRows, pending.count)
-            out.append(ImportBatch(rows: Array(pending[at..<end])))
-            at = end
+        var bytes = 0
+        for (place, row) in pending.enumerated() {
+            bytes += row.item.properties.count
+            guard place + 1 - at >= batchRows || bytes >= Self.batchBytes else { continue }
+            out.append(ImportBatch(rows: Array(pending[at...place])))
+            (at, bytes) = (place + 1, 0)
+        }
+        if all, at < pending.count {
+            out.append(ImportBatch(rows: Array(pending[at...])))
+            at = pending.count
         }
         pending.removeFirst(at)
         return out

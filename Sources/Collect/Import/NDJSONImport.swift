@@ -8,11 +8,7 @@ struct NDJSONImport {
     private let plan: NDJSONPlan?
     private var builder: ImportItemBuilder
     private var native: NativeItemReader
-    private var buffer: [UInt8] = []
-    private var start = 0
-    private var line = 0
-    private var isFirst = true
-    private var skipsToLineEnd = false
+    private var lines = LineBuffer(limit: CollectLimits.itemBytes)
 
     init(mapping: ImportMapping?, builder: ImportItemBuilder, ids: IDSequence) {
         plan = mapping.map { NDJSONPlan($0) }
@@ -22,42 +18,20 @@ struct NDJSONImport {
     }
 
     mutating func read(_ chunk: [UInt8], isLast: Bool, into rows: inout [ImportRow]) {
-        buffer.removeSubrange(..<start)
-        start = 0
-        buffer.append(contentsOf: chunk)
-        if isFirst {
-            guard buffer.count >= 3 || isLast else { return }
-            start = byteOrderMark(buffer.span)
-            isFirst = false
-        }
-        while start < buffer.count {
-            let feed = lineFeed(buffer.span, from: start)
-            if skipsToLineEnd {
-                start = feed.map { $0 + 1 } ?? buffer.count
-                skipsToLineEnd = feed == nil
-                continue
-            }
-            guard feed != nil || isLast || buffer.count - start > CollectLimits.itemBytes + 1 else { return }
-            var end = feed ?? buffer.count
-            let next = feed.map { $0 + 1 } ?? buffer.count
-            // A line too long to be an item is refused before its end is there.
-            skipsToLineEnd = feed == nil && !isLast
-            if end > start, buffer[end - 1] == 0x0d { end -= 1 }
-            line += 1
-            if let row = row(start..<end) { rows.append(row) }
-            start = next
+        lines.append(chunk)
+        while let range = lines.next(isLast: isLast) {
+            if let row = row(Array(lines.bytes[range])) { rows.append(row) }
         }
     }
 
     /// The row of a line; nil if it is blank.
-    private mutating func row(_ range: Range<Int>) -> ImportRow? {
-        let copy = Array(buffer[range])
-        let text = copy.span
+    private mutating func row(_ line: [UInt8]) -> ImportRow? {
+        let text = line.span
         guard text.count > CollectLimits.itemBytes || !isBlankLine(text) else { return nil }
         do throws(Refusal) {
-            return ImportRow(line: line, item: try item(text), rejection: nil)
+            return ImportRow(line: lines.line, item: try item(text), rejection: nil)
         } catch {
-            return builder.reject(error.reason, raw: text, line: line)
+            return builder.reject(error.reason, raw: text, line: lines.line)
         }
     }
 

@@ -28,13 +28,21 @@ struct RowIdentity {
             scratch.appendLittleEndian(before)
             hash = Hash128(scratch.span, seed: 0x726f77 + 1)
         }
-        item.id = Array("imp_".utf8)
-        for word in [hash.high, hash.low] {
+        item.id = hash.importedID
+        item.dedupID = Hash128(item.id.span)
+    }
+}
+
+extension Hash128 {
+    /// The id of an event that is known by this hash alone.
+    var importedID: [UInt8] {
+        var id = Array("imp_".utf8)
+        for word in [high, low] {
             for shift in stride(from: 60, through: 0, by: -4) {
                 let digit = UInt8(truncatingIfNeeded: word >> UInt64(shift) & 15)
-                item.id.append(digit < 10 ? digit + 0x30 : digit + 0x57)
+                id.append(digit < 10 ? digit + 0x30 : digit + 0x57)
             }
         }
-        item.dedupID = Hash128(item.id.span)
+        return id
     }
 }

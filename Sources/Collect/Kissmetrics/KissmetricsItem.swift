@@ -15,9 +15,8 @@ struct KissmetricsItem {
         if let fault = CollectRules.fault(item.name.span) { throw Refusal("_n \(fault)") }
         var sequence = ids.sequence(at: receivedAt)
         sequence.appendNext(to: &item.id)
-        item.properties = object(parameters.properties)
-        let folded = NameFolding.folded(item.name.span)
-        return identify(item, name: folded)
+        item.properties = KissmetricsDuplicates.object(parameters.properties)
+        return identify(item, name: NameFolding.folded(item.name.span))
     }
 
     /// Properties of a person, with a part for each.
@@ -26,7 +25,7 @@ struct KissmetricsItem {
         guard !parameters.properties.isEmpty else {
             throw Refusal("there is no property: a /s call needs name=value beside the parameters that begin with _")
         }
-        item.properties = object(parameters.properties)
+        item.properties = KissmetricsDuplicates.object(parameters.properties)
         return identify(item, name: [])
     }
 
@@ -38,8 +37,7 @@ struct KissmetricsItem {
         if let fault = CollectRules.fault(other.span) { throw Refusal("_n \(fault)") }
         if let fault = CollectRules.aliasFault(item.identity.span, other.span) { throw Refusal(fault) }
         if let time = parameters.time {
-            let ordered = item.identity.lexicographicallyPrecedes(other)
-            item.dedupID = Self.hash(.alias, ordered ? [item.identity, other, time] : [other, item.identity, time])
+            item.dedupID = KissmetricsDuplicates.alias(item.identity, other, time: time)
         }
         return item
     }
@@ -58,43 +56,10 @@ struct KissmetricsItem {
         return try ItemFields.timestamp(text.span, "_t with _d=1")
     }
 
-    /// Gives an item and its properties the hashes that duplicates are found by.
+    /// Gives an item and its properties the hashes that duplicates are found by; without `_t` there are none.
     private func identify(_ item: Item, name: [UInt8]) -> (Item, parts: [Item]) {
         guard let time = parameters.time else { return (item, []) }
-        var item = item
-        item.dedupID = Self.hash(item.kind, [item.identity, name, time])
-        let parts = parameters.properties.map { property in
-            var part = Item(kind: .set, wire: .kissmetrics, timestamp: item.timestamp, receivedAt: receivedAt)
-            part.flags = .foldsNames
-            part.identity = item.identity
-            part.properties = object([property])
-            part.dedupID = Self.hash(item.kind, [item.identity, name, time, property.folded, property.value])
-            return part
-        }
-        item.partIDs = parts.map(\.dedupID)
-        return (item, parts)
-    }
-
-    private func object(_ properties: [KissmetricsParameters.Property]) -> [UInt8] {
-        var out: [UInt8] = [0x7b]
-        for property in properties {
-            if out.count > 1 { out.append(0x2c) }
-            JSONText.appendString(property.name.span, to: &out)
-            out.append(0x3a)
-            out.append(contentsOf: property.value)
-        }
-        out.append(0x7d)
-        return out
-    }
-
-    /// The hash of texts one after another, each with its length before it, under a seed of its own: no id of another
-    /// protocol can be taken for it.
-    private static func hash(_ kind: ItemKind, _ texts: [[UInt8]]) -> Hash128 {
-        var bytes: [UInt8] = [kind.rawValue]
-        for text in texts {
-            bytes.appendLittleEndian(UInt32(text.count))
-            bytes.append(contentsOf: text)
-        }
-        return Hash128(bytes.span, seed: 0x4b4d)
+        let duplicates = KissmetricsDuplicates(identity: item.identity, name: name, time: time)
+        return duplicates.identify(item, parameters.properties)
     }
 }

@@ -5,19 +5,21 @@ import Model
 /// `alias` ties two identities. The identity is `userId`, or without one `anonymousId`; an `identify` with both ties
 /// them, too.
 struct SegmentItem {
-    let receivedAt: Timestamp
+    var receivedAt: Timestamp
+    private let wire: WireProtocol
     private var ids: IDSequence
 
-    init(receivedAt: Timestamp, ids: IDSequence) {
+    init(receivedAt: Timestamp, ids: IDSequence, wire: WireProtocol = .segment) {
         self.receivedAt = receivedAt
         self.ids = ids
+        self.wire = wire
     }
 
     /// The item of a message, and the alias that follows from an identify with two ids.
     mutating func make(
         _ call: SegmentCall, _ message: SegmentMessage, _ bytes: Span<UInt8>
     ) throws(Refusal) -> (Item, derived: Item?) {
-        var item = Item(kind: .event, wire: .segment, timestamp: receivedAt, receivedAt: receivedAt)
+        var item = Item(kind: .event, wire: wire, timestamp: receivedAt, receivedAt: receivedAt)
         let user = try id(message.userID, bytes, "userId")
         let anonymous = try id(message.anonymousID, bytes, "anonymousId")
         guard let identity = user ?? anonymous else {
@@ -124,15 +126,17 @@ struct SegmentItem {
             JSONText.appendString(anonymous.span, to: &raw)
             raw.append(0x7d)
             return Item(
-                rejecting: raw.span, reason: "the traits were set, but the ids not tied: \(fault)", wire: .segment,
+                rejecting: raw.span, reason: "the traits were set, but the ids not tied: \(fault)", wire: wire,
                 receivedAt: receivedAt)
         }
-        var alias = Item(kind: .alias, wire: .segment, timestamp: item.timestamp, receivedAt: receivedAt)
+        var alias = Item(kind: .alias, wire: wire, timestamp: item.timestamp, receivedAt: receivedAt)
         alias.flags = [.derivedAlias, .namesIdentity]
         alias.identity = user
         alias.other = anonymous
-        // Its own seed: the message's id stands for its traits already.
-        if !item.id.isEmpty { alias.dedupID = Hash128(item.id.span, seed: 1) }
+        if !item.id.isEmpty { alias.dedupID = Self.derivedID(item) }
         return alias
     }
+
+    /// The hash of the alias that follows from an identify. Its own seed: the message's id stands for its traits already.
+    static func derivedID(_ identify: Item) -> Hash128 { Hash128(identify.id.span, seed: 1) }
 }

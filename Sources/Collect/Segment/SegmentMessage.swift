@@ -14,6 +14,8 @@ struct SegmentMessage {
     var messageID = Token()
     var timestamp = Token()
     var originalTimestamp = Token()
+    /// Only archives have it; a sender's word for it does not count.
+    var receivedAt = Token()
     var properties = Token()
     var traits = Token()
     var contextTraits = Token()
@@ -71,6 +73,8 @@ struct SegmentMessage {
             timestamp = token
         } else if isKey(key, bytes, "originalTimestamp") {
             originalTimestamp = token
+        } else if isKey(key, bytes, "receivedAt") {
+            receivedAt = token
         } else if isKey(key, bytes, "name") {
             name = token
         } else if isKey(key, bytes, "category") {
@@ -86,4 +90,16 @@ struct SegmentMessage {
 /// Segment's calls.
 enum SegmentCall: String {
     case track, identify, alias, page, screen, group
+}
+
+extension SegmentCall {
+    /// The call that a message's `type` names.
+    init(_ type: Token, _ bytes: Span<UInt8>) throws(Refusal) {
+        var text: [UInt8] = []
+        if type.isString(bytes) { type.read(bytes, into: &text) }
+        guard let call = SegmentCall(rawValue: String(decoding: text, as: UTF8.self)) else {
+            throw Refusal("type must be track, identify, alias, page, screen or group")
+        }
+        self = call
+    }
 }

@@ -90,22 +90,13 @@ private struct SegmentReader {
             guard at - start <= CollectLimits.itemBytes else {
                 throw Refusal("the message has \(at - start) bytes: at most \(CollectLimits.itemBytes) are taken")
             }
-            let named = if let call { call } else { try type(message.type, bytes) }
+            let named = if let call { call } else { try SegmentCall(message.type, bytes) }
             let (item, derived) = try maker.make(named, message, bytes)
             parsed.accept(item, index: index)
             if let derived { parsed.addDerived(derived) }
         } catch {
             refuse(error.reason, bytes, start..<at, index)
         }
-    }
-
-    private func type(_ token: Token, _ bytes: Span<UInt8>) throws(Refusal) -> SegmentCall {
-        if token.isString(bytes) {
-            var text: [UInt8] = []
-            token.read(bytes, into: &text)
-            if let call = SegmentCall(rawValue: String(decoding: text, as: UTF8.self)) { return call }
-        }
-        throw Refusal("type must be track, identify, alias, page, screen or group")
     }
 
     private mutating func refuse(_ reason: String, _ bytes: Span<UInt8>, _ range: Range<Int>, _ index: Int) {

@@ -134,6 +134,21 @@ public enum DuckDBDialect {
         "struct_extract(\(entry), \(SQLFragment(stringLiteral: quoted(name))))"
     }
 
+    /// The second in which a moment lies.
+    public static func second(_ time: SQLFragment) -> SQLFragment { "date_trunc('second', \(time))" }
+
+    /// A name as KISSmetrics compares it.
+    ///
+    /// - Parameter folded: its lower-case form from the table of names; NULL where it is not listed.
+    public static func kissmetricsName(_ name: SQLFragment, folded: SQLFragment) -> SQLFragment {
+        "translate(coalesce(\(folded), lower(\(name))), ',:', '  ')"
+    }
+
+    /// Which of the rows with the same `keys` a row is in an order, from 1.
+    public static func rowNumber(_ keys: SQLFragment, by order: SQLFragment) -> SQLFragment {
+        "row_number() OVER (PARTITION BY \(keys) ORDER BY \(order))"
+    }
+
     /// The month of a moment, in UTC.
     public static func month(_ time: SQLFragment) -> SQLFragment { "date_trunc('month', \(time))" }
 

@@ -12,6 +12,10 @@ extension ExportRunner {
     public static func estimate(
         _ spec: ResolvedSpec, on store: EventStore
     ) async throws(ExportError) -> ExportEstimate {
+        guard spec.format != .kissmetrics else {
+            throw ExportSpec.error(
+                "there is no estimate for the format kissmetrics; ask for one of ndjson, which is near it")
+        }
         let job = EstimateJob(spec: spec)
         do {
             try await store.waitForApplied(spec.asOfSeq, timeout: .seconds(10))

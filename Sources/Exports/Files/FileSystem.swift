@@ -102,3 +102,58 @@ enum FileSystem {
         return (folder.isEmpty ? "/" : folder, String(path[path.index(after: slash)...]))
     }
 }
+
+/// Folders, and small files that are written whole.
+extension FileSystem {
+    /// Makes a folder that only its owner can enter; it may be there already.
+    static func makeFolder(_ path: String) throws(ExportError) {
+        guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw error("make the folder", path) }
+    }
+
+    /// The names in a folder.
+    static func names(_ path: String) throws(ExportError) -> [String] {
+        guard let folder = unsafe opendir(path) else { throw error("read the folder", path) }
+        defer { unsafe closedir(folder) }
+        var names: [String] = []
+        while let entry = unsafe readdir(folder) {
+            // The name is a C array inside the entry, which lives until the next call.
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// Removes a folder of files; none there is no error.
+    static func removeFolder(_ path: String) throws(ExportError) {
+        guard try size(path) != nil else { return }
+        for name in try names(path) { try remove(path + "/" + name) }
+        guard unsafe rmdir(path) == 0 || errno == ENOENT else { throw error("remove the folder", path) }
+    }
+
+    /// Writes a file whole under a temporary name, syncs it and gives it its name.
+    static func replace(_ path: String, _ bytes: [UInt8]) throws(ExportError) {
+        let (folder, name) = split(path)
+        let temporary = "\(folder)/.\(name).new"
+        try write(bytes, to: temporary, truncating: true, at: 0)
+        try move(temporary, to: path)
+        try syncFolder(folder)
+    }
+
+    /// Writes bytes at a place of a file, which is made if it is not there, and syncs it.
+    static func write(_ bytes: [UInt8], to path: String, truncating: Bool = false, at place: Int64) throws(ExportError)
+    {
+        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (truncating ? O_TRUNC : 0)
+        let descriptor = unsafe open(path, flags, 0o600)
+        guard descriptor >= 0 else { throw error("write", path) }
+        defer { close(descriptor) }
+        guard lseek(descriptor, off_t(place), SEEK_SET) == place else { throw error("write", path) }
+        // Lent for the call.
+        let written = unsafe bytes.withUnsafeBytes { bytes -> Result<Void, ExportError> in
+            Result { () throws(ExportError) in unsafe try write(bytes, to: descriptor, path) }
+        }
+        try written.get()
+        try sync(descriptor, path)
+    }
+}

@@ -46,7 +46,7 @@ public enum OutPlace: Sendable, Equatable {
     }
 
     /// What kind of file a path leads to; nil if it leads to none.
-    private static func mode(_ path: String) throws(ExportError) -> mode_t? {
+    fileprivate static func mode(_ path: String) throws(ExportError) -> mode_t? {
         var info = stat()
         // The struct is filled during the call.
         guard unsafe stat(path, &info) == 0 else {
@@ -69,10 +69,32 @@ public enum OutPlace: Sendable, Equatable {
     }
 
     /// The path without links and dots.
-    private static func real(_ path: String) throws(ExportError) -> String {
+    fileprivate static func real(_ path: String) throws(ExportError) -> String {
         // realpath's buffer is ours to free.
         guard let resolved = unsafe realpath(path, nil) else { throw FileSystem.error("look at", path) }
         defer { unsafe free(resolved) }
         return unsafe String(cString: resolved)
+    }
+}
+
+/// The folder that somebody names for an export of many files.
+public enum OutFolder {
+    /// Its path without links, dots and a slash at its end. It may be there already; the folder that it is in must be.
+    ///
+    /// - Throws: `.invalidSpec` for what is no folder; `.files` for what cannot be looked at.
+    public static func resolve(_ path: String) throws(ExportError) -> String {
+        var path = path
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        if let mode = try OutPlace.mode(path) {
+            guard mode & S_IFMT == S_IFDIR else {
+                throw ExportError(.invalidSpec, "that is a file; name a folder for the revisions")
+            }
+            let real = try OutPlace.real(path)
+            guard real != "/" else { throw ExportError(.invalidSpec, "name a folder of its own for the revisions") }
+            return real
+        }
+        let (folder, name) = FileSystem.split(path)
+        let real = try OutPlace.real(folder)
+        return real == "/" ? "/" + name : real + "/" + name
     }
 }

@@ -38,7 +38,7 @@ struct IdentityTable: Sendable {
                             } else {
                                 unsafe out.put(csv: start, bytes.count)
                             }
-                        case .ndjson: unsafe out.put(jsonString: start, bytes.count)
+                        case .ndjson, .kissmetrics: unsafe out.put(jsonString: start, bytes.count)
                         case .parquet:
                             out.reserve(bytes.count)
                             unsafe out.put(start, bytes.count)

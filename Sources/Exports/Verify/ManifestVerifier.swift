@@ -33,7 +33,7 @@ public enum ManifestVerifier {
         let folder = FileSystem.split(path).folder
         var check = PartCheck(manifest, identities)
         for part in manifest.parts {
-            guard !part.file.contains("/"), part.file != ".." else {
+            guard isBeside(part.file, isFolder: manifest.form.format == .kissmetrics) else {
                 throw ExportError(.mismatch, "the manifest names \"\(part.file)\", which is not beside it")
             }
             try check.check(part, folder + "/" + part.file)
@@ -49,6 +49,12 @@ public enum ManifestVerifier {
             throw ExportError(.mismatch, "\(path): the SHA-256 of all parts is \(sha256), not \(manifest.sha256)")
         }
         return Verification(manifest: manifest, opened: check.opened)
+    }
+
+    /// Whether a file lies in the manifest's folder, or in a folder in it.
+    private static func isBeside(_ file: String, isFolder: Bool) -> Bool {
+        let steps = file.split(separator: "/", omittingEmptySubsequences: false)
+        return (isFolder || steps.count == 1) && steps.allSatisfy { !$0.isEmpty && $0 != ".." && $0 != "." }
     }
 
     fileprivate static func differs(

@@ -83,6 +83,15 @@ final class DuplicateIndex {
         }
     }
 
+    /// Notes that the ids of items up to `seq` could not be found, so that the table does not claim them, now and once it is
+    /// in a file.
+    func forget(through seq: Int64) {
+        guard seq > 0 else { return }
+        shared.forget(through: seq)
+        active.fromSeq = max(active.fromSeq, seq)
+        active.toSeq = max(active.toSeq, active.fromSeq)
+    }
+
     /// Notes that everything up to `seq` is in the table.
     func cover(through seq: Int64) { active.toSeq = max(active.toSeq, seq) }
 }

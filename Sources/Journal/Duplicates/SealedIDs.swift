@@ -10,6 +10,8 @@ final class SealedIDs: Sendable {
         var files: [IDFile] = []
         /// Everything up to this `seq` is in files.
         var sealedThrough: Int64 = 0
+        /// Ids of items up to this `seq` may be forgotten; those of all later ones are here.
+        var forgottenThrough: Int64 = 0
     }
 
     let folder: String
@@ -26,7 +28,9 @@ final class SealedIDs: Sendable {
         self.files = files
         self.hours = hours
         self.logger = logger
-        state = Mutex(State(files: loaded, sealedThrough: through))
+        // What is missing before the first file has expired.
+        let forgotten = loaded.last?.fromSeq ?? 0
+        state = Mutex(State(files: loaded, sealedThrough: through, forgottenThrough: forgotten))
     }
 
     var snapshot: State { state.withLock { $0 } }
@@ -44,6 +48,21 @@ final class SealedIDs: Sendable {
 
     /// Whether ids of an hour are still looked at in `now`, an hour. The last id of an hour must be known for the whole time.
     func isKept(_ hour: Int64, in now: Int64) -> Bool { hour + hours + 1 > now }
+
+    /// Notes that the ids of items up to `seq` could not be found.
+    func forget(through seq: Int64) {
+        state.withLock { $0.forgottenThrough = max($0.forgottenThrough, seq) }
+    }
+
+    /// The ids of all items after this `seq` are looked at in `hour`.
+    func knownAfter(in hour: Int64) -> Int64 {
+        state.withLock { state in
+            let expired =
+                state.waiting.filter { !isKept($0.hour, in: hour) }.map(\.toSeq)
+                + state.files.filter { !isKept($0.hour, in: hour) }.map(\.toSeq)
+            return max(state.forgottenThrough, expired.max() ?? 0)
+        }
+    }
 
     func retire(_ table: IDTable) {
         // Small tables grow by themselves.
@@ -79,6 +98,7 @@ final class SealedIDs: Sendable {
         let old = state.withLock { state in
             let old = state.files.filter { !isKept($0.hour, in: hour) }
             if !old.isEmpty { state.files.removeAll { !isKept($0.hour, in: hour) } }
+            state.forgottenThrough = max(state.forgottenThrough, old.map(\.toSeq).max() ?? 0)
             return old
         }
         for file in old {

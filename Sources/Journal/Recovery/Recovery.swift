@@ -53,6 +53,8 @@ struct Recovery {
     private var lastRead: Int64 = 0
     /// Whether the last segment counts as full. What the store has seen of it then says nothing of where it ends.
     private var endIsUnreadable = false
+    /// The last `seq` that was read whose ids are too old to count.
+    private var expiredThrough: Int64?
     private var unseen: Int64 = 1
     private var replayed: Int64 = 0
 
@@ -89,6 +91,7 @@ struct Recovery {
 
         var segments = try findSegments()
         let active = try scan(&segments, into: index, after: ids.through)
+        noteForgotten(segments, ids, index)
         finish(ids, index)
 
         if !segments.isEmpty, options.seqFloor > lastSeq {
@@ -101,6 +104,17 @@ struct Recovery {
             segments: segments, active: active, durableSeq: max(lastSeq, options.seqFloor),
             lastRead: endIsUnreadable ? lastRead : max(lastRead, options.seqFloor), nextSeq: next, index: index,
             replayed: replayed, tornTail: tornTail, damage: damage, damagedIDFiles: ids.damaged)
+    }
+
+    /// Notes what neither files nor segments tell the ids of: what was deleted, what cannot be read, and what is too old.
+    private func noteForgotten(_ segments: [Segment], _ ids: LoadedIDs, _ index: DuplicateIndex) {
+        let last = max(lastSeq, options.seqFloor)
+        var forgotten = expiredThrough ?? 0
+        let first = segments.first.map { $0.firstSeq - 1 } ?? last
+        if first > ids.through { forgotten = max(forgotten, first) }
+        if options.seqFloor > max(lastSeq, ids.through) { forgotten = max(forgotten, options.seqFloor) }
+        if !damage.isEmpty || endIsUnreadable { forgotten = last }
+        index.forget(through: forgotten)
     }
 
     /// Seals what damage made necessary, sets the damaged files aside only then, and lets go of what is too old.
@@ -215,6 +229,7 @@ struct Recovery {
             descriptor: descriptor, salt: salt, offset: position?.offset ?? Int64(SegmentHeader.bytes),
             windowBytes: 4 << 20)
         var bytes = replayed
+        var expired: Int64?
         let nowHour = DuplicateIndex.hour(of: now)
         let logger = logger
         let found = try SegmentScan(
@@ -232,10 +247,13 @@ struct Recovery {
             }
             if index.shared.isKept(hour, in: nowHour) {
                 Self.register(header, payload, window, in: index.active)
+            } else {
+                expired = header.lastSeq
             }
             index.cover(through: header.lastSeq)
         }
         replayed = bytes
+        if let expired { expiredThrough = max(expiredThrough ?? 0, expired) }
         return (found, salt)
     }
 

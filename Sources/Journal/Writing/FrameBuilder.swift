@@ -44,6 +44,7 @@ struct FrameBuilder {
             var verdicts: [Verdict] = []
             verdicts.reserveCapacity(submission.count)
             var watermark: Int64 = 0
+            var withNewParts: Set<Int> = []
             // New items that follow one another are copied together.
             var runStart = 0
             var runEnd = 0
@@ -72,12 +73,17 @@ struct FrameBuilder {
                     if item.partCount > 0 {
                         append(submission.bytes, runStart, runEnd)
                         (runStart, runEnd) = (0, 0)
+                        let before = next
                         addParts(of: item, in: submission, &next, &watermark, index, hour)
+                        if next > before { withNewParts.insert(verdicts.count - 1) }
                     }
                 }
             }
             append(submission.bytes, runStart, runEnd)
-            receipts.append(Receipt(verdicts: verdicts, watermark: submission.count == 0 ? durableSeq : watermark))
+            receipts.append(
+                Receipt(
+                    verdicts: verdicts, watermark: submission.count == 0 ? durableSeq : watermark,
+                    withNewParts: withNewParts))
         }
         count = Int(next - firstSeq)
     }

@@ -29,7 +29,8 @@ enum ExportFiles {
         var headers: HTTPFields = [
             .contentType: manifest.recipients.isEmpty ? mediaType(part.file) : unknownType, .eTag: tag,
             .acceptRanges: "bytes",
-            .contentDisposition: "attachment; filename=\"\(part.file)\"", .cacheControl: "private, no-cache",
+            .contentDisposition: "attachment; filename=\"\(FilePlace(path: part.file).name)\"",
+            .cacheControl: "private, no-cache",
         ]
         let request = exchange.request
         if let known = request.headers[.ifNoneMatch], known == "*" || known.contains(tag) {
@@ -61,6 +62,7 @@ enum ExportFiles {
         let types = [
             ".csv": "text/csv; charset=utf-8", ".ndjson": "application/x-ndjson", ".gz": "application/gzip",
             ".zst": "application/zstd", ".parquet": "application/vnd.apache.parquet",
+            ".json": "application/x-ndjson",
         ]
         return types.first { name.hasSuffix($0.key) }?.value ?? unknownType
     }

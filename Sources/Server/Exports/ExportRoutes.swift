@@ -21,7 +21,7 @@ enum ExportRoutes {
         let runtime = try exchange.project()
         return try await Idempotency.run(exchange, body: bytes) {
             let asked = try request(try Body.parse(bytes), exchange)
-            let out = try await file(asked.out)
+            let out = try await place(asked.out, asked.spec.format)
             // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
             let seq = try await runtime.pin(exchange)
             let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
@@ -47,7 +47,9 @@ enum ExportRoutes {
                             + "fetch the result from /v1/exports/{id}/file")
                 }
                 guard let path = value.stringValue, path.hasPrefix("/"), !path.hasSuffix("/") else {
-                    throw Problem.badRequest("\"out\" is the absolute path of a file", code: "invalid_spec")
+                    throw Problem.badRequest(
+                        "\"out\" is the absolute path of a file, or of a folder in the format kissmetrics",
+                        code: "invalid_spec")
                 }
                 out = path
             }
@@ -57,10 +59,11 @@ enum ExportRoutes {
         return (json, parsed, out)
     }
 
-    /// The file behind the path that the caller named: a link stays, and what is no file is refused, not replaced.
-    private static func file(_ out: String?) async throws -> String? {
+    /// The file or folder behind the path that the caller named: a link stays, and what is neither is refused, not replaced.
+    private static func place(_ out: String?, _ format: ExportFormat) async throws -> String? {
         guard let out else { return nil }
         do {
+            if format == .kissmetrics { return try await Blocking.run { try OutFolder.resolve(out) } }
             guard case .file(let path) = try await Blocking.run({ try OutPlace(out) }) else {
                 throw Problem.badRequest(
                     "\"out\" is a pipe or a device; fetch the result from /v1/exports/{id}/file", code: "invalid_spec")

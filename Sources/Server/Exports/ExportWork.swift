@@ -30,8 +30,8 @@ extension ExportService {
                 try Folder.make(FilePlace(path: folder).folder)
                 try Folder.make(folder)
             }
-            path =
-                folder + "/" + resolved.dataset.rawValue + resolved.fileExtension
+            let name = resolved.format == .kissmetrics ? "kissmetrics" : resolved.dataset.rawValue
+            path = folder + "/" + name + resolved.fileExtension
         }
         return try await ExportRunner.run(
             resolved, on: runtime.store, to: path, exportID: record.id, runID: record.id, progress: progress)

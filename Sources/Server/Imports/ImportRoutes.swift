@@ -16,7 +16,11 @@ enum ImportRoutes {
     private static func start(_ exchange: Exchange) async throws -> Response {
         let query = exchange.query
         guard let format = ImportReader.Format(rawValue: query["format"] ?? "") else {
-            throw Problem.parameter("format", "must be csv or ndjson")
+            throw Problem.parameter("format", "must be csv, ndjson, kissmetrics or segment")
+        }
+        for name in ["map", "timezone"] where query[name] != nil && !format.isMapped {
+            throw Problem.parameter(
+                name, "has no meaning for \(format.rawValue): its lines say themselves what is what")
         }
         let mapping = try query["map"].map { text throws(CollectError) in try ImportMapping(parsing: text) }
         let zone = try query["timezone"].map { text throws(Problem) in try ImportZone.named(text) } ?? .utc

@@ -13,7 +13,7 @@ internal import ServiceLifecycle
 /// of the body is read when the batch before is on disk, so the sender goes no faster than the disk.
 ///
 /// A file that is sent again adds nothing: rows have ids that follow from what they hold. The journal knows those of
-/// its window; where the store may hold older rows, it is asked, too.
+/// its window; where the store may hold older rows, it is asked, too (`KnownRows`).
 ///
 /// It has one owner: the handler until `begin` returns, then the closure that writes the answer, never both. That is
 /// why it may be handed over unchecked.
@@ -29,7 +29,6 @@ final class ImportRun: @unchecked Sendable {
     private let id: String
     private let exchange: Exchange
     private let runtime: ProjectRuntime
-    private let looksInStore: Bool
     private var reader: ImportReader
     private let decompressor: Decompressor
     private var body: RequestBody.AsyncIterator
@@ -48,21 +47,12 @@ final class ImportRun: @unchecked Sendable {
     ) async throws {
         self.exchange = exchange
         self.runtime = runtime
-        looksInStore = try await Self.mayHoldOlder(runtime, than: exchange.receivedAt)
         reader = ImportReader(
             format: format, mapping: mapping, zone: zone, receivedAt: exchange.receivedAt, ids: exchange.app.ids,
-            batchRows: looksInStore ? Self.lookupBatch : Self.plainBatch)
+            batchRows: runtime.journal.duplicatesKnownAfter > 0 ? Self.lookupBatch : Self.plainBatch)
         decompressor = try Decompressor(compression)
         body = exchange.request.body.makeAsyncIterator()
         id = try await exchange.app.control.startImport(project: runtime.name, format: format.rawValue)
-    }
-
-    /// Whether the store has events that the journal's index of duplicates no longer knows.
-    private static func mayHoldOlder(_ runtime: ProjectRuntime, than time: Timestamp) async throws -> Bool {
-        guard let earliest = try await runtime.store.earliestReceivedAt() else { return false }
-        // An hour less than the window, so that no id is forgotten between the two.
-        let window: Int64 = (7 * 24 - 1) * 3_600 * 1_000_000
-        return earliest.microseconds < time.microseconds - window
     }
 
     /// Reads until there are rows, so that a file that cannot be read at all is refused before the answer begins.
@@ -129,64 +119,30 @@ final class ImportRun: @unchecked Sendable {
 
     /// Makes a batch durable.
     private func store(_ batch: ImportBatch) async throws {
-        let known = try await knownPlaces(batch)
-        let receipt = try await append(submission(batch, leavingOut: known))
+        // What the journal knows duplicates of, it finds itself; asked for each batch, since it forgets as time goes on.
+        let known = try await KnownRows(batch, in: runtime.store, upTo: runtime.journal.duplicatesKnownAfter)
+        let submission = ImportSubmission(batch, known)
+        let receipt = try await append(submission.items)
         counts.rows += Int64(batch.rows.count)
-        counts.duplicates += Int64(known.count)
-        var verdicts = receipt.verdicts.makeIterator()
+        let isNew = submission.rowsWithNews(receipt)
         for (place, row) in batch.rows.enumerated() {
-            if known.contains(place) { continue }
-            let verdict = verdicts.next()
             if let reason = row.rejection {
-                counts.rejected += 1
-                if rejects.count < Self.namedRejects {
-                    rejects.append(["line": JSONValue(row.line), "reason": .string(reason)])
-                }
-            } else if case .duplicate = verdict {
-                counts.duplicates += 1
-            } else {
+                reject(reason, row)
+            } else if isNew.contains(place) {
                 counts.accepted += 1
+            } else {
+                counts.duplicates += 1
             }
+            for item in row.more where item.kind == .reject { reject(String(decoding: item.name, as: UTF8.self), row) }
         }
         if !receipt.verdicts.isEmpty { counts.watermark = max(counts.watermark ?? 0, receipt.watermark) }
     }
 
-    /// The rows for the journal. Rejects get an id, too, so that a file that is sent again does not keep them twice.
-    private func submission(_ batch: ImportBatch, leavingOut known: Set<Int>) -> Submission {
-        var submission = Submission()
-        for (place, row) in batch.rows.enumerated() where !known.contains(place) {
-            var item = row.item
-            if item.kind == .reject {
-                let text = Array("\(row.line)\n".utf8) + item.name + [0x0a] + item.properties
-                item.dedupID = Hash128(text.span, seed: 0x72656a)
-            }
-            submission.add(item)
+    private func reject(_ reason: String, _ row: ImportRow) {
+        counts.rejected += 1
+        if rejects.count < Self.namedRejects {
+            rejects.append(["line": JSONValue(row.line), "reason": .string(reason)])
         }
-        return submission
-    }
-
-    /// The places of rows whose events the store has from before the journal's window.
-    private func knownPlaces(_ batch: ImportBatch) async throws -> Set<Int> {
-        guard looksInStore else { return [] }
-        // By their bytes, as the store compares: texts are equal in Swift that Unicode only calls equivalent (é as one
-        // character or as two), and those are different ids.
-        var places: [[UInt8]: [Int]] = [:]
-        for (place, row) in batch.rows.enumerated() where row.item.kind == .event {
-            places[row.item.id, default: []].append(place)
-        }
-        var known: Set<Int> = []
-        var rest = places.keys.map { String(decoding: $0, as: UTF8.self) }
-        while !rest.isEmpty {
-            // The answer is a set of texts, which holds one of several such ids: they are asked for one after another.
-            var asked: Set<String> = []
-            var later: [String] = []
-            for id in rest where !asked.insert(id).inserted { later.append(id) }
-            for id in try await runtime.store.existingEventIDs(Array(asked)) {
-                known.formUnion(places[Array(id.utf8)] ?? [])
-            }
-            rest = later
-        }
-        return known
     }
 
     /// Appends, and waits while the journal is full: a file can wait, it need not be refused.

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Folders that hold files and no other folders.
+/// Folders.
 enum Folder {
     /// Makes a folder that only its owner can enter; it may be there already. Its parent must be.
     static func make(_ path: String) throws(ServerError) {
@@ -9,9 +9,9 @@ enum Folder {
         throw ServerError(.io, "cannot make the folder \(path): \(errorText(reason))")
     }
 
-    /// Removes a folder with the files in it; nothing if it is not there.
+    /// Removes a folder with everything in it; nothing if it is not there.
     static func remove(_ path: String) {
-        for name in names(path) { _ = unsafe unlink(path + "/" + name) }
+        for name in names(path) where unsafe unlink(path + "/" + name) != 0 { remove(path + "/" + name) }
         _ = unsafe rmdir(path)
     }
 

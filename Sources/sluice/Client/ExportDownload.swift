@@ -25,7 +25,8 @@ struct ExportDownload: Sendable {
         try await file.commit()
     }
 
-    private func fetch(
+    /// Fetches one part, counted from 1, under a name; `done` counts the bytes of all.
+    func fetch(
         _ part: JSONValue, number: Int, to name: String, done: inout Int64, total: Int64
     ) async throws {
         var line = ProgressLine()

@@ -6,7 +6,7 @@ struct ExportRun: Sendable {
     private static let longestPause = Duration.milliseconds(500)
 
     let client: APIClient
-    let spec: JSONValue
+    var spec: JSONValue
     let target: ExportTarget
 
     /// Runs it; Ctrl-C cancels the run on the server, too. Whoever watches sees first what it will come to.
@@ -25,14 +25,35 @@ struct ExportRun: Sendable {
     }
 
     private func start(_ estimate: Estimate?) async throws -> JSONValue {
+        if case .folder(let path) = target, !client.isLocal { return try await runAway(path, estimate) }
+        return try await run(estimate) { id, manifest in
+            try await fetch(manifest, of: id)
+            return manifest
+        }
+    }
+
+    /// Adds what another machine's server makes to a folder here, whose last run says where it begins.
+    private func runAway(_ path: String, _ estimate: Estimate?) async throws -> JSONValue {
+        let download = try await LayoutDownload(client, folder: path)
+        var more = self
+        more.spec = download.continuing(spec)
+        return try await more.run(estimate) { id, manifest in try await download.run(manifest, of: id) }
+    }
+
+    /// - Parameter fetch: brings a finished export to where it should go; returns the manifest as it is there.
+    private func run(
+        _ estimate: Estimate?,
+        fetch: @escaping @Sendable (_ id: String, _ manifest: JSONValue) async throws -> JSONValue
+    ) async throws -> JSONValue {
         let started = try await client.patiently { try await client.json(.post, "/v1/exports", body: request) }
         guard let id = started["id"]?.stringValue else {
             throw Failure(.failed, "\(client.name): the export has no id; is that a Sluice server?")
         }
         do {
             return try await interruptible {
-                let manifest = try await wait(for: id, estimate)
-                do { try await fetch(manifest, of: id) } catch {
+                let made = try await wait(for: id, estimate)
+                let manifest: JSONValue
+                do { manifest = try await fetch(id, made) } catch {
                     await removeCopy(id)
                     throw error
                 }
@@ -50,7 +71,7 @@ struct ExportRun: Sendable {
     private func fetch(_ manifest: JSONValue, of id: String) async throws {
         let parts = manifest["parts"]?.arrayValue?.count ?? 1
         switch target {
-        case .file where client.isLocal: break
+        case .file where client.isLocal, .folder: break
         case .file(let path): try await ExportDownload(client: client, id: id, path: path).run(manifest)
         case .standardOutput:
             try await ExportDownload.copy(client, id: id, parts: parts) { try await PipeWriter.write($0) }
@@ -63,13 +84,13 @@ struct ExportRun: Sendable {
     /// Removes the server's own copy, which nobody asks for again: where the reader went away or the download broke, the
     /// export is run again. Best effort: what has been handed on does not fail by it.
     private func removeCopy(_ id: String) async {
-        if case .file = target, client.isLocal { return }
+        if target.path != nil, client.isLocal { return }
         _ = try? await client.open(.delete, "/v1/exports/\(id)")
     }
 
     /// The specification; a server that runs here writes the file itself.
     private var request: JSONValue {
-        guard case .file(let path) = target, client.isLocal, case .object(let members) = spec else { return spec }
+        guard let path = target.path, client.isLocal, case .object(let members) = spec else { return spec }
         return .object(members + [.init("out", .string(path))])
     }
 

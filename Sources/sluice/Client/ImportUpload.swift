@@ -8,8 +8,8 @@ struct ImportUpload: Sendable {
     let format: String
     let map: String?
     let timezone: String?
-    /// Whether to wait until the rows can be queried.
-    let waits: Bool
+    /// What else is to be read, for the line that shows how far it is.
+    var note = ""
 
     func run(_ client: APIClient) async throws -> ImportResult {
         var line = ProgressLine()
@@ -27,7 +27,7 @@ struct ImportUpload: Sendable {
             for try await block in response.body {
                 for text in lines.append(block) { try result.take(text) }
                 line.show(
-                    "\(source.name): \(Text.count(result.rows, "row"))",
+                    "\(source.name)\(note): \(Text.count(result.rows, "row"))",
                     share: source.size.map { Double(source.bytesRead) / Double(max($0, 1)) })
             }
         } catch let failure as Failure {
@@ -45,10 +45,6 @@ struct ImportUpload: Sendable {
                 .failed,
                 "\(source.name): the server stopped before the end of the file; run the import again, rows that are "
                     + "there already are not doubled")
-        }
-        if waits, let watermark = result.watermark {
-            line.show("\(source.name): storing", share: 1)
-            try await client.waitUntilStored(watermark)
         }
         return result
     }

@@ -17,6 +17,10 @@ struct Export: AsyncParsableCommand {
             all, any, not; {"event": NAME or [NAMES]}, {"property": NAME, OP: VALUE} and {"person": NAME, OP: VALUE} \
             with is, is_not, gt, gte, lt, lte, contains, starts_with, exists, in.
 
+            --format kissmetrics makes a folder in the layout of KISSmetrics' own export: revisions/N.json, index.csv and \
+            status.csv hold events, property changes and aliases in the order in which they were stored. Another run into \
+            the same folder adds what is new as further revisions; those that are there never change.
+
             The file appears whole or not at all, and after it PATH.manifest.json, which says what is in it: check \
             it with 'sluice verify'. With --out - the rows go to standard output, the manifest to standard error; a \
             named pipe or a device is written through like that. A link stays, and the file behind it is replaced.
@@ -35,6 +39,7 @@ struct Export: AsyncParsableCommand {
               sluice export people --data ./data --columns 'person_id,person.email as email' --out people.parquet
               sluice export people --data ./data --bom --delimiter ';' --decimal , --formula-guard --out people.csv
               sluice export events --data ./data --estimate
+              sluice export events --data ./data --format kissmetrics --out ./kissmetrics
               sluice export events --data ./data --from -7d --where '{"event":"Purchased"}' --out - | head
               sluice export people --data ./data --encrypt age1… --identity key.txt --out people.csv.gz.age
             """)
@@ -42,7 +47,10 @@ struct Export: AsyncParsableCommand {
     @Argument(help: "people, events, property-changes, aliases or identities.")
     var dataset: DatasetName
 
-    @Option(name: .long, help: ArgumentHelp("The file to write; - is standard output.", valueName: "PATH|-"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The file to write, with kissmetrics the folder; - is standard output.", valueName: "PATH|-"))
     var out: String?
 
     @OptionGroup(title: "What") var selection: ExportSelection
@@ -66,6 +74,9 @@ struct Export: AsyncParsableCommand {
         }
         guard !out.isEmpty else { throw ValidationError("--out must name a file, or - for standard output.") }
         let isStandardOutput = ExportTarget.isStandardOutput(out)
+        guard !isStandardOutput || form.format != .kissmetrics else {
+            throw ValidationError("--format kissmetrics writes a folder; --out must name one.")
+        }
         guard !isStandardOutput || form.partRows == nil else {
             throw ValidationError("--part-rows splits into files; with --out \(out) there is none.")
         }
@@ -91,7 +102,7 @@ struct Export: AsyncParsableCommand {
         let spec = JSONValue.object(members)
         if estimate { return try await tellEstimate(of: spec) }
         guard let out else { return }
-        let target = try ExportTarget(out)
+        let target = form.format == .kissmetrics ? try ExportTarget(folder: out) : try ExportTarget(out)
         if case .stream = target, form.partRows != nil {
             throw Failure(.usage, "--part-rows splits into files; \(out) is a pipe or a device")
         }
@@ -105,6 +116,28 @@ struct Export: AsyncParsableCommand {
         case .file(let path):
             try report(manifest, path: path)
             if !identities.isEmpty { try await check(path, identities) }
+        case .folder(let path): try reportRevisions(manifest, path: path)
+        }
+    }
+
+    private func reportRevisions(_ manifest: JSONValue, path: String) throws {
+        if json { return try Terminal.line(manifest.text) }
+        let revisions = manifest["layout"]?["revisions"]?.arrayValue ?? []
+        let numbers = revisions.compactMap { $0["number"]?.intValue }
+        let span = numbers.count > 1 ? " (\(numbers[0]) to \(numbers[numbers.count - 1]))" : ""
+        try Terminal.line(
+            """
+            \(path): \(Text.count(Int64(numbers.count), "new revision"))\(span), \
+            \(Text.count(manifest["rows"]?.intValue ?? 0, "line")), \(Text.bytes(manifest["bytes"]?.intValue ?? 0))
+            manifest: \(path).manifest.json
+            """)
+        for (key, what) in [("changed", "not as they were"), ("left_out", "left out")] {
+            guard case .object(let members)? = manifest["layout"]?[key] else { continue }
+            let counted = members.compactMap { member -> String? in
+                guard let count = member.value.intValue, count > 0 else { return nil }
+                return "\(Text.count(count)) \(member.key.split(separator: "_").joined(separator: " "))"
+            }
+            if !counted.isEmpty { Terminal.note("\(what): \(counted.joined(separator: ", "))") }
         }
     }
 

@@ -4,7 +4,9 @@ import Model
 
 /// What an export's file is like.
 struct ExportForm: ParsableArguments {
-    @Option(name: .long, help: "csv, ndjson or parquet; if not said, as the name of the file ends, else csv.")
+    @Option(
+        name: .long,
+        help: "csv, ndjson, parquet or kissmetrics (a folder); if not said, as the name of the file ends, else csv.")
     var format: Format?
 
     @Option(
@@ -22,7 +24,9 @@ struct ExportForm: ParsableArguments {
             valueName: "RECIPIENT"))
     var encrypt: [String] = []
 
-    @Option(name: .long, help: ArgumentHelp("Split into files of that many rows.", valueName: "N"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Split into files of that many rows; kissmetrics has 100000 if not said.", valueName: "N"))
     var partRows: Int64?
 
     @Flag(name: .long, help: "CSV: begin with the byte order mark, by which Excel knows UTF-8.")
@@ -46,7 +50,7 @@ struct ExportForm: ParsableArguments {
     /// How the names of encrypted files end.
     static let encryptedSuffix = ".age"
 
-    enum Format: String, CaseIterable, ExpressibleByArgument { case csv, ndjson, parquet }
+    enum Format: String, CaseIterable, ExpressibleByArgument { case csv, ndjson, parquet, kissmetrics }
     enum Compression: String, CaseIterable, ExpressibleByArgument { case none, gzip, zstd }
 
     func validate() throws {
@@ -61,7 +65,8 @@ struct ExportForm: ParsableArguments {
         var name = out.lowercased()[...]
         if !encrypt.isEmpty, name.hasSuffix(Self.encryptedSuffix) { name = name.dropLast(Self.encryptedSuffix.count) }
         var compression = compress
-        for (ending, kind) in [(".gz", Compression.gzip), (".zst", .zstd)] where name.hasSuffix(ending) {
+        for (ending, kind) in [(".gz", Compression.gzip), (".zst", .zstd)]
+        where name.hasSuffix(ending) && format != .kissmetrics {
             name = name.dropLast(ending.count)
             compression = compression ?? kind
         }
