@@ -107,7 +107,8 @@ extension ExportSpec {
             return try clock.moment(text, field, now: now, zone: zone)
         }
         let now = try moment(asOf, "as_of", now: now) ?? now
-        let tree = try tree(clock, now: now, comparesTimes: comparesTimes, zone: zone)
+        var zoned = [self.from, self.to, asOf].contains { $0.map(SpecClock.needsZone) ?? false }
+        let tree = try tree(clock, now: now, comparesTimes: comparesTimes, zoned: &zoned, zone: zone)
         let from = try moment(from, "from", now: now)
         let to = try moment(to, "to", now: now)
         if from != nil || to != nil, !dataset.hasTime {
@@ -129,27 +130,29 @@ extension ExportSpec {
             columnTexts: columns.isEmpty ? defaultColumns : columns, condition: tree,
             conditionJSON: condition.map { tree?.fixed($0) ?? $0 }, from: from, to: to, seqFrom: seqFrom, seqTo: seqTo,
             isIncremental: isIncremental, order: try resolvedOrder(isIncremental), isIdentified: isIdentified,
-            format: format, compression: compression, sheet: sheet.normal, writtenZone: writtenZone,
+            format: format, compression: compression, sheet: sheet.normal, writtenZone: writtenZone(zoned),
             recipients: recipients, partRows: partRows, asOfSeq: asOfSeq, asOf: now)
     }
 
     /// The zone is for the times that name none. Times are written in it where there are no such times, or where the file is
     /// for a spreadsheet.
-    private var writtenZone: String? {
+    private func writtenZone(_ isReadWith: Bool) -> String? {
         guard format == .csv, SpecClock.offset(timezone) != 0 else { return nil }
-        let isReadWith = [from, to, asOf].contains { $0.map(SpecClock.needsZone) ?? false }
         return isReadWith && sheet.asked.isEmpty ? nil : timezone
     }
 
     /// The condition, with moments in place of the times that it writes.
+    ///
+    /// - Parameter zoned: becomes true if one of them is a time only in a zone.
     private func tree(
-        _ clock: SpecClock, now: Timestamp, comparesTimes: Bool,
+        _ clock: SpecClock, now: Timestamp, comparesTimes: Bool, zoned: inout Bool,
         zone: (_ local: Int64) throws(ExportError) -> Timestamp
     ) throws(ExportError) -> Condition? {
         guard let condition else { return nil }
         var failure: ExportError?
         do {
             let tree = try Condition(condition) { (text, path) throws(QueryError) in
+                if SpecClock.needsZone(text) { zoned = true }
                 let moment: Timestamp?
                 do throws(ExportError) { moment = try clock.read(text, now: now, zone: zone) } catch {
                     failure = error

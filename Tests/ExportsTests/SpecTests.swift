@@ -56,6 +56,8 @@ struct SpecTests {
         #"{"dataset":"events","where":{"event":"A"},"seq_from":3,"format":"ndjson","compression":"zstd","identified":true}"#,
         #"{"dataset":"people","seq_from":3,"seq_to":20,"format":"parquet"}"#,
         #"{"dataset":"aliases","as_of_seq":50,"as_of":"2024-01-01"}"#,
+        #"{"dataset":"people","where":{"did":"A","within":{"from":"2024-01-01"}},"timezone":"+02:00"}"#,
+        #"{"dataset":"events","where":{"not":{"did":"A","within":"7d"}},"timezone":"+02:00"}"#,
     ])
     func resolvedReadsBackAsItself(_ json: String) throws {
         let resolved = try resolve(json)

@@ -120,20 +120,6 @@ public enum DuckDBDialect {
         "\(aggregate) FILTER (WHERE \(test))"
     }
 
-    /// A group's rows as one map, from a key that no two have to fields of the relation `row`.
-    static func map(key: SQLFragment, fields: [String], of row: String) -> SQLFragment {
-        let fields = fields.map { SQLFragment(stringLiteral: "\($0) := \(row).\($0)") }
-        return "map_from_entries(list(struct_pack(k := \(key), v := struct_pack(\(fields.joined(", "))))))"
-    }
-
-    /// What a map has under a key; NULL if nothing.
-    static func entry(_ map: SQLFragment, _ key: String) -> SQLFragment { "\(map)[\(key)]" }
-
-    /// A field of what a map has.
-    static func field(_ name: String, of entry: SQLFragment) -> SQLFragment {
-        "struct_extract(\(entry), \(SQLFragment(stringLiteral: quoted(name))))"
-    }
-
     /// The second in which a moment lies.
     public static func second(_ time: SQLFragment) -> SQLFragment { "date_trunc('second', \(time))" }
 

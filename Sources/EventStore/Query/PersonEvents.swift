@@ -13,14 +13,17 @@ public enum EventMeasure: String, Sendable, CaseIterable {
     public var type: ValueType { self == .count ? .bigint : .timestamp }
 }
 
-/// The event columns that a query needs, each with a column of the relation `v`, one row a person who did any of them.
+/// The event columns that a query needs, each with a column of the relation `v`, one row a person.
 public struct PersonEvents: Sendable, Equatable {
-    /// The most columns that are aggregated each on its own.
-    static let mostSeparate = 24
+    /// The most columns that are aggregated at once: the engine keeps all of them of everybody in memory.
+    static let mostAtOnce = 24
 
     private struct Column: Sendable, Equatable {
         let measure: EventMeasure
         let event: ExactText
+        /// Its place in `v`.
+        let number: Int
+        var name: SQLFragment { SQLFragment(stringLiteral: "v\(number)") }
     }
 
     private var columns: [Column] = []
@@ -33,57 +36,65 @@ public struct PersonEvents: Sendable, Equatable {
     /// The value of a column in the FROM clause, which must join `v` and keep people without a row in it; the column is
     /// noted as needed.
     public mutating func value(_ measure: EventMeasure, of event: String) -> SQLFragment {
-        let column = Column(measure: measure, event: ExactText(event))
-        let index = columns.firstIndex(of: column) ?? columns.count
-        if index == columns.count { columns.append(column) }
-        let value = SQLFragment(stringLiteral: "v.v\(index)")
+        let event = ExactText(event)
+        let known = columns.first { $0.measure == measure && $0.event == event }
+        let column = known ?? Column(measure: measure, event: event, number: columns.count)
+        if known == nil { columns.append(column) }
+        let value: SQLFragment = "v.\(column.name)"
         return measure == .count ? "coalesce(\(value), 0)" : value
     }
 
-    /// The relation `v`: `person_id` and the columns, of all events up to a `seq`. One pass over the events, whatever
-    /// the number of columns.
+    /// The relation `v`: `person_id` and the columns, of all events up to a `seq`. One pass over the events, or where there
+    /// are very many columns a few, each over the events of other names.
     public func relation(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
-        if columns.count > Self.mostSeparate { return wideRelation(asOf: asOf, personMap: personMap) }
-        let ofIdentity = columns.enumerated().map { (i, column) -> SQLFragment in
-            let name = SQLFragment(stringLiteral: " AS v\(i)")
-            return DuckDBDialect.only(column.measure.ofEvents, where: "e.event = \(column.event.text)") + name
+        let groups = groups
+        if groups.count == 1 { return Self.relation(of: groups[0], asOf, personMap) }
+        var list: SQLFragment = "n.person_id"
+        var joins: SQLFragment = .empty
+        for (i, group) in groups.enumerated() {
+            let relation = SQLFragment(stringLiteral: "g\(i)")
+            for column in group { list += ", \(relation).\(column.name)" }
+            joins += " LEFT JOIN (\(Self.relation(of: group, asOf, personMap))) \(relation) "
+            joins += "ON \(relation).person_id = n.person_id"
         }
-        let ofPerson = columns.enumerated().map { (i, column) in
-            column.measure.combined(SQLFragment(stringLiteral: "s.v\(i)")) + SQLFragment(stringLiteral: " AS v\(i)")
+        return "SELECT \(list) FROM (SELECT DISTINCT m.person_id FROM \(personMap) m) n\(joins)"
+    }
+
+    /// The columns that are aggregated together: those of one name always are.
+    private var groups: [[Column]] {
+        var ofEvent: [ExactText: Int] = [:]
+        var events: [[Column]] = []
+        for column in columns {
+            let place = ofEvent[column.event] ?? events.count
+            if place == events.count {
+                events.append([])
+                ofEvent[column.event] = place
+            }
+            events[place].append(column)
         }
+        var groups: [[Column]] = [[]]
+        for event in events {
+            if groups[groups.count - 1].count + event.count > Self.mostAtOnce { groups.append([]) }
+            groups[groups.count - 1] += event
+        }
+        return groups
+    }
+
+    /// First by identity and only then by person, so that few rows find their person.
+    private static func relation(of columns: [Column], _ asOf: Int64, _ personMap: SQLFragment) -> SQLFragment {
+        let ofIdentity = columns.map { column in
+            "\(DuckDBDialect.only(column.measure.ofEvents, where: "e.event = \(column.event.text)")) AS \(column.name)"
+                as SQLFragment
+        }
+        let ofPerson = columns.map { "\($0.measure.combined("s.\($0.name)")) AS \($0.name)" as SQLFragment }
+        var seen: Set<ExactText> = []
+        let names = columns.map(\.event).filter { seen.insert($0).inserted }.map(\.text)
         return """
             SELECT m.person_id, \(ofPerson.joined(", ")) FROM (\
             SELECT e.identity_id, \(ofIdentity.joined(", ")) FROM events e \
-            WHERE \(condition(asOf)) GROUP BY e.identity_id) s \
+            WHERE e.seq <= \(asOf) AND \(Condition.eventTest(names)) GROUP BY e.identity_id) s \
             JOIN \(personMap) m ON m.identity_id = s.identity_id GROUP BY m.person_id
             """
-    }
-
-    /// The same by way of one map a person, from name to measures: what it takes grows with what people did, not with
-    /// the number of columns.
-    private func wideRelation(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
-        let all = EventMeasure.allCases
-        let ofIdentity = all.map { $0.ofEvents + $0.named }
-        let ofPerson = all.map { $0.combined(SQLFragment(stringLiteral: "s.\($0.field)")) + $0.named }
-        let values = columns.enumerated().map { (i, column) in
-            DuckDBDialect.field(column.measure.field, of: DuckDBDialect.entry("w.events", column.event.text))
-                + SQLFragment(stringLiteral: " AS v\(i)")
-        }
-        let map = DuckDBDialect.map(key: "g.event", fields: all.map(\.field), of: "g")
-        return """
-            SELECT w.person_id, \(values.joined(", ")) FROM (SELECT g.person_id, \(map) AS events FROM (\
-            SELECT m.person_id, s.event, \(ofPerson.joined(", ")) FROM (\
-            SELECT e.identity_id, e.event, \(ofIdentity.joined(", ")) FROM events e \
-            WHERE \(condition(asOf)) GROUP BY e.identity_id, e.event) s \
-            JOIN \(personMap) m ON m.identity_id = s.identity_id GROUP BY m.person_id, s.event) g \
-            GROUP BY g.person_id) w
-            """
-    }
-
-    private func condition(_ asOf: Int64) -> SQLFragment {
-        var seen: Set<ExactText> = []
-        let names = columns.map(\.event).filter { seen.insert($0).inserted }.map(\.text)
-        return "e.seq <= \(asOf) AND \(Condition.eventTest(names))"
     }
 }
 
@@ -105,8 +116,4 @@ extension EventMeasure {
         case .count: "CAST(sum(\(value)) AS BIGINT)"
         }
     }
-
-    /// A name that is no word of SQL.
-    fileprivate var field: String { "the_\(rawValue)" }
-    fileprivate var named: SQLFragment { SQLFragment(stringLiteral: " AS \(field)") }
 }

@@ -11,11 +11,16 @@ struct Export: AsyncParsableCommand {
 
             Columns are named, ordered and renamed, as one line of CSV: "seq,identity,properties.plan as plan". \
             Besides the dataset's own columns there are properties.NAME (one property), properties.* (each of them) \
-            and person.NAME (the person's current property). Without --columns a dataset has its usual ones.
+            and person.NAME (the person's current property). People also have first(EVENT), last(EVENT) and \
+            count(EVENT): when the person did it first and last, and how often; a column with a comma or a quote in \
+            it is written in quotes. Without --columns a dataset has its usual ones.
 
             A condition is JSON: {"all": [{"event": "Purchased"}, {"property": "amount", "gt": 10}]}. Conditions are \
             all, any, not; {"event": NAME or [NAMES]}, {"property": NAME, OP: VALUE} and {"person": NAME, OP: VALUE} \
-            with is, is_not, gt, gte, lt, lte, contains, starts_with, exists, in.
+            with is, is_not, gt, gte, lt, lte, contains, starts_with, exists, in. {"did": NAME or [NAMES]} asks what \
+            the person did, with at_least, at_most or exactly N (0 finds who never did it), "within": "30d" (before \
+            now; or {"from": T, "to": T}), "first_ever": true (for the first time within it), and "where": a \
+            condition on the events that count.
 
             --format kissmetrics makes a folder in the layout of KISSmetrics' own export: revisions/N.json, index.csv and \
             status.csv hold events, property changes and aliases in the order in which they were stored. Another run into \
@@ -40,6 +45,8 @@ struct Export: AsyncParsableCommand {
               sluice export people --data ./data --bom --delimiter ';' --decimal , --formula-guard --out people.csv
               sluice export events --data ./data --estimate
               sluice export events --data ./data --format kissmetrics --out ./kissmetrics
+              sluice export people --data ./data --columns 'identities,"count(Purchased)"' \\
+                --where '{"did":"Purchased","at_least":2,"within":"30d"}' --out buyers.csv
               sluice export events --data ./data --from -7d --where '{"event":"Purchased"}' --out - | head
               sluice export people --data ./data --encrypt age1… --identity key.txt --out people.csv.gz.age
             """)
