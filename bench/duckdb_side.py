@@ -1,10 +1,14 @@
 """DuckDB's side of the comparison, in a process of its own, so that its CPU and memory can be read.
 
-    duckdb_side.py prepare HOT ROWS      the events as one plain table, in the order of seq, with the columns of an export
-    duckdb_side.py copy ROWS OUT FORMAT  COPY of that table
-    duckdb_side.py people HOT OUT        500,000 people with ten columns, by one statement
+    duckdb_side.py prepare STORE ROWS    the events as one plain table, as they lie in the store's cold files (by month and
+                                         person), with the columns of an export; people's tables beside it
+    duckdb_side.py copy ROWS OUT FORMAT  COPY of that table in the order of seq
+    duckdb_side.py people ROWS OUT       500,000 people with ten columns, by one statement
+
+STORE is a project's folder: hot.duckdb, and cold/ with what has been moved there.
 """
 
+import pathlib
 import sys
 
 import duckdb
@@ -37,22 +41,37 @@ PEOPLE = """
 
 def main(command, *arguments):
     if command == "prepare":
-        hot, rows = arguments
+        store, rows = pathlib.Path(arguments[0]), arguments[1]
         connection = duckdb.connect(rows)
-        connection.sql(f"ATTACH '{hot}' AS hot (READ_ONLY)")
-        connection.sql(f"""
+        connection.sql(f"ATTACH '{store / 'hot.duckdb'}' AS hot (READ_ONLY)")
+        generations = [row[0] for row in connection.sql("SELECT id FROM hot.generations").fetchall()]
+        files = [row[0] for row in connection.sql("SELECT file FROM hot.cold_files").fetchall()]
+        for i, file in enumerate(files):
+            connection.sql(f"ATTACH '{store / 'cold' / file}' AS cold{i} (READ_ONLY)")
+
+        def everything(table):
+            return " UNION ALL ".join(f"SELECT * FROM {source}" for source in
+                                      [f"cold{i}.{table}" for i in range(len(files))]
+                                      + [f"hot.{table}_{number}" for number in generations])
+
+        connection.sql("CREATE TABLE identities AS FROM hot.identities")
+        connection.sql(f"CREATE TABLE events AS {everything('events')}")
+        connection.sql(f"CREATE TABLE property_changes AS {everything('property_changes')}")
+        connection.sql("""
             CREATE TABLE rows AS SELECT seq, event_id, 'p_' || i.person_id AS person_id, identity, event, timestamp,
                 received_at, properties
-            FROM hot.events JOIN hot.identities i USING (identity_id) ORDER BY seq""")
+            FROM events JOIN identities i USING (identity_id)
+            ORDER BY date_trunc('month', timestamp), identity_id, timestamp, seq""")
         connection.sql("CHECKPOINT")
         print(connection.sql("SELECT count(*) FROM rows").fetchone()[0])
     elif command == "copy":
         rows, out, kind = arguments
-        # The table lies in the order of seq and the engine keeps it: the cheapest way to the same rows in that order.
-        duckdb.connect(rows, read_only=True).sql(f"COPY (SELECT {COLUMNS} FROM rows) TO '{out}' (FORMAT {kind})")
+        # Both sides sort: neither has the rows in the order of seq.
+        duckdb.connect(rows, read_only=True).sql(
+            f"COPY (SELECT {COLUMNS} FROM rows ORDER BY seq) TO '{out}' (FORMAT {kind})")
     elif command == "people":
-        hot, out = arguments
-        duckdb.connect(hot, read_only=True).sql(f"COPY ({PEOPLE}) TO '{out}' (FORMAT csv)")
+        rows, out = arguments
+        duckdb.connect(rows, read_only=True).sql(f"COPY ({PEOPLE}) TO '{out}' (FORMAT csv)")
 
 
 main(*sys.argv[1:])

@@ -1,7 +1,9 @@
 """Exports against DuckDB's own COPY of the same rows; start time and idle memory with all of them stored."""
 
+import http.client
 import json
 import os
+import random
 import sys
 import time
 
@@ -36,9 +38,9 @@ def run(folder, results):
     results.add("ready, everything stored", sorted(ready)[2] * 1000, "ms", most=500)
 
     # All properties of the events, as the default columns have them.
-    hot = server.data / "projects/default/hot.duckdb"
+    server.cli("compact", "--wait", timeout=3600)
     plain = folder / "rows.duckdb"
-    measured(python("duckdb_side.py", "prepare", hot, plain), stdout=open(os.devnull, "w"))
+    measured(python("duckdb_side.py", "prepare", server.data / "projects/default", plain), stdout=open(os.devnull, "w"))
     for kind, most_cpu in [("csv", 0.7), ("parquet", 1.15)]:
         ours, theirs = [], []
         for _ in range(3):
@@ -52,16 +54,41 @@ def run(folder, results):
         # The bound of memory is the CSV export's; what the others take is shown.
         compare(results, f"{kind} export", ours, theirs, most_cpu, 1.0 if kind == "csv" else 1.15,
                 most_mb=600 if kind == "csv" else None)
-    os.unlink(plain)
-
     ours, theirs = [], []
     columns = ("person_id,identities,first_seen,last_seen,events_total,person.email as email,person.name as name,"
                "person.plan as plan,person.country as country,person.score as score")
     for _ in range(3):
-        theirs.append(measured(python("duckdb_side.py", "people", hot, folder / "theirs.csv")))
+        theirs.append(measured(python("duckdb_side.py", "people", plain, folder / "theirs.csv")))
         ours.append(measured([PROGRAM, "export", "people", "--columns", columns, "--out", folder / "ours.csv", "--data",
                               server.data, "--json"], stdout=open(os.devnull, "w")))
     compare(results, "people export", ours, theirs, 1.3, 1.3)
+    os.unlink(plain)
+    lookups(server, results)
+
+
+def lookups(server, results):
+    """A person by identity, and then the last 100 events, over HTTP, with all of it stored and nothing else going on."""
+    server.start()
+    times = []
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    headers = {"Authorization": f"Bearer {server.secret_key}"}
+
+    def get(path):
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return json.loads(answer.read()) if answer.status == 200 else None
+
+    order = random.Random(1)
+    for _ in range(1000):
+        identity = f"user-{order.randrange(PEOPLE)}%40example.com"
+        start = time.perf_counter()
+        person = get(f"/v1/people?identity={identity}")
+        if person and get(f"/v1/people/{person['id']}/events?limit=100"):
+            times.append(time.perf_counter() - start)
+    server.stop()
+    times = sorted(times[50:])
+    results.add("person with the last 100 events, two requests, p50", times[len(times) // 2] * 1000, "ms")
+    results.add("person with the last 100 events, two requests, p99", times[len(times) * 99 // 100] * 1000, "ms", most=5)
 
 
 def compare(results, name, ours, theirs, most_cpu, most_wall, most_mb=None):

@@ -82,7 +82,13 @@ struct EstimateJob: Sendable {
         let (rows, isExact) = try self.rows(query, survey, counted, found: sample.rows, connection)
         return ExportEstimate(
             rows: rows, bytes: sample.bytes(rows: rows, parts: parts(rows)), isExact: isExact, sampledRows: sample.rows,
-            searchedRows: query.hasSelection ? survey.total : 0)
+            searchedRows: searched(query, survey))
+    }
+
+    /// To select people, the events of all are looked at.
+    private func searched(_ query: ExportQuery, _ survey: SampleWindows) -> Int64 {
+        guard query.hasSelection else { return 0 }
+        return spec.dataset == .people ? spec.asOfSeq : survey.total
     }
 
     private func parts(_ rows: Int64) -> Int64 {

@@ -24,7 +24,7 @@ public struct ExportPace: Sendable, Equatable {
     /// Seconds that every export takes, however small it is: its statement, two syncs, the manifest.
     static let start = 0.05
     /// Seconds for a row that is only looked at.
-    static let search = 0.000_000_2
+    static let search = 0.000_000_4
     /// Runs that wrote less tell more about their start than about their pace.
     private static let leastBytes: Int64 = 1_000_000
 
@@ -45,12 +45,12 @@ public struct ExportPace: Sendable, Equatable {
     private static func usual(_ spec: ResolvedSpec) -> Double {
         let plain: Double =
             switch (spec.format, spec.compression) {
-            case (.parquet, _): 40_000_000
+            case (.parquet, _): 20_000_000
             case (_, .none): 150_000_000
-            case (_, .zstd): 30_000_000
-            case (_, .gzip): 8_000_000
+            case (_, .zstd): 20_000_000
+            case (_, .gzip): 5_000_000
             }
         // A person's row is gathered from many.
-        return spec.dataset == .people ? plain / 5 : plain
+        return spec.dataset == .people ? plain / 10 : plain
     }
 }

@@ -88,6 +88,8 @@ extension Problem {
         switch error.code {
         case .invalidSpec: self = .badRequest(error.message, code: error.code.rawValue)
         case .notYet: self = .unavailable(error.code.rawValue, error.message)
+        // Too many ask at once, or memory is short: nothing is wrong with the request.
+        case .store where error.isTransient: self = .unavailable("store_busy", error.message)
         case .cancelled, .files, .store, .mismatch, .order: return nil
         }
     }
