@@ -71,7 +71,8 @@ enum ColdCatalogue {
             ])
     }
 
-    static func remove(_ file: ColdFile, _ connection: Connection) throws(DuckDBError) {
-        try connection.execute("DELETE FROM cold_files WHERE id = $1", [.int(file.id)])
+    /// Whether it was there.
+    static func remove(_ file: ColdFile, _ connection: Connection) throws(DuckDBError) -> Bool {
+        try connection.execute("DELETE FROM cold_files WHERE id = $1", [.int(file.id)]) == 1
     }
 }

@@ -101,10 +101,13 @@ public struct Compactor: Sendable {
         return true
     }
 
-    /// Runs the switch to new files; where it fails, they go again.
+    /// Runs the switch to new files; where it fails, they go again: those that the catalogue does not name, since a commit
+    /// can be durable although it told of an error. Where it cannot be read, the next start sees to them.
     private func keeping(_ made: [ColdFile], _ exchange: () async throws -> Void) async throws {
         do { try await exchange() } catch {
-            for file in made { try? await store.remove(.file(file)) }
+            if let named = try? await store.namedFiles() {
+                for file in made where !named.contains(file.id) { try? await store.remove(.file(file)) }
+            }
             throw error
         }
     }

@@ -61,7 +61,8 @@ extension EventStore {
     func exchange(generation: Int64, for made: [ColdFile]) async throws {
         try await writing { connection in
             try connection.transaction { connection in
-                try connection.execute("DELETE FROM generations WHERE id = \(generation)")
+                let gone = try connection.execute("DELETE FROM generations WHERE id = $1", [.int(generation)])
+                guard gone == 1 else { throw Self.unnamed("generation \(generation)") }
                 for file in made { try ColdCatalogue.add(file, connection) }
             }
             let layout = self.layouts.current
@@ -75,7 +76,9 @@ extension EventStore {
     func exchange(_ old: [ColdFile], for made: [ColdFile]) async throws {
         try await writing { connection in
             try connection.transaction { connection in
-                for file in old { try ColdCatalogue.remove(file, connection) }
+                for file in old {
+                    guard try ColdCatalogue.remove(file, connection) else { throw Self.unnamed(file.name) }
+                }
                 for file in made { try ColdCatalogue.add(file, connection) }
             }
             let layout = self.layouts.current
@@ -84,6 +87,17 @@ extension EventStore {
                 layout.next(files: layout.files.filter { !gone.contains($0.id) } + made),
                 retiring: old.map { .file($0) })
         }
+    }
+
+    /// A switch away from something that is not there any more: its rows would be there twice.
+    private static func unnamed(_ what: String) -> StoreError {
+        StoreError(
+            .damaged, "The catalogue does not name \(what), which was made into cold files: restart the server.")
+    }
+
+    /// The files that the catalogue names.
+    func namedFiles() async throws -> Set<Int64> {
+        try await writing { connection in Set(try ColdCatalogue.read(connection).map(\.id)) }
     }
 
     /// Removes what no layout names any more.
