@@ -154,7 +154,7 @@ struct EstimateTests {
             of: resolved)
         #expect(abs(measured.bytesPerSecond - 10_000_000) < 1)
         let estimate = ExportEstimate(
-            rows: 1_000, bytes: 20_000_000, isExact: true, sampledRows: 10, searchedRows: 10_000_000)
+            rows: 1_000, bytes: 20_000_000, isExact: true, sampledRows: 10, searchSeconds: 2)
         #expect(abs(estimate.seconds(measured) - 4.05) < 0.001)
         #expect(estimate.seconds(usual) > 0)
     }

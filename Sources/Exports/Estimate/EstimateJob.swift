@@ -82,13 +82,15 @@ struct EstimateJob: Sendable {
         let (rows, isExact) = try self.rows(query, survey, counted, found: sample.rows, connection)
         return ExportEstimate(
             rows: rows, bytes: sample.bytes(rows: rows, parts: parts(rows)), isExact: isExact, sampledRows: sample.rows,
-            searchedRows: searched(query, survey))
+            searchSeconds: searchSeconds(query, survey, isCounted: counted != nil))
     }
 
-    /// To select people, the events of all are looked at.
-    private func searched(_ query: ExportQuery, _ survey: SampleWindows) -> Int64 {
+    private func searchSeconds(_ query: ExportQuery, _ survey: SampleWindows, isCounted: Bool) -> Double {
         guard query.hasSelection else { return 0 }
-        return spec.dataset == .people ? spec.asOfSeq : survey.total
+        // Counting looked at the same rows, and was allowed no more.
+        if isCounted { return Double(ExportRunner.countingMilliseconds) / 1_000 }
+        // To select people, the events of all are looked at.
+        return Double(spec.dataset == .people ? spec.asOfSeq : survey.total) * ExportPace.search
     }
 
     private func parts(_ rows: Int64) -> Int64 {
