@@ -1,4 +1,4 @@
-internal import Codecs
+internal import Age
 internal import DuckDB
 internal import EventStore
 internal import Model
@@ -81,8 +81,15 @@ struct EstimateJob: Sendable {
             : try SampleWriter(query: query, style: nil).file(connection)
         let (rows, isExact) = try self.rows(query, survey, counted, found: sample.rows, connection)
         return ExportEstimate(
-            rows: rows, bytes: sample.bytes(rows: rows, parts: parts(rows)), isExact: isExact, sampledRows: sample.rows,
+            rows: rows, bytes: try sealed(sample.bytes(rows: rows, parts: parts(rows)), parts: parts(rows)),
+            isExact: isExact, sampledRows: sample.rows,
             searchSeconds: searchSeconds(query, survey, isCounted: counted != nil))
+    }
+
+    /// How many bytes there are when they are encrypted, in parts of about one size.
+    private func sealed(_ bytes: Int64, parts: Int64) throws -> Int64 {
+        guard !spec.recipients.isEmpty else { return bytes }
+        return try AgeEncryptor.size(of: bytes / parts, for: spec.recipients) * parts + bytes % parts
     }
 
     private func searchSeconds(_ query: ExportQuery, _ survey: SampleWindows, isCounted: Bool) -> Double {
