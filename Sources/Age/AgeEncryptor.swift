@@ -65,6 +65,16 @@ public final class AgeEncryptor {
         try seal(isLast: true, &out)
     }
 
+    /// How many bytes a file has that holds so many for these recipients.
+    ///
+    /// - Throws: `.recipient` if there is none.
+    public static func size(of bytes: Int64, for recipients: [AgeRecipient]) throws(AgeError) -> Int64 {
+        var empty: [UInt8] = []
+        try AgeEncryptor(recipients).finish(to: &empty)
+        let chunks = max(1, (bytes + Int64(Chunks.length) - 1) / Int64(Chunks.length))
+        return Int64(empty.count) + bytes + (chunks - 1) * Int64(Chunks.tagLength)
+    }
+
     private func begin(_ out: inout [UInt8]) {
         out += beginning
         beginning = []

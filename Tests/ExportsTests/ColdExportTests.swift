@@ -36,6 +36,7 @@ struct ColdExportTests {
             #"{"dataset":"people","columns":["person_id","identities","events_total","first_seen","person.plan"]}"#,
             #"{"dataset":"events","seq_from":100,"seq_to":350,"format":"csv"}"#,
             #"{"dataset":"events","order":"timestamp","format":"csv","part_rows":70}"#,
+            #"{"dataset":"events","format":"csv","bom":true,"delimiter":";","decimal":",","timezone":"Europe/Berlin","formula_guard":true}"#,
         ]
 
     @Test func whateverTheLayout() async throws {

@@ -19,7 +19,7 @@ struct EncryptionTests {
     private static func identity(_ i: Int) throws -> AgeIdentity { try AgeIdentity(secrets[i]) }
 
     /// A specification with `encrypt` for the first two.
-    private static func encrypted(_ members: String) throws -> ExportSpec {
+    static func encrypted(_ members: String) throws -> ExportSpec {
         let recipients = try (0..<2).map { "\"\(try identity($0).recipient)\"" }.joined(separator: ",")
         return try spec("{\(members),\"encrypt\":[\(recipients)]}")
     }

@@ -1,3 +1,5 @@
+import EventStore
+import Logging
 import Model
 import Testing
 
@@ -102,13 +104,32 @@ struct EstimateTests {
         }
     }
 
+    @Test func encryptedFiles() async throws {
+        try await LiveStore.with { live in
+            for count in [0, 3, 2_000] {
+                if count > 0 { try await live.write(Self.events(count, people: 9, seed: count)) }
+                for fields in [#""dataset":"events""#, #""dataset":"events","format":"ndjson","compression":"zstd""#] {
+                    let resolved = try await live.resolve(try EncryptionTests.encrypted(fields))
+                    let estimate = try await ExportRunner.estimate(resolved, on: live.store)
+                    #expect(try await estimate.bytes == live.export(resolved, to: "x.age").bytes, "\(fields)")
+                }
+            }
+        }
+    }
+
     // MARK: Large ones nearly
 
-    @Test func largeExports() async throws {
+    /// In hot tables rows lie as they came, in cold files by person.
+    @Test(arguments: [false, true])
+    func largeExports(areCold: Bool) async throws {
         try await LiveStore.with { live in
             let people = 25_000
             try await live.write(Self.changes(people))
             try await live.write(Self.events(60_000, people: people, seed: 3))
+            if areCold {
+                let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                try await Compactor(store: live.store, logger: logger).compact(isFull: true)
+            }
             for (fields, isCounted, tolerance) in [
                 (#""dataset":"events""#, true, 0.05),
                 (#""dataset":"events","from":"1970-01-10","to":"1970-02-03""#, true, 0.05),
@@ -154,7 +175,7 @@ struct EstimateTests {
             of: resolved)
         #expect(abs(measured.bytesPerSecond - 10_000_000) < 1)
         let estimate = ExportEstimate(
-            rows: 1_000, bytes: 20_000_000, isExact: true, sampledRows: 10, searchedRows: 10_000_000)
+            rows: 1_000, bytes: 20_000_000, isExact: true, sampledRows: 10, searchSeconds: 2)
         #expect(abs(estimate.seconds(measured) - 4.05) < 0.001)
         #expect(estimate.seconds(usual) > 0)
     }

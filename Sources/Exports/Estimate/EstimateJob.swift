@@ -1,4 +1,4 @@
-internal import Codecs
+internal import Age
 internal import DuckDB
 internal import EventStore
 internal import Model
@@ -81,14 +81,23 @@ struct EstimateJob: Sendable {
             : try SampleWriter(query: query, style: nil).file(connection)
         let (rows, isExact) = try self.rows(query, survey, counted, found: sample.rows, connection)
         return ExportEstimate(
-            rows: rows, bytes: sample.bytes(rows: rows, parts: parts(rows)), isExact: isExact, sampledRows: sample.rows,
-            searchedRows: searched(query, survey))
+            rows: rows, bytes: try sealed(sample.bytes(rows: rows, parts: parts(rows)), parts: parts(rows)),
+            isExact: isExact, sampledRows: sample.rows,
+            searchSeconds: searchSeconds(query, survey, isCounted: counted != nil))
     }
 
-    /// To select people, the events of all are looked at.
-    private func searched(_ query: ExportQuery, _ survey: SampleWindows) -> Int64 {
+    /// How many bytes there are when they are encrypted, in parts of about one size.
+    private func sealed(_ bytes: Int64, parts: Int64) throws -> Int64 {
+        guard !spec.recipients.isEmpty else { return bytes }
+        return try AgeEncryptor.size(of: bytes / parts, for: spec.recipients) * parts + bytes % parts
+    }
+
+    private func searchSeconds(_ query: ExportQuery, _ survey: SampleWindows, isCounted: Bool) -> Double {
         guard query.hasSelection else { return 0 }
-        return spec.dataset == .people ? spec.asOfSeq : survey.total
+        // Counting looked at the same rows, and was allowed no more.
+        if isCounted { return Double(ExportRunner.countingMilliseconds) / 1_000 }
+        // To select people, the events of all are looked at.
+        return Double(spec.dataset == .people ? spec.asOfSeq : survey.total) * ExportPace.search
     }
 
     private func parts(_ rows: Int64) -> Int64 {

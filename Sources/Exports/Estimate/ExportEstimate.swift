@@ -10,12 +10,12 @@ public struct ExportEstimate: Sendable, Equatable {
     public let isExact: Bool
     /// How many rows were really encoded to learn their size.
     public let sampledRows: Int64
-    /// How many rows are looked at to find those that are wanted.
-    let searchedRows: Int64
+    /// How long it takes to look at the rows among which the wanted ones are, in seconds.
+    let searchSeconds: Double
 
     /// How long it takes where other exports went at `pace`.
     public func seconds(_ pace: ExportPace) -> Double {
-        ExportPace.start + Double(searchedRows) * ExportPace.search + Double(bytes) / pace.bytesPerSecond
+        ExportPace.start + searchSeconds + Double(bytes) / pace.bytesPerSecond
     }
 }
 

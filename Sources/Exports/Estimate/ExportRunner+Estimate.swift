@@ -3,7 +3,7 @@ public import EventStore
 
 extension ExportRunner {
     /// How long counting may take before a sample must do.
-    private static let countingTime = Duration.milliseconds(250)
+    static let countingMilliseconds: Int64 = 250
 
     /// Says what an export will come to, in a fraction of a second even where millions of rows are stored.
     ///
@@ -50,7 +50,7 @@ extension ExportRunner {
                 }
             }
             group.addTask {
-                try? await Task.sleep(for: countingTime)
+                try? await Task.sleep(for: .milliseconds(countingMilliseconds))
                 return nil
             }
             var found = try await group.next() ?? nil
