@@ -71,9 +71,9 @@ public final class EventStore: Sendable {
                 try StoreFunctions.register(on: connection)
             }
             let connection = try database.connect()
-            try Schema.prepare(connection, path: path)
+            let isNew = try Schema.prepare(connection, path: path)
             let state = try StateRows.read(connection)
-            let cold = try Cold(connection, project: directory)
+            let cold = try Cold(connection, project: directory, isNew: isNew, lastID: state["last_cold_id"] ?? 0)
             let lanes = Lanes(
                 database: database,
                 writer: try Lane(database: database, name: "writer", niceness: settings.niceness) {
@@ -102,12 +102,13 @@ public final class EventStore: Sendable {
         let layout: Layout
         let activeRows: Int64
 
-        init(_ connection: Connection, project: String) throws(StoreError) {
+        init(_ connection: Connection, project: String, isNew: Bool, lastID: Int64) throws(StoreError) {
             folder = try ColdFolder(project: project)
             let generations = try Generations.read(connection)
             let files = try ColdCatalogue.read(connection)
+            // Nothing is removed before it is clear that what is named is there.
+            try folder.tidy(keeping: files, isNew: isNew, lastID: lastID)
             try Generations.dropStale(connection, keeping: generations)
-            try folder.tidy(keeping: files)
             let folder = folder
             layout = Layout(version: 1, generations: generations, files: files)
             let active = layout.active

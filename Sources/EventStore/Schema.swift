@@ -34,7 +34,10 @@ enum Schema {
     static let tableNames = ["events", "identities", "property_changes", "aliases", "rejects", "names"]
 
     /// Makes the tables in an empty file; refuses a file of a newer format.
-    static func prepare(_ connection: Connection, path: String) throws(StoreError) {
+    ///
+    /// - Returns: whether the file was empty.
+    @discardableResult
+    static func prepare(_ connection: Connection, path: String) throws(StoreError) -> Bool {
         let isNew = try storing {
             try connection.row("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'state'")?[0].int == 0
         }
@@ -52,6 +55,7 @@ enum Schema {
             throw StoreError(.files, "The file \(path) is no store of this program: it names the format \(found).")
         }
         if found < 2 { try upgradeToGenerations(connection) }
+        return isNew
     }
 
     /// Format 1 had one table of events and one of property changes: they are the first generation.

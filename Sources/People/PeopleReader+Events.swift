@@ -12,7 +12,7 @@ extension PeopleReader {
         try PageLimit.check(limit)
         let from = try Cursor.parse(cursor, .events)
         return try snapshot { () throws(DuckDBError) in
-            let asOf = from?[0] ?? asOf
+            let asOf = min(from?[0] ?? asOf, asOf)
             // From the end of time for the first page.
             let (time, seq) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max)
             let members = try members(of: person.number)

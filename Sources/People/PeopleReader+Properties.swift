@@ -12,7 +12,7 @@ extension PeopleReader {
         try PageLimit.check(limit)
         let from = try Cursor.parse(cursor, .changes)
         return try snapshot { () throws(DuckDBError) in
-            let asOf = from?[0] ?? asOf
+            let asOf = min(from?[0] ?? asOf, asOf)
             let (time, seq, skip) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max, from?[3] ?? 0)
             let members = try members(of: person.number)
             guard !members.all.isEmpty else { return Page([], nextCursor: nil) }

@@ -18,7 +18,8 @@ public struct PeopleReader {
         self.connection = connection
         layout = pinned.layout
         self.asOf = min(asOf ?? pinned.seq, pinned.seq)
-        isPast = self.asOf < pinned.seq
+        // Also where it is the newest: what is applied meanwhile would be seen.
+        isPast = asOf != nil
     }
 
     /// The person that an identity belongs to; nil if nobody ever had it.
@@ -71,6 +72,9 @@ public struct PeopleReader {
         }
     }
 
+    /// The relation of identities with their persons as of the `seq` that is shown.
+    private func persons() throws(DuckDBError) -> String { PeopleSQL.persons(try map()) }
+
     func members(of person: Int64) throws(DuckDBError) -> Members { try members(of: person, try map()) }
 
     private func members(of person: Int64, _ map: String?) throws(DuckDBError) -> Members {
@@ -110,7 +114,7 @@ public struct PeopleReader {
         let after = try Cursor.parse(cursor, .people)?[0] ?? 0
         return try snapshot { () throws(DuckDBError) in
             let rows = try connection.rows(
-                PeopleSQL.people, [.int(after), .int(Int64(limit) + 1), .int(asOf)])
+                PeopleSQL.people(try persons()), [.int(after), .int(Int64(limit) + 1), .int(asOf)])
             let numbers = rows.compactMap { $0[0].int }
             let shown = Array(numbers.prefix(limit))
             let next = numbers.count > limit ? shown.last.map { Cursor(.people, $0).text } : nil
@@ -121,18 +125,19 @@ public struct PeopleReader {
     /// People by number, in the order of the numbers.
     func people(_ numbers: [Int64]) throws(DuckDBError) -> [Person] {
         guard !numbers.isEmpty else { return [] }
+        let persons = try persons()
         let wanted: [DuckValue] = [.list(numbers.map { .int($0) }), .int(asOf)]
         var drafts: [Int64: Draft] = [:]
-        try each(PeopleSQL.allMembers, wanted) { chunk, row in
+        try each(PeopleSQL.allMembers(persons), wanted) { chunk, row in
             drafts[chunk.int64(0, row: row), default: Draft()].identities.append(chunk.column(1).string(row))
         }
-        try each(PeopleSQL.allActivity, wanted) { chunk, row in
+        try each(PeopleSQL.allActivity(persons), wanted) { chunk, row in
             let number = chunk.int64(0, row: row)
             drafts[number]?.firstSeen = Timestamp(microseconds: chunk.int64(1, row: row))
             drafts[number]?.lastSeen = Timestamp(microseconds: chunk.int64(2, row: row))
             drafts[number]?.eventsTotal = chunk.int64(3, row: row)
         }
-        try each(PeopleSQL.allProperties, wanted) { chunk, row in
+        try each(PeopleSQL.allProperties(persons), wanted) { chunk, row in
             drafts[chunk.int64(0, row: row)]?.add(chunk.column(1).bytes(row), chunk.column(2).bytes(row))
         }
         return numbers.compactMap { number in drafts[number]?.person(PersonID(number)) }

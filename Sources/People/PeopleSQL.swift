@@ -10,10 +10,21 @@ enum PeopleSQL {
     static let personOfID = "SELECT person_id, first_seq FROM identities WHERE identity_id = $1"
 
     /// The next $2 people after $1.
-    static let people = """
-        SELECT person_id FROM identities WHERE identity_id = person_id AND person_id > $1 AND first_seq <= $3
+    static func people(_ persons: String) -> String {
+        """
+        SELECT person_id FROM \(persons) i WHERE identity_id = person_id AND person_id > $1 AND first_seq <= $3
         ORDER BY person_id LIMIT $2
         """
+    }
+
+    /// Every identity with its person: as now, or with a relation of those whose person was another one then.
+    static func persons(_ map: String?) -> String {
+        guard let map else { return "identities" }
+        return """
+            (SELECT i.identity_id, i.identity, i.first_seq, coalesce(m.person_id, i.person_id) AS person_id
+            FROM identities i LEFT JOIN \(map) m ON m.identity_id = i.identity_id)
+            """
+    }
 
     /// The identities of a person.
     ///
@@ -86,26 +97,32 @@ enum PeopleSQL {
     // MARK: Many people
 
     /// The identities of the people $1.
-    static let allMembers = """
-        SELECT person_id, identity FROM identities WHERE person_id IN (SELECT unnest($1)) AND first_seq <= $2
+    static func allMembers(_ persons: String) -> String {
+        """
+        SELECT person_id, identity FROM \(persons) i WHERE person_id IN (SELECT unnest($1)) AND first_seq <= $2
         ORDER BY person_id, identity_id
         """
+    }
 
     /// First and last event and their number, for the people $1 that have any.
-    static let allActivity = """
+    static func allActivity(_ persons: String) -> String {
+        """
         SELECT i.person_id, min(e.timestamp), max(e.timestamp), count(*)
-        FROM events e JOIN identities i ON i.identity_id = e.identity_id
+        FROM events e JOIN \(persons) i ON i.identity_id = e.identity_id
         WHERE i.person_id IN (SELECT unnest($1)) AND e.seq <= $2 GROUP BY i.person_id
         """
+    }
 
     /// The current values of the people $1, `null` among them.
-    static let allProperties = """
+    static func allProperties(_ persons: String) -> String {
+        """
         SELECT i.person_id, c.name, c.value
-        FROM property_changes c JOIN identities i ON i.identity_id = c.identity_id
+        FROM property_changes c JOIN \(persons) i ON i.identity_id = c.identity_id
         WHERE i.person_id IN (SELECT unnest($1)) AND c.seq <= $2
         QUALIFY row_number() OVER (PARTITION BY i.person_id, c.name ORDER BY c.timestamp DESC, c.seq DESC) = 1
         ORDER BY i.person_id, c.name
         """
+    }
 
     // MARK: Lists
 

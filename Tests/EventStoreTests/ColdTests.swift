@@ -142,7 +142,7 @@ struct ColdTests {
             return try await Self.rows(fixture.store)
         }
         let cold = folder.path + "/cold"
-        for name in ["new-77.tmp", "new-77.tmp.wal", "2026-01-t1-99.duckdb"] {
+        for name in ["new-77.tmp", "new-77.tmp.wal", "2026-01-t1-9.duckdb"] {
             try Data("half".utf8).write(to: URL(fileURLWithPath: cold + "/" + name))
         }
         try await StoreFixture.with(folder, settings: Self.settings) { fixture in

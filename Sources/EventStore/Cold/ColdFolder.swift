@@ -7,8 +7,11 @@ struct ColdFolder: Sendable {
 
     init(project: String) throws(StoreError) {
         path = project + "/cold"
-        guard unsafe mkdir(path, 0o700) != 0, errno != EEXIST else { return }
-        throw Self.error("make the folder", path)
+        if unsafe mkdir(path, 0o700) == 0 {
+            try Self.sync(project)
+        } else if errno != EEXIST {
+            throw Self.error("make the folder", path)
+        }
     }
 
     static func error(_ action: String, _ path: String) -> StoreError {
@@ -23,17 +26,34 @@ struct ColdFolder: Sendable {
 
     /// Removes what the catalogue does not name: what a crash left half-made, or replaced and not removed.
     ///
-    /// - Throws: `.files` if one that it names is not there.
-    func tidy(keeping files: [ColdFile]) throws(StoreError) {
+    /// - Parameters:
+    ///   - isNew: whether the catalogue was made just now.
+    ///   - lastID: the highest number that a file can have by the catalogue.
+    /// - Throws: `.files`, before anything is removed, if a file that it names is not there, or if there are files that it cannot
+    ///   know: then the hot file is not the one that belongs to them.
+    func tidy(keeping files: [ColdFile], isNew: Bool, lastID: Int64) throws(StoreError) {
         let kept = Set(files.map(\.name))
         let present = try names()
-        for name in present where !kept.contains(name) { try remove(path + "/" + name) }
         if let missing = files.first(where: { !present.contains($0.name) }) {
             throw StoreError(
                 .files,
                 "The store's file \(path(of: missing)) is missing: the store is not complete without it. Bring it back from a backup."
             )
         }
+        let unnamed = present.filter { !kept.contains($0) }
+        if let foreign = unnamed.first(where: { Self.id(of: $0).map { isNew || $0 > lastID } ?? false }) {
+            throw StoreError(
+                .files,
+                "The folder \(path) has \(foreign), which the hot file beside it cannot know: that is empty or older. Bring the "
+                    + "hot file that belongs to it back; nothing was changed.")
+        }
+        for name in unnamed { try remove(path + "/" + name) }
+    }
+
+    /// The number of a finished file, by its name: `2026-03-t1-17.duckdb`.
+    private static func id(of name: String) -> Int64? {
+        guard name.hasSuffix(".duckdb") else { return nil }
+        return name.dropLast(".duckdb".count).split(separator: "-").last.flatMap { Int64($0) }
     }
 
     func names() throws(StoreError) -> [String] {
@@ -70,11 +90,13 @@ struct ColdFolder: Sendable {
     }
 
     /// Makes the names in the folder durable.
-    func sync() throws(StoreError) {
+    func sync() throws(StoreError) { try Self.sync(path) }
+
+    private static func sync(_ path: String) throws(StoreError) {
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Self.error("open the folder", path) }
+        guard descriptor >= 0 else { throw error("open the folder", path) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw Self.error("sync", path) }
+        guard fsync(descriptor) == 0 else { throw error("sync", path) }
     }
 
     /// Lets the engine read a file.

@@ -15,24 +15,48 @@ struct ColdMerge {
     /// The most rows that are sorted at once.
     static let sortedRows: Int64 = 500_000
 
-    /// One file of tier 0 for each half a million rows of a generation.
+    /// One file of tier 0 for each half a million rows of a generation, about.
     func flush(generation: Int64) throws -> [ColdFile] {
-        var made: [ColdFile] = []
         let source = Layout.Source.generation(generation)
-        let counts = try RowTable.allCases.map { table in
-            try connection.row("SELECT count(*) FROM \(source.name(table))")?[0].int ?? 0
+        let cuts = try self.cuts(source)
+        return try removingOnError { made in
+            for (after, upTo) in zip(cuts, cuts.dropFirst()) {
+                let merges = try RowTable.allCases.map { table in
+                    let part = cuts.count > 2 ? " WHERE seq > \(after) AND seq <= \(upTo)" : ""
+                    let statement = "SELECT * FROM \(source.name(table))\(part) ORDER BY \(table.storageOrder)"
+                    return try SortedMerge([SortedRun(connection.sibling(), statement, table)])
+                }
+                let id = firstID + Int64(made.count)
+                if let file = try write(merges, id: id, tier: { _ in 0 }, while: { _ in true }) { made.append(file) }
+            }
         }
-        let slices = max(1, (counts.reduce(0, +) + Self.sortedRows - 1) / Self.sortedRows)
-        for slice in 0..<slices {
-            let merges = try zip(RowTable.allCases, counts).map { table, count in
-                let (from, to) = (count * slice / slices, count * (slice + 1) / slices)
-                let part = slices > 1 ? " WHERE rowid >= \(from) AND rowid < \(to)" : ""
-                let statement = "SELECT * FROM \(source.name(table))\(part) ORDER BY \(table.storageOrder)"
-                return try SortedMerge([SortedRun(connection.sibling(), statement, table)])
-            }
-            if let file = try write(merges, id: firstID + Int64(made.count), tier: { _ in 0 }, while: { _ in true }) {
-                made.append(file)
-            }
+    }
+
+    /// Numbers between which about half a million rows lie. What one item set has one `seq` and stays together.
+    private func cuts(_ source: Layout.Source) throws -> [Int64] {
+        var cuts: [Int64] = [.min]
+        var larger = (table: RowTable.events, rows: Int64(0))
+        var all: Int64 = 0
+        for table in RowTable.allCases {
+            let rows = try connection.row("SELECT count(*) FROM \(source.name(table))")?[0].int ?? 0
+            all += rows
+            if rows > larger.rows { larger = (table, rows) }
+        }
+        let slices = (all + Self.sortedRows - 1) / Self.sortedRows
+        for slice in 1..<max(slices, 1) {
+            let row = larger.rows * slice / slices
+            let seq = try connection.row("SELECT seq FROM \(source.name(larger.table)) WHERE rowid = \(row)")?[0].int
+            if let seq, seq > cuts[cuts.count - 1] { cuts.append(seq) }
+        }
+        return cuts + [.max]
+    }
+
+    /// Runs a step; where it fails, the files that it has finished go again.
+    private func removingOnError(_ body: (inout [ColdFile]) throws -> Void) throws -> [ColdFile] {
+        var made: [ColdFile] = []
+        do { try body(&made) } catch {
+            for file in made { try? folder.remove(folder.path(of: file)) }
+            throw error
         }
         return made
     }
@@ -48,8 +72,20 @@ struct ColdMerge {
                 })
         }
         let tier = { (contents: ColdContents) in CompactionPlan.tier(rows: contents.rows) }
+        let expected = inputs.reduce(0) { $0 + $1.contents.rows }
+        return try removingOnError { made in
+            try merge(merges, own, tier, &made)
+            guard made.reduce(0, { $0 + $1.contents.rows }) == expected else {
+                throw StoreError(
+                    .damaged, "The merged files do not have the \(expected) rows of those that were merged.")
+            }
+        }
+    }
+
+    private func merge(
+        _ merges: [SortedMerge], _ own: Set<Month>, _ tier: (ColdContents) -> Int64, _ made: inout [ColdFile]
+    ) throws {
         let shared = try ColdWriter(try connection.sibling(), folder, id: firstID)
-        var made: [ColdFile] = []
         do {
             while let month = merges.compactMap({ $0.key?.month }).min() {
                 guard own.contains(month) else {
@@ -64,7 +100,6 @@ struct ColdMerge {
             shared.abandon()
             throw error
         }
-        return made
     }
 
     /// The months of the inputs that get a file of their own.

@@ -24,9 +24,14 @@ final class ColdWriter {
         try folder.remove(path)
         try connection.execute("ATTACH \(DuckDBDialect.quoted(path)) AS \(catalog)")
         isOpen = true
-        try connection.execute("BEGIN TRANSACTION")
-        for table in RowTable.allCases {
-            try connection.execute("CREATE TABLE \(catalog).\(table.rawValue)(\(table.definition))")
+        do {
+            try connection.execute("BEGIN TRANSACTION")
+            for table in RowTable.allCases {
+                try connection.execute("CREATE TABLE \(catalog).\(table.rawValue)(\(table.definition))")
+            }
+        } catch {
+            abandon()
+            throw error
         }
     }
 

@@ -52,7 +52,17 @@ extension EventStore {
                 connection: connection, folder: folder, firstID: firstID, monthRows: settings.monthRows,
                 months: months)
             let made = try body(merge)
-            for file in made { try folder.attach(file, connection) }
+            var attached: [ColdFile] = []
+            do {
+                for file in made {
+                    try folder.attach(file, connection)
+                    attached.append(file)
+                }
+            } catch {
+                for file in attached { try? connection.execute("DETACH \(file.catalog)") }
+                for file in made { try? folder.remove(folder.path(of: file)) }
+                throw error
+            }
             return made
         }
     }

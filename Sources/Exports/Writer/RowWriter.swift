@@ -41,7 +41,7 @@ struct RowWriter {
             try stage.hand(chunk)
         }
         try stage.finish()
-        if case .sorted = statement.arrival { try encoding.drain() }
+        if case .sorted = statement.arrival { try encoding.drain { Task.isCancelled } }
     }
 }
 
@@ -119,7 +119,7 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     }
 
     /// Writes the rows that were gathered, in their order.
-    func drain() throws(ExportError) {
+    func drain(isCancelled: () -> Bool) throws(ExportError) {
         unsafe try sorter.drain { (row) throws(ExportError) in
             if output.room == 0 {
                 try end()
@@ -131,7 +131,9 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
                 unsafe out.put(start.assumingMemoryBound(to: UInt8.self), row.count)
             }
             output.count(1)
-            if out.count >= Self.piece { try flush() }
+            guard out.count >= Self.piece else { return }
+            if isCancelled() { throw ExportError(.cancelled, "the export was cancelled") }
+            try flush()
         }
     }
 

@@ -82,6 +82,8 @@ extension Exchange {
             throw Problem.badRequest("as_of_seq is \(asOf), which is beyond what is stored (\(durable))")
         }
         _ = try await runtime.pin(self)
+        // `wait_seq` may name less.
+        if let asOf { _ = try await runtime.pin(asOf, wait: app.configuration.readWait) }
         return try await runtime.store.readPinned { connection, pinned in
             try body(PeopleReader(connection, pinned, asOf: asOf))
         }
