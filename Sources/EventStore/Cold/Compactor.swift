@@ -103,13 +103,18 @@ public struct Compactor: Sendable {
 
     /// Runs the switch to new files; where it fails, they go again: those that the catalogue does not name, since a commit
     /// can be durable although it told of an error. Where it cannot be read, the next start sees to them.
-    private func keeping(_ made: [ColdFile], _ exchange: () async throws -> Void) async throws {
-        do { try await exchange() } catch {
-            if let named = try? await store.namedFiles() {
-                for file in made where !named.contains(file.id) { try? await store.remove(.file(file)) }
+    ///
+    /// Not in this task, whose cancellation would leave files behind that are whole and that nobody names.
+    private func keeping(_ made: [ColdFile], _ exchange: @escaping @Sendable () async throws -> Void) async throws {
+        let store = store
+        try await Task {
+            do { try await exchange() } catch {
+                if let named = try? await store.namedFiles() {
+                    for file in made where !named.contains(file.id) { try? await store.remove(.file(file)) }
+                }
+                throw error
             }
-            throw error
-        }
+        }.value
     }
 
     private func log(_ message: Logger.Message, _ inputs: [ColdFile], _ made: [ColdFile]) {
