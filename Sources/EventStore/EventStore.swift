@@ -233,7 +233,7 @@ public final class EventStore: Sendable {
         await lanes.readers.close()
         await lanes.exports.close()
         await lanes.compactor.close()
-        let failure = await Self.checkpoint(lanes.writer)
+        let failure = await Self.checkpoint(lanes.writer, folder)
         await lanes.writer.close()
         if let failure {
             logger.error("The store closed without a checkpoint.", metadata: ["reason": "\(failure.message)"])
@@ -241,9 +241,13 @@ public final class EventStore: Sendable {
         }
     }
 
-    private static func checkpoint(_ writer: Lane) async -> StoreError? {
+    private static func checkpoint(_ writer: Lane, _ folder: ColdFolder) async -> StoreError? {
         do {
-            try await writer.run { connection in try connection.execute("CHECKPOINT") }
+            try await writer.run { connection in
+                try connection.execute("CHECKPOINT")
+                // What was replaced and still read, or not yet removed when the compactor ended.
+                try folder.tidy(keeping: try ColdCatalogue.read(connection), isNew: false, lastID: .max)
+            }
             return nil
         } catch {
             return StoreError(error)
