@@ -12,14 +12,6 @@ internal import Synchronization
 /// let count = try await store.read { try $0.row("SELECT count(*) FROM events")?[0].int }
 /// ```
 public final class EventStore: Sendable {
-    private struct Lanes {
-        let database: Database
-        let writer: Lane
-        let readers: LanePool
-        let exports: LanePool
-        let compactor: Lane
-    }
-
     /// The file's name in the project's folder.
     public static let fileName = "hot.duckdb"
 
@@ -32,11 +24,14 @@ public final class EventStore: Sendable {
     let compaction: CompactionState
     /// Rows of the generation that is written to.
     let activeRows: Atomic<Int64>
-    private let lanes: Mutex<Lanes?>
+    let gate = StoreGate()
+    /// How often rows were taken out of the store for good; manifests name it.
+    let epoch: Atomic<Int64>
+    private let lanes: Mutex<StoreLanes?>
     private let logger: Logger
 
     private init(
-        path: String, settings: StoreSettings, lanes: Lanes, state: [String: Int64], cold: Cold, logger: Logger
+        path: String, settings: StoreSettings, lanes: StoreLanes, state: [String: Int64], cold: Cold, logger: Logger
     ) {
         self.path = path
         self.settings = settings
@@ -45,6 +40,7 @@ public final class EventStore: Sendable {
         self.compaction = compaction
         layouts = LayoutBook(cold.layout) { compaction.wake() }
         activeRows = Atomic(cold.activeRows)
+        epoch = Atomic(state["erasure_epoch"] ?? 0)
         self.lanes = Mutex(lanes)
         self.logger = logger
         progress.advance(to: state["applied_seq"] ?? 0, committedAt: state["committed_at"])
@@ -60,37 +56,16 @@ public final class EventStore: Sendable {
         try makeDirectory(directory)
         let path = directory + "/" + fileName
         do {
-            let database = try Database(
-                path: path,
-                settings: [
-                    "memory_limit": settings.memoryLimit, "threads": String(settings.threads),
-                    "checkpoint_threshold": settings.checkpointThreshold, "preserve_insertion_order": "true",
-                    "temp_directory": path + ".tmp",
-                ], niceness: settings.niceness)
-            let setUp: @Sendable (Connection) throws(DuckDBError) -> Void = { connection throws(DuckDBError) in
-                try StoreFunctions.register(on: connection)
-            }
+            let database = try StoreLanes.database(path, settings)
+            // The file is ours from here on.
+            try HotFile.tidy(path)
             let connection = try database.connect()
             let isNew = try Schema.prepare(connection, path: path)
             let state = try StateRows.read(connection)
             let cold = try Cold(connection, project: directory, isNew: isNew, lastID: state["last_cold_id"] ?? 0)
-            let lanes = Lanes(
-                database: database,
-                writer: try Lane(database: database, name: "writer", niceness: settings.niceness) {
-                    connection throws(DuckDBError) in
-                    try setUp(connection)
-                    // Nobody looks at the writer's progress, and keeping it costs an eighth of its time.
-                    try connection.execute("SET enable_progress_bar = false")
-                },
-                readers: try LanePool(
-                    database: database, name: "readers", lanes: settings.threads, waiting: settings.readersWaiting,
-                    setUp: setUp),
-                exports: try LanePool(
-                    database: database, name: "exports", lanes: settings.exportLanes,
-                    waiting: settings.exportsWaiting, setUp: setUp),
-                compactor: try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness))
             return EventStore(
-                path: path, settings: settings, lanes: lanes, state: state, cold: cold, logger: logger)
+                path: path, settings: settings, lanes: try StoreLanes(database, settings), state: state, cold: cold,
+                logger: logger)
         } catch {
             throw StoreError(error)
         }
@@ -140,6 +115,8 @@ public final class EventStore: Sendable {
 
     /// As `read`; `body` is told what it sees.
     public func readPinned<T: Sendable>(_ body: @Sendable (Connection, Pinned) throws -> T) async throws -> T {
+        try await gate.enter(.read)
+        defer { gate.leave(.read) }
         let lanes = try opened()
         // In this order: the layout has the rows of everything that is applied by then.
         let seq = appliedSeq
@@ -153,7 +130,9 @@ public final class EventStore: Sendable {
 
     /// Lends a lane for short reads, for whoever runs several jobs in a row on it.
     public func withReadLane<T: Sendable>(_ body: (Lane) async throws -> T) async throws -> T {
-        try await opened().readers.withLane { lane in
+        try await gate.enter(.read)
+        defer { gate.leave(.read) }
+        return try await opened().readers.withLane { lane in
             let layout = layouts.pin()
             defer { layouts.unpin(layout) }
             try await lane.run { connection in try layout.show(on: connection) }
@@ -164,7 +143,9 @@ public final class EventStore: Sendable {
     /// Lends a lane for long reads, which do not hold up the short ones, and the layout by which it is to read: everything
     /// that was applied before is in it, and stays readable until `body` ends.
     public func withExportLane<T: Sendable>(_ body: (Lane, Layout) async throws -> T) async throws -> T {
-        try await opened().exports.withLane { lane in
+        try await gate.enter(.long)
+        defer { gate.leave(.long) }
+        return try await opened().exports.withLane { lane in
             let layout = layouts.pin()
             defer { layouts.unpin(layout) }
             try await lane.run { connection in try layout.show(on: connection) }
@@ -179,12 +160,48 @@ public final class EventStore: Sendable {
 
     /// Runs `body` on the one connection that writes.
     func writing<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().writer.run(body)
+        try await gate.enter(.write)
+        defer { gate.leave(.write) }
+        return try await opened().writer.run(body)
     }
 
-    private func opened() throws(StoreError) -> Lanes {
+    private func opened() throws(StoreError) -> StoreLanes {
         guard let lanes = lanes.withLock({ $0 }) else { throw StoreError(.closed, "The store is closed.") }
         return lanes
+    }
+
+    // MARK: Replacing the file
+
+    /// Closes the file, has `replace` put another one in its place, and opens that one. Nobody may be inside; whoever comes
+    /// meanwhile waits at the gate.
+    ///
+    /// - Throws: what `replace` throws, and the old file is open again; if no file can be opened, the store is closed.
+    func reopening(_ replace: @Sendable () throws -> Void) async throws {
+        weak let database = try opened().database
+        try await closeFile()
+        let failure: StoreError?
+        do {
+            // With the old file open, its log could take the place of the new one's.
+            guard database == nil else { throw StoreError(.files, "The store's file is still in use.") }
+            try replace()
+            failure = nil
+        } catch {
+            failure = StoreError(error)
+        }
+        let files = layouts.current.files
+        let opened = try StoreLanes.database(path, settings)
+        let connection = try opened.connect()
+        for file in files { try folder.attach(file, connection) }
+        activeRows.store(try Generations.rows(layouts.current.active, connection), ordering: .relaxed)
+        let lanes = try StoreLanes(opened, settings)
+        self.lanes.withLock { $0 = lanes }
+        if let failure { throw failure }
+    }
+
+    /// Closes the file; in a function of its own, so that nothing of it is held on the way.
+    private func closeFile() async throws {
+        try await opened().writer.run { connection in try connection.execute("CHECKPOINT") }
+        if let lanes = lanes.withLock({ $0.take() }) { await lanes.close() }
     }
 
     // MARK: Following

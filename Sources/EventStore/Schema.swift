@@ -19,10 +19,12 @@ enum Schema {
         INSERT INTO state VALUES ('format_version', \(version)), ('applied_seq', 0), ('identity_count', 0),
             ('committed_at', 0), ('last_cold_id', 0);
         """ + Generations.table + ColdCatalogue.table + Generations.tables(1)
-        + "INSERT INTO generations VALUES (1);" + identityIndex
+        + "INSERT INTO generations VALUES (1);" + identityIndex()
 
     /// Finds an identity by its text; appends cost a little more for those that are new.
-    private static let identityIndex = "CREATE INDEX identities_by_text ON identities(identity);"
+    static func identityIndex(in catalog: String = "") -> String {
+        "CREATE INDEX identities_by_text ON \(catalog)identities(identity);"
+    }
 
     static let events: [ColumnType] = [.int64, .text, .int64, .text, .timestamp, .timestamp, .text]
     static let identities: [ColumnType] = [.int64, .text, .int64, .int64, .int64]
@@ -66,7 +68,7 @@ enum Schema {
                     """
                     ALTER TABLE events RENAME TO events_1;
                     ALTER TABLE property_changes RENAME TO property_changes_1;
-                    \(Generations.table) \(ColdCatalogue.table) \(identityIndex)
+                    \(Generations.table) \(ColdCatalogue.table) \(identityIndex())
                     INSERT INTO generations VALUES (1);
                     INSERT INTO state VALUES ('last_cold_id', 0);
                     UPDATE state SET value = 2 WHERE key = 'format_version';

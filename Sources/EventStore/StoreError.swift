@@ -16,6 +16,8 @@ public struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case stopped
         /// Too many queries wait for a lane.
         case busy
+        /// A step of the compactor made way for something that may not wait.
+        case interrupted
         /// The task that asked was cancelled.
         case cancelled
         /// The store is closed.

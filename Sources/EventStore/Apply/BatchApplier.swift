@@ -13,6 +13,8 @@ final class BatchApplier {
     }
 
     private var memory: Memory?
+    /// The connection that the memory was read from. Another one may be to a file from which something was taken.
+    private weak var connection: Connection?
     private var members = PropertyMembers()
     private let settings: StoreSettings
 
@@ -24,6 +26,8 @@ final class BatchApplier {
     /// - Returns: how many rows it gave them.
     @discardableResult
     func apply(_ batch: ItemBatch, _ connection: Connection, generation: Int64) throws(StoreError) -> Int64 {
+        if self.connection !== connection { memory = nil }
+        self.connection = connection
         if memory == nil { memory = try load(connection) }
         guard var work = memory, batch.lastSeq > work.appliedSeq else { return 0 }
         guard let first = batch.slices.first, first.firstSeq > work.appliedSeq else {

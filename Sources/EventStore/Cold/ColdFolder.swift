@@ -70,6 +70,8 @@ struct ColdFolder: Sendable {
         return names
     }
 
+    func has(_ file: ColdFile) -> Bool { unsafe access(path(of: file), F_OK) == 0 }
+
     func remove(_ path: String) throws(StoreError) {
         guard unsafe unlink(path) != 0, errno != ENOENT else { return }
         throw Self.error("remove", path)
@@ -92,7 +94,7 @@ struct ColdFolder: Sendable {
     /// Makes the names in the folder durable.
     func sync() throws(StoreError) { try Self.sync(path) }
 
-    private static func sync(_ path: String) throws(StoreError) {
+    static func sync(_ path: String) throws(StoreError) {
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw error("open the folder", path) }
         defer { close(descriptor) }

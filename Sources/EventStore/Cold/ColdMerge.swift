@@ -11,6 +11,8 @@ struct ColdMerge {
     let monthRows: Int64
     /// Months that have one already.
     let months: Set<Month>
+    /// Whether the step is to end, since something waits that may not.
+    let makesWay: @Sendable () -> Bool
 
     /// The most rows that are sorted at once.
     static let sortedRows: Int64 = 500_000
@@ -24,7 +26,7 @@ struct ColdMerge {
                 let merges = try RowTable.allCases.map { table in
                     let part = cuts.count > 2 ? " WHERE seq > \(after) AND seq <= \(upTo)" : ""
                     let statement = "SELECT * FROM \(source.name(table))\(part) ORDER BY \(table.storageOrder)"
-                    return try SortedMerge([SortedRun(connection.sibling(), statement, table)])
+                    return try SortedMerge([SortedRun(connection.sibling(), statement, table, makesWay)])
                 }
                 let id = firstID + Int64(made.count)
                 if let file = try write(merges, id: id, tier: { _ in 0 }, while: { _ in true }) { made.append(file) }
@@ -68,7 +70,7 @@ struct ColdMerge {
             try SortedMerge(
                 try inputs.map { file in
                     let statement = "SELECT * FROM \(Layout.Source.file(file).name(table))"
-                    return SortedRun(try connection.sibling(), statement, table)
+                    return SortedRun(try connection.sibling(), statement, table, makesWay)
                 })
         }
         let tier = { (contents: ColdContents) in CompactionPlan.tier(rows: contents.rows) }
@@ -79,6 +81,20 @@ struct ColdMerge {
                 throw StoreError(
                     .damaged, "The merged files do not have the \(expected) rows of those that were merged.")
             }
+        }
+    }
+
+    /// The same file without some of its rows; none if none are left.
+    func rewrite(_ file: ColdFile, without goes: (RowTable) -> String?) throws -> [ColdFile] {
+        let writer = try ColdWriter(connection, folder, id: firstID)
+        do {
+            for table in RowTable.allCases {
+                try writer.write(table, from: Layout.Source.file(file).name(table), without: goes(table))
+            }
+            return try writer.finish(tier: { _ in file.tier }).map { [$0] } ?? []
+        } catch {
+            writer.abandon()
+            throw error
         }
     }
 

@@ -49,6 +49,22 @@ final class ColdWriter {
         if table == .events { events += written } else { changes += written }
     }
 
+    /// Takes all rows of a table but those of which `goes` holds, in the order in which they lie.
+    func write(_ table: RowTable, from source: String, without goes: String?) throws {
+        let name = "\(catalog).\(table.rawValue)"
+        let kept = goes.map { " WHERE NOT (\($0))" } ?? ""
+        let rows = Int64(try connection.execute("INSERT INTO \(name) SELECT * FROM \(source)\(kept)", []))
+        if table == .events { events += rows } else { changes += rows }
+        guard rows > 0 else { return }
+        let row = try connection.row(
+            "SELECT min(seq), max(seq), min(timestamp), max(timestamp), min(identity_id), max(identity_id) FROM \(name)"
+        )
+        let numbers = (row ?? []).compactMap { $0.timestamp ?? $0.int }
+        guard numbers.count == 6 else { throw StoreError(.damaged, "The rows of \(source) have no range.") }
+        range.include(SortKey(month: Month(rawValue: 0), identity: numbers[4], time: numbers[2], seq: numbers[0]))
+        range.include(SortKey(month: Month(rawValue: 0), identity: numbers[5], time: numbers[3], seq: numbers[1]))
+    }
+
     /// Ends the file, durably; nil if it has no rows, and then there is none.
     func finish(tier: (ColdContents) -> Int64) throws -> ColdFile? {
         try connection.execute("COMMIT")

@@ -85,18 +85,26 @@ public struct Compactor: Sendable {
         while try await step(effort) { try await removeFree() }
     }
 
-    /// One flush or one merge; false if there is nothing to do.
+    /// One flush or one merge; false if there is nothing to do. Begins again when it had to make way for a removal.
     private func step(_ effort: CompactionPlan.Effort) async throws -> Bool {
+        try await store.gate.enter(.merge)
+        defer { store.gate.leave(.merge) }
+        do { return try await takeStep(effort) } catch let error as StoreError where error.code == .interrupted {
+            return true
+        }
+    }
+
+    private func takeStep(_ effort: CompactionPlan.Effort) async throws -> Bool {
         let layout = store.layouts.current
         if layout.generations.count > 1, let oldest = layout.generations.first {
             let made = try await store.compacting { merge in try merge.flush(generation: oldest) }
-            try await keeping(made) { try await store.exchange(generation: oldest, for: made) }
+            try await Self.keeping(made, store) { try await store.exchange(generation: oldest, for: made) }
             log("A generation became cold.", [], made)
             return true
         }
         guard let plan = CompactionPlan.next(layout.files, effort) else { return false }
         let made = try await store.compacting { merge in try merge.merge(plan.inputs) }
-        try await keeping(made) { try await store.exchange(plan.inputs, for: made) }
+        try await Self.keeping(made, store) { try await store.exchange(plan.inputs, for: made) }
         log("Cold files were merged.", plan.inputs, made)
         return true
     }
@@ -105,8 +113,9 @@ public struct Compactor: Sendable {
     /// can be durable although it told of an error. Where it cannot be read, the next start sees to them.
     ///
     /// Not in this task, whose cancellation would leave files behind that are whole and that nobody names.
-    private func keeping(_ made: [ColdFile], _ exchange: @escaping @Sendable () async throws -> Void) async throws {
-        let store = store
+    static func keeping(
+        _ made: [ColdFile], _ store: EventStore, _ exchange: @escaping @Sendable () async throws -> Void
+    ) async throws {
         try await Task {
             do { try await exchange() } catch {
                 if let named = try? await store.namedFiles() {

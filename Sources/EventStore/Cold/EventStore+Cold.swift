@@ -36,7 +36,11 @@ extension EventStore {
     }
 
     /// Runs a step that makes files, on the compactor's lane.
-    func compacting(_ body: @Sendable (ColdMerge) throws -> [ColdFile]) async throws -> [ColdFile] {
+    ///
+    /// - Parameter isRemoving: whether it is the removal itself that asks, for which the others make way.
+    func compacting(
+        isRemoving: Bool = false, _ body: @Sendable (ColdMerge) throws -> [ColdFile]
+    ) async throws -> [ColdFile] {
         let folder = folder
         let firstID = try await writing { connection in
             // Numbers are never used again, so that a name never means two files.
@@ -50,7 +54,7 @@ extension EventStore {
         return try await compactor { [settings] connection in
             let merge = ColdMerge(
                 connection: connection, folder: folder, firstID: firstID, monthRows: settings.monthRows,
-                months: months)
+                months: months, makesWay: { [gate] in !isRemoving && gate.isShut(.merge) })
             let made = try body(merge)
             var attached: [ColdFile] = []
             do {

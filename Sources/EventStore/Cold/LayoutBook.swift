@@ -14,6 +14,10 @@ final class LayoutBook: Sendable {
         var pins: [Int64: Int] = [:]
         /// What readers of this version and of those before it may still read.
         var retired: [(version: Int64, what: Retired)] = []
+        /// Who waits until nobody reads by an older layout.
+        var settling: [CheckedContinuation<Void, Never>] = []
+
+        var isSettled: Bool { pins.keys.allSatisfy { $0 == current.version } }
     }
 
     private let state: Mutex<State>
@@ -36,12 +40,26 @@ final class LayoutBook: Sendable {
     }
 
     func unpin(_ layout: Layout) {
-        let isFree = state.withLock { state -> Bool in
+        let (isFree, settled) = state.withLock { state -> (Bool, [CheckedContinuation<Void, Never>]) in
             let left = (state.pins[layout.version] ?? 1) - 1
             state.pins[layout.version] = left > 0 ? left : nil
-            return left == 0 && !state.retired.isEmpty
+            let settled = state.isSettled ? state.settling : []
+            if !settled.isEmpty { state.settling = [] }
+            return (left == 0 && !state.retired.isEmpty, settled)
         }
         if isFree { onFree() }
+        for waiter in settled { waiter.resume() }
+    }
+
+    /// Returns when nobody reads by a layout that is older than the one of now.
+    func settle() async {
+        await withCheckedContinuation { continuation in
+            let isSettled = state.withLock { state in
+                if !state.isSettled { state.settling.append(continuation) }
+                return state.isSettled
+            }
+            if isSettled { continuation.resume() }
+        }
     }
 
     /// Makes a layout the one of now. What it does not name any more goes when the last reader of those before is done.

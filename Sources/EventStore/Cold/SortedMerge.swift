@@ -78,8 +78,13 @@ final class SortedRun {
     private var month = Month(rawValue: .min)
     private var monthStart: Int64 = 0
     private var monthEnd: Int64 = 0
+    private let makesWay: @Sendable () -> Bool
 
-    init(_ connection: Connection, _ statement: String, _ table: RowTable) {
+    init(
+        _ connection: Connection, _ statement: String, _ table: RowTable,
+        _ makesWay: @escaping @Sendable () -> Bool = { false }
+    ) {
+        self.makesWay = makesWay
         self.connection = connection
         self.statement = statement
         self.table = table
@@ -101,6 +106,7 @@ final class SortedRun {
     /// would make a file out of order.
     private func take(_ last: SortKey?) throws {
         try Task.checkCancellation()
+        if makesWay() { throw StoreError(.interrupted, "The step made way for a removal.", isTransient: true) }
         chunk = try rows?.nextChunk().map { ChunkRows($0) }
         row = 0
         guard let chunk else {

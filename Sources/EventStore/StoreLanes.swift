@@ -1,0 +1,48 @@
+internal import DuckDB
+
+/// The engine with the hot file open, and the store's connections to it.
+struct StoreLanes: Sendable {
+    let database: Database
+    let writer: Lane
+    let readers: LanePool
+    let exports: LanePool
+    let compactor: Lane
+
+    static func database(_ path: String, _ settings: StoreSettings) throws(DuckDBError) -> Database {
+        try Database(
+            path: path,
+            settings: [
+                "memory_limit": settings.memoryLimit, "threads": String(settings.threads),
+                "checkpoint_threshold": settings.checkpointThreshold, "preserve_insertion_order": "true",
+                "temp_directory": path + ".tmp",
+            ], niceness: settings.niceness)
+    }
+
+    init(_ database: Database, _ settings: StoreSettings) throws(DuckDBError) {
+        let setUp: @Sendable (Connection) throws(DuckDBError) -> Void = { connection throws(DuckDBError) in
+            try StoreFunctions.register(on: connection)
+        }
+        self.database = database
+        writer = try Lane(database: database, name: "writer", niceness: settings.niceness) {
+            connection throws(DuckDBError) in
+            try setUp(connection)
+            // Nobody looks at the writer's progress, and keeping it costs an eighth of its time.
+            try connection.execute("SET enable_progress_bar = false")
+        }
+        readers = try LanePool(
+            database: database, name: "readers", lanes: settings.threads, waiting: settings.readersWaiting, setUp: setUp
+        )
+        exports = try LanePool(
+            database: database, name: "exports", lanes: settings.exportLanes, waiting: settings.exportsWaiting,
+            setUp: setUp)
+        compactor = try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness)
+    }
+
+    /// Closes the connections after the jobs that run.
+    func close() async {
+        await readers.close()
+        await exports.close()
+        await compactor.close()
+        await writer.close()
+    }
+}
