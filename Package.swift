@@ -78,6 +78,9 @@ let package = Package(
         .testTarget(name: "ModelTests", dependencies: ["Model"]),
         .testTarget(name: "AgeTests", dependencies: ["Age", crypto]),
         .testTarget(name: "DuckDBTests", dependencies: ["DuckDB"]),
+        .testTarget(
+            name: "ControlTests",
+            dependencies: ["Control", "Model", crypto, .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Model", "Threads", logging]),
         .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Journal", "Model", "DuckDB", logging]),
         .testTarget(

@@ -32,6 +32,9 @@ public final class ControlStore: Sendable {
             configuration.prepareDatabase { db in
                 // A key that was shown once must not be lost by a power cut: FULL syncs the WAL at each commit.
                 try db.execute(sql: "PRAGMA synchronous = FULL")
+                // What is deleted is overwritten, and what SQLite sorts or copies aside touches no other file.
+                try db.execute(sql: "PRAGMA secure_delete = ON")
+                try db.execute(sql: "PRAGMA temp_store = MEMORY")
             }
             // Its log and shared memory get the mode of the file, so the file is there before SQLite is.
             restrictToOwner(path)
@@ -50,6 +53,11 @@ public final class ControlStore: Sendable {
     /// Runs a transaction on the writer's queue.
     func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(ControlError) -> T {
         do { return try await pool.write(body) } catch { throw ControlError(wrapping: error) }
+    }
+
+    /// Runs on the writer's queue what SQLite refuses within a transaction.
+    func writeOutsideTransaction(_ body: @escaping @Sendable (Database) throws -> Void) async throws(ControlError) {
+        do { return try await pool.writeWithoutTransaction(body) } catch { throw ControlError(wrapping: error) }
     }
 
     /// Runs a transaction and blocks until it is done; for start-up, before anything else runs.

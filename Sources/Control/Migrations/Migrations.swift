@@ -8,6 +8,7 @@ enum Migrations {
         migrator.registerMigration("002_export_runs", migrate: exportRuns)
         migrator.registerMigration("003_idempotency", migrate: idempotency)
         migrator.registerMigration("004_import_runs", migrate: importRuns)
+        migrator.registerMigration("005_privacy_records", migrate: privacyRecords)
         return migrator
     }
 }
