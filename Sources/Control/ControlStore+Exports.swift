@@ -84,6 +84,30 @@ extension ControlStore {
         }
     }
 
+    /// Queues an export again, which ran or has run, as if it had not: its files are gone.
+    public func requeueExport(_ id: String, project: String) async throws(ControlError) -> ExportRecord? {
+        try await write { db in
+            try db.execute(
+                sql: """
+                    UPDATE export_runs SET status = 'queued', rows = 0, percent = NULL, error = NULL, manifest = NULL,
+                        finished_at = NULL WHERE id = ? AND project = ? AND status IN ('running', 'succeeded')
+                    """, arguments: [id, project])
+            return db.changesCount == 1 ? try Self.fetchExport(id, project: project, in: db) : nil
+        }
+    }
+
+    /// Replaces what an export's record says: its specification, also the resolved one, where its file is, and its manifest.
+    public func rewriteExport(_ record: ExportRecord) async throws(ControlError) {
+        try await write { db in
+            try db.execute(
+                sql:
+                    "UPDATE export_runs SET spec = ?, resolved = ?, out_path = ?, error = ?, manifest = ? WHERE id = ?",
+                arguments: [
+                    record.spec, record.resolved, record.outPath, record.error, record.manifest, record.id,
+                ])
+        }
+    }
+
     /// Forgets an export.
     public func deleteExport(_ id: String) async throws(ControlError) {
         try await write { db in try db.execute(sql: "DELETE FROM export_runs WHERE id = ?", arguments: [id]) }

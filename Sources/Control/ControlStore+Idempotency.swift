@@ -60,6 +60,14 @@ extension ControlStore {
         }
     }
 
+    /// Forgets the replies of a project that were kept: one that is asked for again is made again.
+    public func forgetReplies(project: String) async throws(ControlError) {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM idempotency WHERE project = ? AND status IS NOT NULL", arguments: [project])
+        }
+    }
+
     /// Gives back keys of requests that a stop of the server cut off.
     public func recoverIdempotency() async throws(ControlError) {
         try await write { db in try db.execute(sql: "DELETE FROM idempotency WHERE status IS NULL") }

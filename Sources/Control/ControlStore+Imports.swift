@@ -73,6 +73,22 @@ extension ControlStore {
         }
     }
 
+    /// Forgets why imports failed where that may name somebody.
+    public func forgetImportErrors(
+        project: String, naming: @escaping @Sendable (String) -> Bool
+    ) async throws(ControlError) {
+        try await write { db in
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT id, error FROM import_runs WHERE project = ? AND error IS NOT NULL",
+                arguments: [project])
+            for row in rows where naming(row["error"]) {
+                let id: String = row["id"]
+                try db.execute(
+                    sql: "UPDATE import_runs SET error = 'named somebody who was erased' WHERE id = ?", arguments: [id])
+            }
+        }
+    }
+
     /// The project's imports, newest first, below `before` if that is given.
     public func imports(project: String, before: Int64?, limit: Int) async throws(ControlError) -> [ImportRecord] {
         try await read { db in

@@ -41,6 +41,16 @@ extension ControlStore {
         }
     }
 
+    /// Makes a failed record one that is to be done again.
+    public func reopenPrivacyRecord(_ id: String) async throws(ControlError) {
+        try await write { db in
+            try db.execute(
+                sql:
+                    "UPDATE privacy_records SET status = 'queued', finished_at = NULL WHERE id = ? AND status = 'failed'",
+                arguments: [id])
+        }
+    }
+
     /// Replaces what is known of a record, whatever its status; names nobody.
     public func updatePrivacyRecord(_ id: String, detail: JSONValue) async throws(ControlError) {
         try await write { db in
@@ -74,14 +84,17 @@ extension ControlStore {
         try await read { db in try Self.fetchPrivacyRecord(id, project: project, in: db) }
     }
 
-    /// The project's records, newest first, below `before` if that is given.
+    /// The project's records, or those of one kind, newest first, below `before` if that is given.
     public func privacyRecords(
-        project: String, before: Int64?, limit: Int
+        project: String, kind: PrivacyRecord.Kind? = nil, before: Int64?, limit: Int
     ) async throws(ControlError) -> [PrivacyRecord] {
         try await read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM privacy_records WHERE project = ? AND number < ? ORDER BY number DESC LIMIT ?",
-                arguments: [project, before ?? .max, limit]
+                db,
+                sql: """
+                    SELECT * FROM privacy_records WHERE project = ? AND number < ? AND kind = coalesce(?, kind)
+                    ORDER BY number DESC LIMIT ?
+                    """, arguments: [project, before ?? .max, kind?.rawValue, limit]
             ).compactMap(PrivacyRecord.init(row:))
         }
     }

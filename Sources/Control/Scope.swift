@@ -8,6 +8,8 @@ public enum Scope: String, Sendable, CaseIterable {
     case eventsRead = "events:read"
     /// Make, read and remove exports.
     case exportsWrite = "exports:write"
+    /// Erase persons, hand out what is kept of them, and read the records of it.
+    case privacyWrite = "privacy:write"
     /// Everything, projects and keys included.
     case admin
 }

@@ -16,6 +16,8 @@ struct ExportJob: Sendable {
     let layout: Layout
     /// A folder for rows that are sorted and do not fit the memory.
     let scratch: String
+    /// How often rows were taken out of the store; none are while it runs.
+    let erasureEpoch: Int64
 
     /// Makes everything; blocks.
     func run(_ connection: Connection) throws -> Manifest {
@@ -111,6 +113,6 @@ struct ExportJob: Sendable {
             },
             rows: parts.reduce(0) { $0 + $1.rows }, bytes: parts.reduce(0) { $0 + $1.bytes }, sha256: sha256,
             parts: parts, recipients: spec.recipients.map(\.text), seqFrom: spec.seqFrom, seqTo: spec.seqTo,
-            asOfSeq: spec.asOfSeq, asOf: spec.asOf)
+            asOfSeq: spec.asOfSeq, asOf: spec.asOf, erasureEpoch: erasureEpoch)
     }
 }

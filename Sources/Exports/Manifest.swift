@@ -56,6 +56,8 @@ public struct Manifest: Sendable, Equatable {
     public var isStale = false
     /// For the KISSmetrics layout: its revisions with their times, the lines of each kind, and what had no place in them.
     public var layout: JSONValue?
+    /// Why its files are no longer there; nil while they are.
+    public var erasure: JSONValue?
 
     /// The manifest as it is written.
     public var json: JSONValue {
@@ -77,6 +79,7 @@ public struct Manifest: Sendable, Equatable {
             .init("schema_version", JSONValue(Self.schemaVersion)),
         ]
         if let layout { members.append(.init("layout", layout)) }
+        if let erasure { members.append(.init("erasure", erasure)) }
         return .object(members)
     }
 }
@@ -131,6 +134,7 @@ extension Manifest {
         guard let stale = json["stale"]?.boolValue else { throw reader.missing("stale") }
         isStale = stale
         layout = json["layout"]
+        erasure = json["erasure"]
     }
 }
 

@@ -22,6 +22,7 @@ public func buildServer(
     let keys: KeyRing
     let projects = ProjectRegistry(configuration: configuration, logger: logger)
     let exports: ExportService
+    let erasures: ErasureService
     do {
         try await control.recoverImports()
         try await control.recoverIdempotency()
@@ -29,6 +30,8 @@ public func buildServer(
         for project in try await control.projects() { try await projects.open(project) }
         exports = ExportService(control: control, projects: projects, configuration: configuration, logger: logger)
         try await exports.recover()
+        erasures = ErasureService(control: control, projects: projects, exports: exports, logger: logger)
+        try await erasures.recover()
     } catch let error as ServerError {
         throw error
     } catch {
@@ -36,7 +39,7 @@ public func buildServer(
     }
     let state = ServerState(
         configuration: configuration, control: control, keys: keys, projects: projects, exports: exports,
-        logger: logger)
+        erasures: erasures, logger: logger)
     let table = RouteTable(allRoutes(configuration))
     let listening = Latch<Int>()
     let socketListening = Latch<Int>()
@@ -44,7 +47,7 @@ public func buildServer(
 
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
     var services: [any Service] = [
-        ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, state.bodies,
+        ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, erasures, state.bodies,
     ]
     if let address = configuration.listen {
         services.append(

@@ -10,6 +10,7 @@ final class ServerState: Sendable {
     let keys: KeyRing
     let projects: ProjectRegistry
     let exports: ExportService
+    let erasures: ErasureService
     let metrics = ServerMetrics()
     let unknownKeys = UnknownKeys()
     let bodies = BodyWatch()
@@ -19,13 +20,14 @@ final class ServerState: Sendable {
 
     init(
         configuration: ServerConfiguration, control: ControlStore, keys: KeyRing, projects: ProjectRegistry,
-        exports: ExportService, logger: Logger
+        exports: ExportService, erasures: ErasureService, logger: Logger
     ) {
         self.configuration = configuration
         self.control = control
         self.keys = keys
         self.projects = projects
         self.exports = exports
+        self.erasures = erasures
         self.logger = logger
     }
 

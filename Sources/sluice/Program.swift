@@ -43,6 +43,7 @@ struct Sluice: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Serve.self, Import.self, Export.self, People.self, Projects.self, Verify.self, Compact.self,
+            Erase.self,
             Status.self, Doctor.self, Version.self,
         ])
 }

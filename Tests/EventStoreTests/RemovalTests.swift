@@ -103,6 +103,7 @@ struct RemovalTests {
             #expect(copies.contains { $0.kind == .hot && $0.rows > 0 })
             #expect(copies.contains { $0.kind == .rejects && $0.rows > 0 })
             #expect(noted.items.count == 2 && gone.isSubset(of: noted.items[1].seqs))
+            #expect(noted.items[1].copies.map(\.rows).reduce(0, +) == copies.map(\.rows).reduce(0, +))
             #expect(noted.items[1].through == Int64(items.count))
             #expect(store.erasureEpoch == 1)
             #expect(try await Self.rows(store, without: []) == expected)

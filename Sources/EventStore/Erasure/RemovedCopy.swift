@@ -17,6 +17,13 @@ public struct RemovedCopy: Sendable, Equatable {
     public let rows: Int64
     /// Whether it was looked at again: the old file is gone, and the new one has no such rows.
     public let verified: Bool
+
+    public init(kind: Kind, name: String, rows: Int64, verified: Bool) {
+        self.kind = kind
+        self.name = name
+        self.rows = rows
+        self.verified = verified
+    }
 }
 
 /// What a removal takes out of the store, as far as it is known: `seq`s that are to be forgotten elsewhere, too.
@@ -25,4 +32,8 @@ public struct RemovedItems: Sendable, Equatable {
     public var seqs: [Int64] = []
     /// Everything up to this `seq` was looked at.
     public var through: Int64 = 0
+    /// Where it is, and how many rows of it.
+    public var copies: [RemovedCopy] = []
+
+    public init() {}
 }

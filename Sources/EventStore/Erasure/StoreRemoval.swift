@@ -20,7 +20,7 @@ struct StoreRemoval: Sendable {
                 try await raiseEpoch()
                 var items = try await self.cold()
                 try await noting(items)
-                let made = try await rewriteCold()
+                let made = try await rewriteCold(items.copies)
                 await store.layouts.settle()
                 try await removeRetired()
                 let hot = try await rewriteHot(&items, isConcerned: !made.isEmpty)
@@ -73,9 +73,13 @@ struct StoreRemoval: Sendable {
         try await onLane { connection, layout in
             var items = RemovedItems()
             for file in layout.files where removal.mayConcern(file.contents) {
+                var rows: Int64 = 0
                 for table in RowTable.allCases {
-                    _ = try addSeqs(
+                    rows += try addSeqs(
                         table.rawValue, Layout.Source.file(file).name(table), to: &items.seqs, connection)
+                }
+                if rows > 0 {
+                    items.copies.append(RemovedCopy(kind: .cold, name: file.name, rows: rows, verified: false))
                 }
             }
             return items
@@ -89,17 +93,11 @@ struct StoreRemoval: Sendable {
         let rows: Int64
     }
 
-    private func rewriteCold() async throws -> [Rewritten] {
+    private func rewriteCold(_ concerned: [RemovedCopy]) async throws -> [Rewritten] {
         var all: [Rewritten] = []
-        for file in store.layouts.current.files where removal.mayConcern(file.contents) {
-            let rows = try await onLane { connection, _ in
-                try RowTable.allCases.reduce(Int64(0)) { sum, table in
-                    guard let goes = removal.condition(table.rawValue) else { return sum }
-                    let name = Layout.Source.file(file).name(table)
-                    return sum + (try connection.row("SELECT count(*) FROM \(name) WHERE \(goes)")?[0].int ?? 0)
-                }
-            }
-            guard rows > 0 else { continue }
+        let rows = Dictionary(concerned.map { ($0.name, $0.rows) }) { first, _ in first }
+        for file in store.layouts.current.files {
+            guard let rows = rows[file.name] else { continue }
             let made = try await store.compacting(isRemoving: true) { [removal] merge in
                 try merge.rewrite(file, without: { removal.condition($0.rawValue) })
             }
@@ -173,12 +171,12 @@ struct StoreRemoval: Sendable {
                 count += try addSeqs(table, table, to: &items.seqs, connection)
             }
             let refusals = try addSeqs("rejects", "rejects", rejects: refused, to: &items.seqs, connection)
-            return (
-                [
-                    RemovedCopy(kind: .hot, name: EventStore.fileName, rows: count, verified: false),
-                    RemovedCopy(kind: .rejects, name: "rejects", rows: refusals, verified: false),
-                ], refused, items
-            )
+            let copies = [
+                RemovedCopy(kind: .hot, name: EventStore.fileName, rows: count, verified: false),
+                RemovedCopy(kind: .rejects, name: "rejects", rows: refusals, verified: false),
+            ]
+            items.copies += copies.filter { $0.rows > 0 }
+            return (copies, refused, items)
         }
     }
 

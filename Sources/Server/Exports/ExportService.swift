@@ -22,6 +22,8 @@ final class ExportService: Service {
     private let running = Mutex<[String: Running]>([:])
     /// Exports that were asked for since the start and have not ended; not those that an earlier server left.
     private let unfinished = Mutex<Set<String>>([])
+    /// Exports that were cut off to run again.
+    private let interrupted = Mutex<Set<String>>([])
     private let queue: AsyncStream<ExportRecord>
     private let queued: AsyncStream<ExportRecord>.Continuation
 
@@ -52,6 +54,21 @@ final class ExportService: Service {
         unfinished.withLock { _ = $0.insert(record.id) }
         queued.yield(record)
         return record
+    }
+
+    /// Cuts off what runs of a project, to begin again from the same resolved specification.
+    func interrupt(project: String) {
+        let stopped = running.withLock { $0.filter { $0.value.project == project } }
+        interrupted.withLock { $0.formUnion(stopped.keys) }
+        for export in stopped.values { export.cancel() }
+    }
+
+    /// Runs an export again whose files are gone; false if its record is gone, too.
+    func runAgain(_ record: ExportRecord) async throws -> Bool {
+        guard let again = try await control.requeueExport(record.id, project: record.project) else { return false }
+        unfinished.withLock { _ = $0.insert(record.id) }
+        queued.yield(again)
+        return true
     }
 
     /// How many run of a project.
@@ -104,7 +121,8 @@ final class ExportService: Service {
     private func work(_ record: ExportRecord) async {
         var logger = logger
         logger[metadataKey: "export"] = .string(record.id)
-        defer { unfinished.withLock { _ = $0.remove(record.id) } }
+        var isOver = true
+        defer { if isOver { unfinished.withLock { _ = $0.remove(record.id) } } }
         do {
             guard try await control.startExport(record.id) else { return }
             let progress = ExportProgress()
@@ -122,6 +140,11 @@ final class ExportService: Service {
                 }
             } onCancel: {
                 task.cancel()
+            }
+            let isCutOff = interrupted.withLock { $0.remove(record.id) != nil }
+            if isCutOff, case .failure = result, try await runAgain(record) {
+                isOver = false
+                return
             }
             try await finish(record, result, rows: progress.rows, logger)
         } catch {

@@ -1,0 +1,78 @@
+internal import Control
+internal import EventStore
+internal import Exports
+internal import Journal
+internal import Logging
+internal import Model
+
+/// One erasure: the steps, each of which can be taken again after a crash.
+struct ErasureRun: Sendable {
+    let id: String
+    let runtime: ProjectRuntime
+    let control: ControlStore
+    let exports: ExportService
+
+    private var path: String { ErasureRequest.path(id, project: runtime.directory) }
+
+    /// Does everything; the receipts.
+    func run(_ asked: ErasureRequest) async throws -> [ErasureReceipt] {
+        var request = asked
+        let store = runtime.store
+        // Everything that was acknowledged before is there to be found.
+        try await store.waitForApplied(runtime.journal.durableSeq, timeout: .seconds(300))
+        if request.targets == nil {
+            request.targets = try await store.identitiesOfPersons(with: request.identities)
+            try await request.write(to: path)
+        }
+        let texts = request.texts
+        let names = NamedTexts(texts)
+        exports.interrupt(project: runtime.name)
+        let known = request
+        let copies = try await store.remove(
+            .identities((request.targets ?? []).map(\.id)), rejects: { raw in names.isNamed(in: raw) }
+        ) { found in
+            var noted = known
+            noted.add(found)
+            try await noted.write(to: path)
+        }
+        request = try await ErasureRequest.read(path) ?? request
+        var receipts = Self.receipts(copies, before: request.items.copies)
+        receipts += try await KeptExports(
+            project: runtime.name, control: control, exports: exports, items: request.items, names: names,
+            epoch: store.erasureEpoch, erasure: id
+        ).erase()
+        receipts.append(try await scrubControl(names))
+        return receipts
+    }
+
+    /// The store's receipts, and those of what an attempt before found that was cut off.
+    private static func receipts(_ copies: [RemovedCopy], before: [RemovedCopy]) -> [ErasureReceipt] {
+        let isDone = copies.allSatisfy(\.verified)
+        var all = copies
+        for copy in before {
+            let place = all.firstIndex { $0.kind == copy.kind && $0.name == copy.name }
+            if let place {
+                all[place] = RemovedCopy(
+                    kind: copy.kind, name: copy.name, rows: max(copy.rows, all[place].rows),
+                    verified: all[place].verified)
+            } else {
+                all.append(RemovedCopy(kind: copy.kind, name: copy.name, rows: copy.rows, verified: isDone))
+            }
+        }
+        return all.map { copy in
+            ErasureReceipt(
+                kind: copy.kind.rawValue, name: copy.name, rows: copy.rows, verified: copy.verified,
+                how: copy.rows == 0 ? "nothing was there" : "written anew without the rows; the old file removed")
+        }
+    }
+
+    /// The control database: replies that were kept, and what its records say of somebody.
+    private func scrubControl(_ names: NamedTexts) async throws -> ErasureReceipt {
+        try await control.forgetReplies(project: runtime.name)
+        try await control.forgetImportErrors(project: runtime.name) { names.isNamed(in: $0) }
+        try await control.scrub()
+        return ErasureReceipt(
+            kind: "control", name: "control.sqlite", rows: 0, verified: true,
+            how: "kept replies forgotten, the file written anew")
+    }
+}

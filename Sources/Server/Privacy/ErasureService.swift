@@ -1,0 +1,117 @@
+internal import Control
+internal import EventStore
+internal import Logging
+internal import Model
+internal import ServiceLifecycle
+
+/// Erases persons, one request after the other. What a stop of the server interrupts is taken up by the next start.
+final class ErasureService: Service {
+    private struct Job: Sendable {
+        let id: String
+        let project: String
+    }
+
+    private let control: ControlStore
+    private let projects: ProjectRegistry
+    private let exports: ExportService
+    private let logger: Logger
+    private let queue: AsyncStream<Job>
+    private let queued: AsyncStream<Job>.Continuation
+
+    /// How often an erasure is tried before it counts as failed; the next start of the server tries it again.
+    private static let attempts = 5
+
+    init(control: ControlStore, projects: ProjectRegistry, exports: ExportService, logger: Logger) {
+        self.control = control
+        self.projects = projects
+        self.exports = exports
+        self.logger = logger
+        (queue, queued) = AsyncStream.makeStream()
+    }
+
+    /// Queues what is not done: there is a file of it.
+    func recover() async throws {
+        for runtime in projects.all {
+            let folder = ErasureRequest.folder(runtime.directory)
+            let names = try await Blocking.run { Folder.names(folder).sorted() }
+            for name in names {
+                if name.hasSuffix(".tmp") { try await Blocking.run { try PrivateFile.remove(folder + "/" + name) } }
+                guard name.hasSuffix(".json") else { continue }
+                let id = String(name.dropLast(".json".count))
+                try await control.reopenPrivacyRecord(id)
+                queued.yield(Job(id: id, project: runtime.name))
+            }
+        }
+        for record in try await control.unfinishedPrivacyRecords(kind: .erasure) {
+            guard let runtime = projects.runtime(record.project) else { continue }
+            let path = ErasureRequest.path(record.id, project: runtime.directory)
+            if try await Blocking.run({ !PrivateFile.exists(path) }) {
+                try await control.finishPrivacyRecord(
+                    record.id, status: .failed, error: "the server stopped before it began; ask for it again")
+            }
+        }
+    }
+
+    /// Takes a request, durably, and queues it.
+    func enqueue(_ request: ErasureRequest, runtime: ProjectRuntime) async throws -> PrivacyRecord {
+        let record = try await control.createPrivacyRecord(
+            project: runtime.name, kind: .erasure,
+            detail: ["copies": [], "suppress": .bool(request.isSuppressing)])
+        try await request.write(to: ErasureRequest.path(record.id, project: runtime.directory))
+        queued.yield(Job(id: record.id, project: runtime.name))
+        return record
+    }
+
+    func run() async throws {
+        for await job in queue.cancelOnGracefulShutdown() {
+            await cancelWhenGracefulShutdown { await self.work(job) }
+        }
+    }
+
+    private func work(_ job: Job) async {
+        var logger = logger
+        logger[metadataKey: "erasure"] = .string(job.id)
+        guard let runtime = projects.runtime(job.project) else { return }
+        var pause = Duration.seconds(1)
+        for attempt in 1...Self.attempts {
+            do {
+                try await attemptOnce(job, runtime)
+                return logger.info("an erasure is done")
+            } catch {
+                // The file stays, and the next start goes on.
+                if Task.isCancelled || Task.isShuttingDownGracefully { return }
+                logger.error(
+                    "an erasure could not be finished", metadata: ["error": "\(error)", "attempt": "\(attempt)"])
+                guard attempt < Self.attempts else {
+                    let reason = (error as? StoreError)?.message ?? "the server failed; its log has the reason"
+                    try? await control.finishPrivacyRecord(
+                        job.id, status: .failed,
+                        error: "\(reason) It is tried again when the server starts, or when it is asked for again.")
+                    return
+                }
+                guard (try? await Task.sleep(for: pause)) != nil else { return }
+                pause = min(pause * 2, .seconds(30))
+            }
+        }
+    }
+
+    private func attemptOnce(_ job: Job, _ runtime: ProjectRuntime) async throws {
+        let path = ErasureRequest.path(job.id, project: runtime.directory)
+        guard let request = try await ErasureRequest.read(path) else { return }
+        try await control.startPrivacyRecord(job.id)
+        let run = ErasureRun(id: job.id, runtime: runtime, control: control, exports: exports)
+        let receipts = try await run.run(request)
+        let now = SystemClock.now()
+        let file = ErasureReceipt(
+            kind: "request", name: "\(job.id).json", rows: Int64(request.identities.count), verified: true,
+            how: "the request's own file is removed with this receipt")
+        let detail: JSONValue = [
+            "copies": .array((receipts + [file]).map { $0.json(at: now) }), "suppress": .bool(request.isSuppressing),
+            "erasure_epoch": JSONValue(runtime.store.erasureEpoch),
+        ]
+        try await control.updatePrivacyRecord(job.id, detail: detail)
+        // Last of all what names somebody: a crash before it does everything again, and finds nothing.
+        try await Blocking.run { try PrivateFile.remove(path) }
+        try await control.finishPrivacyRecord(job.id, status: .succeeded)
+    }
+}
