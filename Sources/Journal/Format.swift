@@ -114,6 +114,9 @@ enum FileNames {
 
     static func segment(_ firstSeq: Int64) -> String { padded(firstSeq) + segmentSuffix }
 
+    /// The last part of a path.
+    static func last(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
     /// The first `seq` that a segment's name tells; nil for other files.
     static func firstSeq(of name: String) -> Int64? {
         guard name.hasSuffix(segmentSuffix) else { return nil }

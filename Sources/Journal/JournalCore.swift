@@ -7,6 +7,8 @@ final class JournalCore: Sendable {
     struct Health: Sendable {
         var refusal: JournalError?
         var lastSealError: JournalError?
+        /// The damage that a reader met last, and the `seq` that it cannot get past.
+        var damageMet: (error: JournalError, after: Int64)?
         var counters = JournalCounters()
         var closed = false
         var onClosed: [CheckedContinuation<Void, Never>] = []
@@ -43,6 +45,14 @@ final class JournalCore: Sendable {
     func refuse(_ error: JournalError) {
         logger.critical("the journal refuses writing until a restart", metadata: ["error": "\(error)"])
         health.withLock { if $0.refusal == nil { $0.refusal = error } }
+    }
+
+    /// A reader cannot get past `seq`.
+    func meet(_ damage: JournalError, after seq: Int64) {
+        // A segment that was deleted under a reader is no damage.
+        guard segments.segments.contains(where: { $0.path == damage.file }) else { return }
+        health.withLock { $0.damageMet = (damage, seq) }
+        housekeeping.wake()
     }
 
     /// Tells followers that everything up to `seq` is on disk.

@@ -17,6 +17,8 @@ public struct JournalError: Error, Sendable, Equatable, CustomStringConvertible 
         case closed
         /// Another call of the operating system failed.
         case io
+        /// The task that asked was cancelled.
+        case cancelled
     }
 
     public let code: Code
@@ -38,7 +40,7 @@ public struct JournalError: Error, Sendable, Equatable, CustomStringConvertible 
         switch code {
         case .queueFull: (isTransient, retryAfterSeconds) = (true, 1)
         case .backlogFull, .diskFull: (isTransient, retryAfterSeconds) = (true, 5)
-        case .syncFailed, .damaged, .behind, .closed, .io: (isTransient, retryAfterSeconds) = (false, nil)
+        case .syncFailed, .damaged, .behind, .closed, .io, .cancelled: (isTransient, retryAfterSeconds) = (false, nil)
         }
     }
 

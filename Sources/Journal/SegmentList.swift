@@ -12,6 +12,9 @@ struct Segment: Sendable, Equatable {
     var bytes: Int64
     /// The last durable `seq` in it; `firstSeq - 1` if there is none yet.
     var lastSeq: Int64
+
+    /// Whether an item up to `seq` is in it.
+    func holdsAny(upTo seq: Int64) -> Bool { firstSeq <= min(seq, lastSeq) }
 }
 
 /// The segments that there are, who has passed them, and how much is left to pass.

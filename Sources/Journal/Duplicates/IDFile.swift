@@ -7,6 +7,7 @@ internal import Model
 /// 0  u64 magic      8  u32 format version    12 u32 bits: the table has 2^bits slots
 /// 16 i64 hour since 1970 of the newest id    24 i64 fromSeq    32 i64 toSeq: holds the ids of (fromSeq, toSeq]
 /// 40 u64 number of ids    48 u64 multiplier  56 u64 blocks of the Bloom filter    64 u32 CRC-32 of these 64 bytes
+/// 68 u32 zero    72 i64 lowest seq of an id (0: no ids)    80 u32 CRC-32 of these 80 bytes; zeros in older files
 /// 4096 Bloom filter, then the slots
 /// ```
 ///
@@ -21,6 +22,8 @@ internal import Model
     let fromSeq: Int64
     let toSeq: Int64
     let count: Int
+    /// The lowest `seq` in it, which can be less than `fromSeq`; nil if the file does not tell.
+    let lowestSeq: Int64?
     let bytes: Int
     private let bits: UInt64
     private let multiplier: UInt64
@@ -35,7 +38,7 @@ internal import Model
         self.path = path
         let descriptor: Int32
         let size: Int
-        var head = [UInt8](repeating: 0, count: 68)
+        var head = [UInt8](repeating: 0, count: 84)
         do throws(FileError) {
             descriptor = try files.open(path, .read)
             do throws(FileError) {
@@ -63,6 +66,8 @@ internal import Model
         count = Int(truncatingIfNeeded: fields.load(40, as: UInt64.self))
         multiplier = fields.load(48)
         blocks = Int(truncatingIfNeeded: fields.load(56, as: UInt64.self))
+        let tellsLowest = Checksum.crc32(fields.extracting(0..<80)) == fields.load(80, as: UInt32.self)
+        lowestSeq = tellsLowest ? fields.load(72) : nil
         let tableAt = Self.headerBytes + blocks * BlockedBloom.blockBytes
         bytes = tableAt + (1 << Int(bits)) * IDTable.slotBytes
         guard bytes == size else { throw damage("it has \(size) bytes instead of \(bytes)") }
@@ -85,19 +90,31 @@ internal import Model
         var kept = 0
         for i in 0..<open.count {
             let at = Int(open[i])
-            let id = ids[at]
-            // The filter and the slots lie within the mapping.
-            if unsafe BlockedBloom.mayHold(id, in: filter, blocks: blocks, multiplier: multiplier) {
-                let seq = unsafe IDSlots.find(id, in: slots, bits: bits, multiplier: multiplier)
-                if seq != 0 {
-                    found[at] = seq
-                    continue
-                }
+            let seq = find(ids[at])
+            if seq != 0 {
+                found[at] = seq
+                continue
             }
             open[kept] = open[i]
             kept += 1
         }
         open.removeLast(open.count - kept)
+    }
+
+    /// The `seq` of an id, or 0.
+    @inline(__always)
+    func find(_ id: Hash128) -> Int64 {
+        // The filter and the slots lie within the mapping.
+        guard unsafe BlockedBloom.mayHold(id, in: filter, blocks: blocks, multiplier: multiplier) else { return 0 }
+        return unsafe IDSlots.find(id, in: slots, bits: bits, multiplier: multiplier)
+    }
+
+    /// Calls `body` with each id and its `seq`. Reads all of the file.
+    func forEach(_ body: (Hash128, Int64) -> Void) {
+        // The system reads ahead meanwhile. The slots lie within the mapping.
+        unsafe madvise(base, bytes, MADV_SEQUENTIAL)
+        unsafe SlotMemory.forEach(slots, 0..<(1 << Int(bits)), body)
+        unsafe madvise(base, bytes, MADV_RANDOM)
     }
 
     /// Writes a table to a file, which appears under its name only when it is whole and on disk.
@@ -121,6 +138,9 @@ internal import Model
         head.appendLittleEndian(UInt64(table.count))
         head.appendLittleEndian(table.multiplier)
         head.appendLittleEndian(UInt64(blocks))
+        head.appendLittleEndian(Checksum.crc32(head.span))
+        head.appendLittleEndian(UInt32(0))
+        head.appendLittleEndian(table.lowestSeq)
         head.appendLittleEndian(Checksum.crc32(head.span))
         head.append(contentsOf: repeatElement(0, count: headerBytes - head.count))
         var filter = [UInt8](repeating: 0, count: blocks * BlockedBloom.blockBytes)

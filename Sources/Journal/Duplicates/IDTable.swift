@@ -172,6 +172,13 @@ internal import Model
         if end == all { unsafe SlotMemory.free(moving.slots, moving.bits) }
     }
 
+    /// The lowest `seq` in the table; 0 if it has no ids.
+    var lowestSeq: Int64 {
+        var lowest = Int64.max
+        forEach { _, seq in lowest = min(lowest, seq) }
+        return count == 0 ? 0 : lowest
+    }
+
     /// Calls `body` with each id, once.
     func forEachID(_ body: (Hash128) -> Void) { forEach { id, _ in body(id) } }
 

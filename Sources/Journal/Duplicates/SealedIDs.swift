@@ -15,7 +15,7 @@ final class SealedIDs: Sendable {
     }
 
     let folder: String
-    private let files: any JournalFiles
+    let files: any JournalFiles
     private let hours: Int64
     private let logger: Logger
     private let state: Mutex<State>
@@ -90,6 +90,13 @@ final class SealedIDs: Sendable {
                 state.files.insert(file, at: 0)
                 state.sealedThrough = max(state.sealedThrough, table.toSeq)
             }
+        }
+    }
+
+    /// Puts a file in the place of another that has the same path.
+    func replace(_ old: IDFile, with new: IDFile) {
+        state.withLock { state in
+            if let at = state.files.firstIndex(where: { $0 === old }) { state.files[at] = new }
         }
     }
 

@@ -146,10 +146,12 @@ public final class JournalReader {
         guard segments[index].lastSeq <= seq, index + 1 < segments.count else { return index }
         let next = segments[index + 1]
         if let previous = next.previousLast, previous > max(seq, segments[index].lastSeq) {
-            throw JournalError(
+            let error = JournalError(
                 .damaged,
                 "The journal has no file for the items \(segments[index].lastSeq + 1) to \(previous). Restore it, or "
                     + "let the followers go on from the store.", file: next.path, offset: 0)
+            core.meet(error, after: seq)
+            throw error
         }
         return index + 1
     }
@@ -161,10 +163,12 @@ public final class JournalReader {
     private func damage(at offset: Int64) -> JournalError { damage(of: path, at: offset) }
 
     private func damage(of path: String, at offset: Int64) -> JournalError {
-        JournalError(
+        let error = JournalError(
             .damaged,
             "The journal is damaged: \(path) holds no valid frame at byte \(offset), after item \(seq). Restore the "
                 + "file from a copy; do not delete it.", file: path, offset: offset)
+        core.meet(error, after: seq)
+        return error
     }
 
     private func closeSegment() {

@@ -8,10 +8,17 @@ struct CommitRequest: Sendable {
     let continuation: CheckedContinuation<Result<Receipt, JournalError>, Never>
 }
 
+/// What a roll is asked for: see `Writer.roll`.
+struct RollRequest: Sendable {
+    let through: Int64
+    let continuation: CheckedContinuation<Result<RolledJournal, JournalError>, Never>
+}
+
 /// The bounded queue between those who append and the writer's thread.
 final class CommitQueue: Sendable {
     private struct State {
         var waiting: [CommitRequest] = []
+        var rolls: [RollRequest] = []
         /// Bytes that wait or are being written.
         var weight = 0
         var count = 0
@@ -50,17 +57,30 @@ final class CommitQueue: Sendable {
         return error
     }
 
+    /// Asks for a roll, after the submissions that wait now.
+    func push(_ request: RollRequest) -> JournalError? {
+        let (error, wake) = state.withLock { state -> (JournalError?, Bool) in
+            if state.closed { return (JournalError(.closed, "The journal is closed."), false) }
+            state.rolls.append(request)
+            let wake = state.writerSleeps
+            state.writerSleeps = false
+            return (nil, wake)
+        }
+        if wake { signal.post() }
+        return error
+    }
+
     /// Everything that waits; sleeps while nothing does. Nil when the queue is closed and empty, or abandoned.
-    func takeAll() -> [CommitRequest]? {
+    func takeAll() -> (requests: [CommitRequest], rolls: [RollRequest])? {
         while true {
-            let (taken, over) = state.withLock { state -> ([CommitRequest]?, Bool) in
+            let (taken, over) = state.withLock { state -> (([CommitRequest], [RollRequest])?, Bool) in
                 if state.abandoned { return (nil, true) }
-                if state.waiting.isEmpty {
+                if state.waiting.isEmpty, state.rolls.isEmpty {
                     state.writerSleeps = !state.closed
                     return (nil, state.closed)
                 }
-                let taken = state.waiting
-                state.waiting = []
+                let taken = (state.waiting, state.rolls)
+                (state.waiting, state.rolls) = ([], [])
                 return (taken, false)
             }
             if let taken { return taken }
@@ -90,10 +110,10 @@ final class CommitQueue: Sendable {
     }
 
     /// What an abandoned queue still holds.
-    func takeAbandoned() -> [CommitRequest] {
+    func takeAbandoned() -> (requests: [CommitRequest], rolls: [RollRequest]) {
         state.withLock { state in
-            let left = state.waiting
-            state.waiting = []
+            let left = (state.waiting, state.rolls)
+            (state.waiting, state.rolls) = ([], [])
             return left
         }
     }

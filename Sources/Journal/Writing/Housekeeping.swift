@@ -12,8 +12,11 @@ final class Housekeeping: Sendable {
         var sleeps = false
         var settled: [CheckedContinuation<Void, Never>] = []
         var onStop: [SystemSemaphore] = []
+        var erasures: [ErasureJob] = []
         var stopped = false
     }
+
+    private typealias Orders = (Bool?, Int64, [CheckedContinuation<Void, Never>], [ErasureJob])
 
     private let state = Mutex(State())
     private let signal = SystemSemaphore()
@@ -39,6 +42,19 @@ final class Housekeeping: Sendable {
             }
             if late { continuation.resume() }
         }
+    }
+
+    /// Begins an erasure; each round does a step of it.
+    func begin(_ erasure: ErasureJob) {
+        var late = false
+        wake { state in
+            late = state.stopped
+            if !late {
+                state.wanted = true
+                state.erasures.append(erasure)
+            }
+        }
+        if late { erasure.finish(.failure(ErasureJob.closed)) }
     }
 
     /// Ends the thread, after the round that it is in, and blocks until it has ended.
@@ -67,15 +83,16 @@ final class Housekeeping: Sendable {
     func run(_ core: JournalCore) {
         var retryAt: Int64 = 0
         while true {
-            let (round, hour, settled) = state.withLock { state -> (Bool?, Int64, [CheckedContinuation<Void, Never>]) in
+            let (round, hour, settled, erasures) = state.withLock { state -> Orders in
+                state.erasures.removeAll { $0.isOver }
                 if state.wanted || state.stopping {
                     let settled = state.settled
                     let round: Bool? = state.stopping ? nil : true
                     (state.wanted, state.settled) = (false, [])
-                    return (round, state.hour, settled)
+                    return (round, state.hour, settled, state.erasures)
                 }
                 state.sleeps = true
-                return (false, state.hour, [])
+                return (false, state.hour, [], [])
             }
             switch round {
             case nil:
@@ -84,24 +101,27 @@ final class Housekeeping: Sendable {
                 return
             case false?: signal.wait()
             case true?:
-                if monotonicNanoseconds() >= retryAt || !settled.isEmpty {
+                if monotonicNanoseconds() >= retryAt || !settled.isEmpty || !erasures.isEmpty {
                     if !seal(core) { retryAt = monotonicNanoseconds() + 1_000_000_000 }
                 }
                 core.sealed.prepareSpare()
                 if hour > .min { core.sealed.expire(in: hour) }
                 Self.deletePassed(core, gently: true)
+                // A step of each: what the writer hands over is sealed between.
+                for erasure in erasures where erasure.step(core) { wake() }
                 for continuation in settled { continuation.resume() }
             }
         }
     }
 
     private func stopped() {
-        let waiting = state.withLock { state -> ([SystemSemaphore], [CheckedContinuation<Void, Never>]) in
+        let waiting = state.withLock { state -> ([SystemSemaphore], [CheckedContinuation<Void, Never>], [ErasureJob]) in
             state.stopped = true
-            defer { (state.onStop, state.settled) = ([], []) }
-            return (state.onStop, state.settled)
+            defer { (state.onStop, state.settled, state.erasures) = ([], [], []) }
+            return (state.onStop, state.settled, state.erasures)
         }
         for continuation in waiting.1 { continuation.resume() }
+        for erasure in waiting.2 { erasure.finish(.failure(ErasureJob.closed)) }
         for signal in waiting.0 { signal.post() }
     }
 
@@ -150,7 +170,7 @@ final class Housekeeping: Sendable {
         }
     }
 
-    private var isStopping: Bool { state.withLock { $0.stopping } }
+    var isStopping: Bool { state.withLock { $0.stopping } }
 
     private static let step: Int64 = 4 << 20
 }

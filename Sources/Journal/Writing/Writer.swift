@@ -7,16 +7,16 @@ internal import Synchronization
 /// It takes whatever was queued while it wrote the last frame and makes one frame of it: look up duplicates, copy the
 /// items' bytes as they are, one write, one sync. Nothing waits for more to come.
 final class Writer {
-    private let core: JournalCore
-    private let index: DuplicateIndex
+    let core: JournalCore
+    let index: DuplicateIndex
     private let files: any JournalFiles
     private var active: ActiveSegment?
     private var nextSeq: Int64
-    private var durableSeq: Int64
+    private(set) var durableSeq: Int64
     /// What the head of the next segment says of those before it.
     private var lastRead: Int64
     /// Bytes of frames since the start, the replayed ones included.
-    private var written: Int64
+    private(set) var written: Int64
     private var hour: Int64 = .min
     private var frame = FrameBuilder()
     private var syncTime: Int64 = 0
@@ -35,21 +35,26 @@ final class Writer {
 
     func run() {
         while let taken = core.queue.takeAll() {
-            var start = 0
-            while start < taken.count {
-                var end = start
-                var bytes = 0
-                var items = 0
-                repeat {
-                    bytes += taken[end].submission.bytes.count
-                    items += taken[end].submission.count
-                    end += 1
-                } while end < taken.count
-                    && bytes + taken[end].submission.bytes.count <= core.options.frameBytes
-                    && items + taken[end].submission.count <= core.options.frameItems
-                commit(taken[start..<end])
-                start = end
-            }
+            commit(taken.requests)
+            for request in taken.rolls { request.continuation.resume(returning: roll(through: request.through)) }
+        }
+    }
+
+    private func commit(_ taken: [CommitRequest]) {
+        var start = 0
+        while start < taken.count {
+            var end = start
+            var bytes = 0
+            var items = 0
+            repeat {
+                bytes += taken[end].submission.bytes.count
+                items += taken[end].submission.count
+                end += 1
+            } while end < taken.count
+                && bytes + taken[end].submission.bytes.count <= core.options.frameBytes
+                && items + taken[end].submission.count <= core.options.frameItems
+            commit(taken[start..<end])
+            start = end
         }
     }
 
@@ -127,8 +132,7 @@ final class Writer {
         if let active, active.bytes > SegmentHeader.bytes,
             active.bytes + Int64(frame.bytes.count) > core.options.segmentBytes
         {
-            files.close(active.descriptor)
-            self.active = nil
+            leaveSegment()
         }
         if active == nil { active = try create() }
         guard var segment = active else { return }
@@ -172,6 +176,18 @@ final class Writer {
             file: active?.path)
         core.refuse(error)
         return error
+    }
+
+    /// The next frame begins a new segment.
+    private func leaveSegment() {
+        if let active { files.close(active.descriptor) }
+        active = nil
+    }
+
+    /// Begins a new segment now, without a frame.
+    func beginSegment() throws(JournalError) {
+        leaveSegment()
+        active = try create()
     }
 
     /// A new segment, on disk with its name before the first frame goes into it.
@@ -225,9 +241,10 @@ final class Writer {
             }
         }
         if let active { files.close(active.descriptor) }
-        for request in core.queue.takeAbandoned() {
-            request.continuation.resume(returning: .failure(JournalError(.closed, "The journal is closed.")))
-        }
+        let left = core.queue.takeAbandoned()
+        let closed = JournalError(.closed, "The journal is closed.")
+        for request in left.requests { request.continuation.resume(returning: .failure(closed)) }
+        for request in left.rolls { request.continuation.resume(returning: .failure(closed)) }
         core.waiters.close()
         let waiting = core.health.withLock { health in
             health.closed = true

@@ -52,7 +52,7 @@ extension Problem {
 
     init?(_ error: JournalError) {
         switch error.code {
-        case .queueFull, .backlogFull, .diskFull, .syncFailed, .closed, .io, .damaged, .behind:
+        case .queueFull, .backlogFull, .diskFull, .syncFailed, .closed, .io, .damaged, .behind, .cancelled:
             // Whatever keeps the journal from writing, the client must keep its events and send them again.
             self = .unavailable(
                 "journal_" + error.code.rawValue, "nothing was stored: \(error.message)",
