@@ -30,8 +30,10 @@ def crowd(server, count, seed=1):
     for start in range(0, count, 200):
         server.collect(*[
             {"id": f"crowd-{seed}-{n}", "identity": f"user-{rng.randrange(50)}", "event": f"E{n % 5}",
-             "timestamp": f"2024-0{rng.randrange(1, 9)}-{rng.randrange(1, 29):02}T00:00:00Z", "properties": {"n": n}}
+             "timestamp": f"2024-0{rng.randrange(1, 9)}-{rng.randrange(1, 29):02}T00:00:00Z", "properties": {"n": n}} if n % 20 else
+            {"id": f"crowd-{seed}-{n}", "type": "set", "identity": f"user-{n % 50}", "properties": {"plan": f"p{n}"}}
             for n in range(start, min(start + 200, count))])
+    server.collect({"id": f"tie-{seed}", "type": "alias", "identity": f"user-{seed % 50}", "other": f"also-{seed}"})
 
 
 def ana(server, compact=True):
@@ -77,9 +79,7 @@ def test_whoever_is_erased_is_in_no_file(folder):
                                headers={"Idempotency-Key": f"k-{dataset}"})
         kept[dataset] = asked.json["id"]
     early = folder.request("POST", "/v1/exports", {"dataset": "events", "seq_to": 2000}).json["id"]
-    named = folder.request("POST", "/v1/exports", {"dataset": "events", "where": {"identity": {"is": WHO}}}).json
-    named = folder.request("POST", "/v1/exports", {
-        "dataset": "events", "where": {"property": "properties.plan", "is": VALUE}}).json if "id" not in named else named
+    named = folder.request("POST", "/v1/exports", {"dataset": "events", "where": {"property": "email", "is": WHO}}).json
     for run in [*kept.values(), early, named["id"]]:
         assert until(lambda: status_of(folder, run)["status"] == "succeeded"), status_of(folder, run)
     folder.cli("export", "events", "--out", aside / "all.csv")
@@ -113,8 +113,7 @@ def test_whoever_is_erased_is_in_no_file(folder):
     assert folder.request("GET", f"/v1/exports/{early}/file").body == early_bytes
     gone = folder.request("GET", f"/v1/exports/{named['id']}/file")
     assert gone.status == 410 and "erase" in gone.json["detail"], gone.json
-    assert until(lambda: files_with(*SECRETS, folder=folder.data.parent) == []), files_with(
-        *SECRETS, folder=folder.data.parent)
+    assert files_with(*SECRETS, folder=folder.data.parent) == []
     assert (aside / "all.csv").exists() and "identity" in (aside / "all.csv").read_text()
     assert folder.request("GET", f"/v1/people?identity={urllib.parse.quote(WHO)}").status == 404
     assert exported(folder, "after.csv", "events", "--order", "seq") == before
@@ -164,7 +163,44 @@ def test_no_crash_during_an_erasure_leaves_anything(folder):
         for name in ["before.csv", "after.csv"]:
             (folder.data.parent / name).unlink()
             (folder.data.parent / (name + ".manifest.json")).unlink()
-        until(lambda: files_with(*SECRETS, folder=folder.data) == [])
         folder.stop()
         assert files_with(*SECRETS, folder=folder.data) == [], seed
         check_folder(folder)
+
+
+def test_what_is_too_old_goes_and_all_else_stays(folder):
+    folder.start("--hot-rows", "500")
+    crowd(folder, 1500)
+    folder.collect(*[{"identity": "user-1", "event": "Loud", "timestamp": "2024-06-01", "properties": {"v": VALUE}}
+                     for _ in range(20)])
+    folder.cli("compact", "--wait")
+    run = folder.request("POST", "/v1/exports", {"dataset": "events"}).json["id"]
+    assert until(lambda: status_of(folder, run)["status"] == "succeeded")
+    before = folder.export("events", "--order", "seq", name="before.csv")
+    (folder.data.parent / "before.csv").unlink()
+    assert folder.request("POST", "/v1/privacy/retention/runs").status == 409
+    for rules in [None, {}, [{"older_than": "x"}], [{"older_than": "1d", "event": ""}], [{"event": "a"}],
+                  [{"older_than": "1d"}, {"older_than": "2d"}], [{"older_than": "0d"}], [{"older_than": "1d", "x": 1}]]:
+        assert folder.request("PUT", "/v1/privacy/retention", {"rules": rules}).status == 400, rules
+    rules = [{"older_than": f"{days_since('2024-03-15')}d"}, {"event": "Loud", "older_than": "1d"}]
+    assert folder.request("PUT", "/v1/privacy/retention", {"rules": rules}).json["rules"][1]["event"] == "Loud"
+    started = folder.request("POST", "/v1/privacy/retention/runs").json
+    done = until(lambda: (answer := folder.request("GET", f"/v1/privacy/retention/runs/{started['id']}").json)["status"]
+                 not in ("queued", "running") and answer)
+    assert done["status"] == "succeeded" and all(copy["verified"] for copy in done["copies"]), done
+    after = folder.export("events", "--order", "seq", name="after.csv")
+    kept = [row for row in before if row["event"] != "Loud" and row["timestamp"] >= "2024-03-16"]
+    assert after == kept and 0 < len(after) < len(before)
+    assert until(lambda: status_of(folder, run)["status"] == "succeeded")
+    manifest = folder.request("GET", f"/v1/exports/{run}/manifest").json
+    assert manifest["erasure_epoch"] == 1 and manifest["rows"] == len(kept)
+    assert files_with(VALUE, folder=folder.data.parent) == []
+    folder.stop()
+    check_folder(folder)
+
+
+def days_since(day):
+    """Whole days from the start of a day until now; a moment of the next day is not far enough to change that."""
+    import datetime
+    then = datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.timezone.utc)
+    return (datetime.datetime.now(datetime.timezone.utc) - then).days

@@ -35,22 +35,9 @@ struct SpecClock {
         return try zone(written.timestamp().microseconds)
     }
 
-    /// `-7d` and the like, in microseconds: whole numbers of seconds, minutes, hours, days (24 h) or weeks.
+    /// `-7d` and the like, in microseconds.
     static func duration(_ text: String) -> Int64? {
-        guard text.first == "-", let unit = text.last, text.utf8.count <= 12 else { return nil }
-        let seconds: Int64
-        switch unit {
-        case "s": seconds = 1
-        case "m": seconds = 60
-        case "h": seconds = 3_600
-        case "d": seconds = 86_400
-        case "w": seconds = 604_800
-        default: return nil
-        }
-        let digits = text.dropFirst().dropLast()
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 &- 48 < 10 }), let count = Int64(digits) else { return nil }
-        let (product, overflow) = count.multipliedReportingOverflow(by: seconds * 1_000_000)
-        return overflow || product > 4 * Timestamp.latest.microseconds ? nil : product
+        text.first == "-" ? Durations.microseconds(text.dropFirst()) : nil
     }
 
     /// The offset of a zone that is written as one, in seconds; nil for a name.

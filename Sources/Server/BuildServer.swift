@@ -47,7 +47,8 @@ public func buildServer(
 
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
     var services: [any Service] = [
-        ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, erasures, state.bodies,
+        ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, erasures,
+        RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger), state.bodies,
     ]
     if let address = configuration.listen {
         services.append(

@@ -119,7 +119,7 @@ struct RemovalTests {
         }
         try await StoreFixture.with(folder, settings: Self.settings) { fixture in
             #expect(try await Self.rows(fixture.store, without: []) == expected)
-            #expect(fixture.store.erasureEpoch == 2)
+            #expect(fixture.store.erasureEpoch == 1)
             // Who comes back is somebody new.
             let who = "who-\(erased[0])-\(Self.secret(erased[0]))"
             try await fixture.apply([event(who, "Back")])

@@ -9,6 +9,7 @@ enum Migrations {
         migrator.registerMigration("003_idempotency", migrate: idempotency)
         migrator.registerMigration("004_import_runs", migrate: importRuns)
         migrator.registerMigration("005_privacy_records", migrate: privacyRecords)
+        migrator.registerMigration("007_retention", migrate: retention)
         return migrator
     }
 }

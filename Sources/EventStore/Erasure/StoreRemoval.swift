@@ -17,14 +17,19 @@ struct StoreRemoval: Sendable {
     func run() async throws -> [RemovedCopy] {
         try await store.gate.shutting(.merge) {
             try await store.gate.shutting(.long) {
-                try await raiseEpoch()
                 var items = try await self.cold()
+                let hot = try await self.hot(items)
+                // Where nothing goes, nothing changes.
+                if items.copies.isEmpty, hot.copies.allSatisfy({ $0.rows == 0 }) {
+                    return hot.copies.map { RemovedCopy(kind: $0.kind, name: $0.name, rows: 0, verified: true) }
+                }
+                try await raiseEpoch()
                 try await noting(items)
                 let made = try await rewriteCold(items.copies)
                 await store.layouts.settle()
                 try await removeRetired()
-                let hot = try await rewriteHot(&items, isConcerned: !made.isEmpty)
-                return try await verify(made) + hot
+                let removed = try await rewriteHot(&items, isConcerned: !made.isEmpty)
+                return try await verify(made) + removed
             }
         }
     }

@@ -22,6 +22,12 @@ enum ExportFiles {
         }
         let part = manifest.parts[Int(number) - 1]
         let path = exchange.app.exports.folder(record) + "/" + part.file
+        if manifest.erasure != nil {
+            throw Problem(
+                .gone, "file_erased",
+                "the file \(part.file) had rows of somebody who was erased since, and the export names them; ask for a new one"
+            )
+        }
         guard unsafe access(path, R_OK) == 0 else {
             throw Problem(.gone, "file_gone", "the file \(part.file) is no longer there; run the export again")
         }

@@ -1,3 +1,4 @@
+internal import Journal
 internal import Model
 
 /// What was done to one copy of somebody's data. Names nobody.
@@ -18,5 +19,40 @@ struct ErasureReceipt: Sendable, Equatable {
             "kind": .string(kind), "name": .string(name), "rows": JSONValue(rows), "verified": .bool(verified),
             "how": .string(how), "at": .string(at.text),
         ]
+    }
+}
+
+extension ErasureReceipt {
+    /// What was done to the journal's files.
+    static func receipts(_ report: JournalErasureReport) -> [ErasureReceipt] {
+        var receipts = report.segments.map { segment in
+            ErasureReceipt(
+                kind: "journal", name: segment.name, rows: Int64(segment.items), verified: segment.isVerified,
+                how: "segment removed")
+        }
+        receipts += report.setAside.map { file in
+            ErasureReceipt(
+                kind: "journal", name: file.name, rows: 0, verified: file.isVerified,
+                how: "file that was set aside removed (\(file.reason.rawValue))")
+        }
+        receipts += report.remaining.map { segment in
+            ErasureReceipt(
+                kind: "journal", name: segment.name, rows: 0, verified: segment.isVerified,
+                how: segment.mentions == 0
+                    ? "read again: nothing of them"
+                    : "read again: \(segment.mentions) items that came after the erasure")
+        }
+        receipts += report.ids.map { file in
+            ErasureReceipt(
+                kind: "duplicates", name: file.name, rows: Int64(file.removed), verified: file.isVerified,
+                how: "written anew without the ids")
+        }
+        if report.ids.isEmpty {
+            receipts.append(
+                ErasureReceipt(
+                    kind: "duplicates", name: "ids", rows: 0, verified: report.isVerified,
+                    how: "no id of them was there"))
+        }
+        return receipts
     }
 }

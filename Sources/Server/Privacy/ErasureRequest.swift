@@ -1,17 +1,21 @@
 internal import EventStore
 internal import Model
 
-/// Who is to be erased, and what is known of it so far: a file in the project's folder for as long as that takes. Nothing else
-/// that names them outlives the erasure.
+/// Who is to be erased, or what is too old, and what is known of it so far: a file in the project's folder for as long as that
+/// takes. Nothing else that names anybody outlives the erasure.
 struct ErasureRequest: Sendable {
     /// As asked for.
     let identities: [String]
     /// Whether items of them are refused from now on.
     let isSuppressing: Bool
+    /// What goes by its age; nobody is named then.
+    var rules: [Removal.Aged] = []
     /// All identities of the persons; nil before they were looked up.
     var targets: [StoredIdentity]?
     /// What goes, and where it was found; it is known here alone once it is gone.
     var items = RemovedItems()
+
+    var removal: Removal { rules.isEmpty ? .identities((targets ?? []).map(\.id)) : .aged(rules) }
 
     /// The texts by which somebody is known.
     var texts: [String] {
@@ -22,6 +26,11 @@ struct ErasureRequest: Sendable {
     init(identities: [String], isSuppressing: Bool) {
         self.identities = identities
         self.isSuppressing = isSuppressing
+    }
+
+    init(rules: [Removal.Aged]) {
+        self.init(identities: [], isSuppressing: false)
+        self.rules = rules
     }
 
     /// Adds what another attempt found.
@@ -62,6 +71,8 @@ extension ErasureRequest {
     private var json: JSONValue {
         [
             "identities": .array(identities.map { .string($0) }), "suppress": .bool(isSuppressing),
+            "rules": .array(
+                rules.map { ["before": JSONValue($0.before.microseconds), "event": JSONValue($0.event)] }),
             "targets": targets.map { targets in
                 .array(targets.map { ["id": JSONValue($0.id), "text": .string($0.text)] })
             } ?? .null,
@@ -79,6 +90,10 @@ extension ErasureRequest {
             return nil
         }
         self.init(identities: identities.compactMap(\.stringValue), isSuppressing: suppress)
+        rules = (json["rules"]?.arrayValue ?? []).compactMap { rule in
+            guard let before = rule["before"]?.intValue else { return nil }
+            return Removal.Aged(before: Timestamp(microseconds: before), event: rule["event"]?.stringValue)
+        }
         targets = json["targets"]?.arrayValue?.compactMap { target in
             guard let id = target["id"]?.intValue, let text = target["text"]?.stringValue else { return nil }
             return StoredIdentity(id: id, text: text)

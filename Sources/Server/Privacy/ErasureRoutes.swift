@@ -76,7 +76,7 @@ enum ErasureRoutes {
         return .json(document(record))
     }
 
-    private static func document(_ record: PrivacyRecord) -> JSONValue {
+    static func document(_ record: PrivacyRecord) -> JSONValue {
         [
             "id": .string(record.id), "status": .string(record.status.rawValue),
             "copies": record.detail["copies"] ?? [], "suppress": record.detail["suppress"] ?? false,

@@ -26,17 +26,23 @@ struct ErasureRun: Sendable {
         }
         let texts = request.texts
         let names = NamedTexts(texts)
-        exports.interrupt(project: runtime.name)
+        let refused = RefusedInput(naming: texts)
+        // What is only old can wait until they are done.
+        if request.rules.isEmpty { exports.interrupt(project: runtime.name) }
         let known = request
         let copies = try await store.remove(
-            .identities((request.targets ?? []).map(\.id)), rejects: { raw in names.isNamed(in: raw) }
+            request.removal, rejects: { raw in refused.isNamed(in: raw) }
         ) { found in
             var noted = known
             noted.add(found)
             try await noted.write(to: path)
         }
         request = try await ErasureRequest.read(path) ?? request
-        var receipts = Self.receipts(copies, before: request.items.copies)
+        // Once the rows are gone: the journal is the way by which they would come back.
+        let report = try await runtime.journal.erase(
+            JournalErasure(
+                through: request.items.through, seqs: request.items.seqs, texts: texts.map { Array($0.utf8) }))
+        var receipts = Self.receipts(copies, before: request.items.copies) + ErasureReceipt.receipts(report)
         receipts += try await KeptExports(
             project: runtime.name, control: control, exports: exports, items: request.items, names: names,
             epoch: store.erasureEpoch, erasure: id

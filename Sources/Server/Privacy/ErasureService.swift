@@ -4,7 +4,7 @@ internal import Logging
 internal import Model
 internal import ServiceLifecycle
 
-/// Erases persons, one request after the other. What a stop of the server interrupts is taken up by the next start.
+/// Erases persons and what is too old, one request after the other. What a stop of the server interrupts is taken up by the next start.
 final class ErasureService: Service {
     private struct Job: Sendable {
         let id: String
@@ -42,7 +42,10 @@ final class ErasureService: Service {
                 queued.yield(Job(id: id, project: runtime.name))
             }
         }
-        for record in try await control.unfinishedPrivacyRecords(kind: .erasure) {
+        let unfinished =
+            try await control.unfinishedPrivacyRecords(kind: .erasure)
+            + (try await control.unfinishedPrivacyRecords(kind: .retention))
+        for record in unfinished {
             guard let runtime = projects.runtime(record.project) else { continue }
             let path = ErasureRequest.path(record.id, project: runtime.directory)
             if try await Blocking.run({ !PrivateFile.exists(path) }) {
@@ -53,9 +56,11 @@ final class ErasureService: Service {
     }
 
     /// Takes a request, durably, and queues it.
-    func enqueue(_ request: ErasureRequest, runtime: ProjectRuntime) async throws -> PrivacyRecord {
+    func enqueue(
+        _ request: ErasureRequest, _ kind: PrivacyRecord.Kind = .erasure, runtime: ProjectRuntime
+    ) async throws -> PrivacyRecord {
         let record = try await control.createPrivacyRecord(
-            project: runtime.name, kind: .erasure,
+            project: runtime.name, kind: kind,
             detail: ["copies": [], "suppress": .bool(request.isSuppressing)])
         try await request.write(to: ErasureRequest.path(record.id, project: runtime.directory))
         queued.yield(Job(id: record.id, project: runtime.name))
