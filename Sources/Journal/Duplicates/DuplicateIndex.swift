@@ -84,7 +84,7 @@ final class DuplicateIndex {
             }
         }
         for file in sealed.files where !open.isEmpty && shared.isKept(file.hour, in: hour) {
-            file.find(ids, &open, &found)
+            file.find(ids, &open, &found, after: shared.forgotten(of: file, in: hour))
         }
     }
 
