@@ -24,6 +24,9 @@ public struct JournalOptions: Sendable {
     /// The time now, which frames and the duplicates' hours are stamped with.
     public var clock: @Sendable () -> Timestamp = JournalOptions.systemClock
 
+    /// Nanoseconds that never jump, by which jumps of `clock` are told.
+    var monotonic: @Sendable () -> Int64 = monotonicNanoseconds
+
     /// The most bytes and items of one frame, unless one submission alone is larger.
     var frameBytes = 8 << 20
     var frameItems = 65_536

@@ -19,6 +19,8 @@ struct ErasureModelTests {
         var erasures = 0
 
         for _ in 0..<150 {
+            // Tables are so small here that the disk can fall behind.
+            if journal.status.duplicates.waiting > 6 { await journal.core.housekeeping.settle() }
             switch Int.random(in: 0..<16, using: &numbers) {
             case 0, 1: clock.advance(hours: Int64.random(in: 0..<40, using: &numbers))
             case 2:

@@ -61,10 +61,19 @@ final class TemporaryFolder: Sendable {
 
 /// A clock that stands still until it is moved.
 final class FakeClock: Sendable {
-    private let time: Mutex<Int64>
-    init(hour: Int64 = 490_000) { time = Mutex(hour * 3_600_000_000) }
-    func advance(hours: Int64) { time.withLock { $0 += hours * 3_600_000_000 } }
-    var now: Timestamp { Timestamp(microseconds: time.withLock { $0 }) }
+    private let time: Mutex<(wall: Int64, monotonic: Int64)>
+    init(hour: Int64 = 490_000) { time = Mutex((hour * 3_600_000_000, 0)) }
+    func advance(hours: Int64) { advance(minutes: hours * 60) }
+    func advance(minutes: Int64) {
+        time.withLock { time in
+            time.wall += minutes * 60_000_000
+            time.monotonic += minutes * 60_000_000_000
+        }
+    }
+    /// Moves the wall clock alone.
+    func jump(hours: Int64) { time.withLock { $0.wall += hours * 3_600_000_000 } }
+    var now: Timestamp { Timestamp(microseconds: time.withLock { $0.wall }) }
+    var monotonic: Int64 { time.withLock { $0.monotonic } }
 }
 
 /// Real files, with faults at chosen calls.
@@ -205,7 +214,10 @@ func options(
     _ folder: TemporaryFolder, floor: Int64 = 0, clock: FakeClock? = nil, files: (any JournalFiles)? = nil
 ) -> JournalOptions {
     var options = JournalOptions(directory: folder.path, seqFloor: floor)
-    if let clock { options.clock = { clock.now } }
+    if let clock {
+        options.clock = { clock.now }
+        options.monotonic = { clock.monotonic }
+    }
     if let files { options.files = files }
     return options
 }

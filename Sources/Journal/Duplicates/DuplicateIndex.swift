@@ -43,6 +43,11 @@ final class DuplicateIndex {
         return true
     }
 
+    /// Begins a new table for an hour that may be an earlier one.
+    func leave(for hour: Int64, written: Int64) {
+        if !retireActive(hour: hour, written: written) { active.hour = hour }
+    }
+
     /// Hands the table over for sealing if it holds anything.
     @discardableResult
     func retireActive(hour: Int64, written: Int64, expecting: Int = 0) -> Bool {
@@ -79,7 +84,7 @@ final class DuplicateIndex {
             }
         }
         for file in sealed.files where !open.isEmpty && shared.isKept(file.hour, in: hour) {
-            file.find(ids, &open, &found)
+            file.find(ids, &open, &found, after: shared.forgotten(of: file, in: hour))
         }
     }
 

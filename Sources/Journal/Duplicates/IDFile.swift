@@ -8,6 +8,7 @@ internal import Model
 /// 16 i64 hour since 1970 of the newest id    24 i64 fromSeq    32 i64 toSeq: holds the ids of (fromSeq, toSeq]
 /// 40 u64 number of ids    48 u64 multiplier  56 u64 blocks of the Bloom filter    64 u32 CRC-32 of these 64 bytes
 /// 68 u32 zero    72 i64 lowest seq of an id (0: no ids)    80 u32 CRC-32 of these 80 bytes; zeros in older files
+/// 84 u32 number of parts, of a file that was merged from several; then i64 hour, i64 toSeq of each, and u32 CRC-32 of these
 /// 4096 Bloom filter, then the slots
 /// ```
 ///
@@ -22,6 +23,9 @@ internal import Model
     let fromSeq: Int64
     let toSeq: Int64
     let count: Int
+    /// What of it came in which hour, the oldest first; one part unless it was merged.
+    let parts: [IDPart]
+    let isMerged: Bool
     /// The lowest `seq` in it, which can be less than `fromSeq`; nil if the file does not tell.
     let lowestSeq: Int64?
     let bytes: Int
@@ -38,7 +42,7 @@ internal import Model
         self.path = path
         let descriptor: Int32
         let size: Int
-        var head = [UInt8](repeating: 0, count: 84)
+        var head = [UInt8](repeating: 0, count: IDPart.offset + 4 + IDPart.most * IDPart.bytes + 4)
         do throws(FileError) {
             descriptor = try files.open(path, .read)
             do throws(FileError) {
@@ -68,6 +72,9 @@ internal import Model
         blocks = Int(truncatingIfNeeded: fields.load(56, as: UInt64.self))
         let tellsLowest = Checksum.crc32(fields.extracting(0..<80)) == fields.load(80, as: UInt32.self)
         lowestSeq = tellsLowest ? fields.load(72) : nil
+        let merged = IDPart.decode(fields)
+        isMerged = merged != nil
+        parts = merged ?? [IDPart(hour: hour, toSeq: toSeq)]
         let tableAt = Self.headerBytes + blocks * BlockedBloom.blockBytes
         bytes = tableAt + (1 << Int(bits)) * IDTable.slotBytes
         guard bytes == size else { throw damage("it has \(size) bytes instead of \(bytes)") }
@@ -84,14 +91,14 @@ internal import Model
 
     deinit { unsafe munmap(base, bytes) }
 
-    /// Sets the `seq` in `found` of each id that is here. `open` are the places in `ids` that are still looked for;
+    /// Sets the `seq` in `found` of each id that is here with one above `after`. `open` are the places in `ids` that are still looked for;
     /// those that were found leave it.
-    func find(_ ids: [Hash128], _ open: inout [Int32], _ found: inout [Int64]) {
+    func find(_ ids: [Hash128], _ open: inout [Int32], _ found: inout [Int64], after: Int64) {
         var kept = 0
         for i in 0..<open.count {
             let at = Int(open[i])
             let seq = find(ids[at])
-            if seq != 0 {
+            if seq > after {
                 found[at] = seq
                 continue
             }
@@ -119,9 +126,11 @@ internal import Model
 
     /// Writes a table to a file, which appears under its name only when it is whole and on disk.
     ///
-    /// - Parameter gently: rests between the steps.
+    /// - Parameters:
+    ///   - parts: what came in which hour, if the table was merged.
+    ///   - gently: rests between the steps.
     static func write(
-        _ kept: IDTable, to path: String, folder: String, files: any JournalFiles, gently: Bool
+        _ kept: IDTable, parts: [IDPart]? = nil, to path: String, folder: String, files: any JournalFiles, gently: Bool
     ) throws(FileError) {
         let table = kept.settled
         let temporary = path + ".tmp"
@@ -142,6 +151,7 @@ internal import Model
         head.appendLittleEndian(UInt32(0))
         head.appendLittleEndian(table.lowestSeq)
         head.appendLittleEndian(Checksum.crc32(head.span))
+        if let parts { IDPart.encode(parts, into: &head) }
         head.append(contentsOf: repeatElement(0, count: headerBytes - head.count))
         var filter = [UInt8](repeating: 0, count: blocks * BlockedBloom.blockBytes)
         table.forEachID { BlockedBloom.insert($0, into: &filter, blocks: blocks, multiplier: table.multiplier) }

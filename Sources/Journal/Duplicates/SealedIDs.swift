@@ -17,7 +17,7 @@ final class SealedIDs: Sendable {
     let folder: String
     let files: any JournalFiles
     private let hours: Int64
-    private let logger: Logger
+    let logger: Logger
     private let state: Mutex<State>
     private let spare = Mutex<SpareSlots?>(nil)
     /// The size of the last large table, 0 while there was none.
@@ -49,6 +49,11 @@ final class SealedIDs: Sendable {
     /// Whether ids of an hour are still looked at in `now`, an hour. The last id of an hour must be known for the whole time.
     func isKept(_ hour: Int64, in now: Int64) -> Bool { hour + hours + 1 > now }
 
+    /// The last `seq` in a file whose id is too old to count in `now`; 0 if there is none.
+    func forgotten(of file: IDFile, in now: Int64) -> Int64 {
+        file.parts.last { !isKept($0.hour, in: now) }?.toSeq ?? 0
+    }
+
     /// Notes that the ids of items up to `seq` could not be found.
     func forget(through seq: Int64) {
         state.withLock { $0.forgottenThrough = max($0.forgottenThrough, seq) }
@@ -59,7 +64,7 @@ final class SealedIDs: Sendable {
         state.withLock { state in
             let expired =
                 state.waiting.filter { !isKept($0.hour, in: hour) }.map(\.toSeq)
-                + state.files.filter { !isKept($0.hour, in: hour) }.map(\.toSeq)
+                + state.files.map { forgotten(of: $0, in: hour) }
             return max(state.forgottenThrough, expired.max() ?? 0)
         }
     }
@@ -93,10 +98,12 @@ final class SealedIDs: Sendable {
         }
     }
 
-    /// Puts a file in the place of another that has the same path.
-    func replace(_ old: IDFile, with new: IDFile) {
+    /// Puts a file in the place of others.
+    func replace(_ old: [IDFile], with new: IDFile) {
         state.withLock { state in
-            if let at = state.files.firstIndex(where: { $0 === old }) { state.files[at] = new }
+            guard let at = state.files.firstIndex(where: { file in old.contains { $0 === file } }) else { return }
+            state.files[at] = new
+            state.files.removeAll { file in old.contains { $0 === file } }
         }
     }
 
@@ -117,7 +124,7 @@ final class SealedIDs: Sendable {
         }
     }
 
-    private func freePath(hour: Int64, number: Int64) -> String {
+    func freePath(hour: Int64, number: Int64) -> String {
         var number = number
         while true {
             let path = "\(folder)/\(hour)-\(number).ids"

@@ -17,12 +17,14 @@ extension SealedIDs {
             if !seqs.contains(seq) { table.insert(id, seq) }
         }
         do {
-            try IDFile.write(table, to: file.path, folder: folder, files: files, gently: gently)
+            try IDFile.write(
+                table, parts: file.isMerged ? file.parts : nil, to: file.path, folder: folder, files: files,
+                gently: gently)
         } catch {
             throw JournalError(error, while: "taking erased ids out of \(file.path)")
         }
         let new = try IDFile(path: file.path, files: files)
-        replace(file, with: new)
+        replace([file], with: new)
         var missing = 0
         file.forEach { id, seq in
             if !seqs.contains(seq), new.find(id) != seq { missing += 1 }

@@ -24,11 +24,24 @@ struct LoadedIDs {
                 damaged.append(path)
             }
         }
+        for file in files where files.contains(where: { $0.supersedes(file) }) { try? seam.unlink(file.path) }
+        let all = files
+        files.removeAll { file in all.contains { $0.supersedes(file) } }
         files.sort { ($0.fromSeq, $0.toSeq) < ($1.fromSeq, $1.toSeq) }
         // Without damage, what is missing before the first file has expired.
         through = damaged.isEmpty ? files.first?.fromSeq ?? 0 : 0
         for file in files where file.fromSeq <= through { through = max(through, file.toSeq) }
         highest = files.map(\.toSeq).max() ?? 0
         files.reverse()
+    }
+}
+
+extension IDFile {
+    /// Whether the other is one of those that this one was merged from: a merge was cut off before it went.
+    fileprivate func supersedes(_ other: IDFile) -> Bool {
+        guard isMerged, other.fromSeq < other.toSeq, other.lowestSeq.map({ $0 > fromSeq || $0 == 0 }) ?? false else {
+            return false
+        }
+        return fromSeq <= other.fromSeq && other.toSeq <= toSeq && other.toSeq - other.fromSeq < toSeq - fromSeq
     }
 }

@@ -109,8 +109,20 @@ final class Housekeeping: Sendable {
                 Self.deletePassed(core, gently: true)
                 // A step of each: what the writer hands over is sealed between.
                 for erasure in erasures where erasure.step(core) { wake() }
+                if hour > .min, erasures.isEmpty, merge(core, hour) { wake() }
                 for continuation in settled { continuation.resume() }
             }
+        }
+    }
+
+    /// Makes few files of many; true if it did some of it.
+    private func merge(_ core: JournalCore, _ hour: Int64) -> Bool {
+        do throws(JournalError) {
+            let plan = MergePlan(limit: core.options.tableIDs, hour: hour)
+            return try core.sealed.mergeSome(plan, gently: !isStopping)
+        } catch {
+            core.logger.warning("files of ids could not be merged", metadata: ["error": "\(error)"])
+            return false
         }
     }
 

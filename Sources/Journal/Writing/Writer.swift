@@ -17,7 +17,7 @@ final class Writer {
     private var lastRead: Int64
     /// Bytes of frames since the start, the replayed ones included.
     private(set) var written: Int64
-    private var hour: Int64 = .min
+    private var clock = HourClock()
     private var frame = FrameBuilder()
     private var syncTime: Int64 = 0
     private var syncThreadTime: Int64 = 0
@@ -65,7 +65,7 @@ final class Writer {
             if let refusal = core.health.withLock({ $0.refusal }) { throw refusal }
             let now = core.options.clock()
             try turn(to: now)
-            frame.build(requests, firstSeq: nextSeq, index: index, hour: hour, durableSeq: durableSeq)
+            frame.build(requests, firstSeq: nextSeq, index: index, hour: clock.hour, durableSeq: durableSeq)
             if frame.count > 0 {
                 try write(now)
                 let last = nextSeq + Int64(frame.count) - 1
@@ -111,10 +111,12 @@ final class Writer {
 
     /// Begins another table of ids when it is time.
     private func turn(to now: Timestamp) throws(JournalError) {
-        let newHour = max(hour, DuplicateIndex.hour(of: now))
-        let handed = index.turn(to: newHour, written: written)
-        if handed || newHour > hour { core.housekeeping.wake(hour: newHour) }
-        hour = newHour
+        let hour = clock.hour
+        let isBack = clock.observe(DuplicateIndex.hour(of: now), at: core.options.monotonic())
+        // What came while the clock was ahead is kept for longer; what comes now is not.
+        if isBack { index.leave(for: clock.stamp, written: written) }
+        let handed = index.turn(to: clock.stamp, written: written)
+        if handed || isBack || clock.hour > hour { core.housekeeping.wake(hour: clock.hour) }
         // Each waiting table is up to 48 MiB of memory.
         let waiting = index.shared.snapshot.waiting.count
         if waiting > 4, core.health.withLock({ $0.lastSealError }) != nil {
