@@ -84,6 +84,10 @@ def test_whoever_is_erased_is_in_no_file(folder):
         assert until(lambda: status_of(folder, run)["status"] == "succeeded"), status_of(folder, run)
     folder.cli("export", "events", "--out", aside / "all.csv")
     folder.cli("export", "people", "--out", aside / "people.csv", "--columns", "person_id,identities,person.plan")
+    folder.cli("export", "events", "--format", "kissmetrics", "--out", aside / "km")
+    folder.collect({"identity": WHO, "event": "Later", "properties": {"plan": VALUE}},
+                   {"identity": "user-3", "event": "Later"})
+    folder.cli("export", "events", "--format", "kissmetrics", "--out", aside / "km")
     before = exported(folder, "before.csv", "events", "--order", "seq")
     early_bytes = folder.request("GET", f"/v1/exports/{early}/file").body
     for text in SECRETS:
@@ -114,6 +118,13 @@ def test_whoever_is_erased_is_in_no_file(folder):
     gone = folder.request("GET", f"/v1/exports/{named['id']}/file")
     assert gone.status == 410 and "erase" in gone.json["detail"], gone.json
     assert files_with(*SECRETS, folder=folder.data.parent) == []
+    # The layout goes on where it was.
+    revisions = sorted(path.name for path in (aside / "km/revisions").iterdir())
+    folder.collect({"identity": "user-4", "event": "Even later"})
+    folder.cli("export", "events", "--format", "kissmetrics", "--out", aside / "km")
+    folder.cli("verify", aside / "km.manifest.json")
+    assert len(list((aside / "km/revisions").iterdir())) == len(revisions) + 1
+    before.append(folder.export("events", "--order", "seq", name="now.csv")[-1])
     assert (aside / "all.csv").exists() and "identity" in (aside / "all.csv").read_text()
     assert folder.request("GET", f"/v1/people?identity={urllib.parse.quote(WHO)}").status == 404
     assert exported(folder, "after.csv", "events", "--order", "seq") == before

@@ -69,6 +69,17 @@ public final class LayoutFolder: Sendable {
         return manifest
     }
 
+    /// Brings the last run's manifest up to date, in the folder and beside it.
+    func refreshManifest() throws(ExportError) {
+        var now = state.withLock { $0 }
+        guard let manifest = now.manifest else { return }
+        now.manifest = try refreshed(manifest)
+        try write(now)
+        if let manifest = now.manifest { try writeManifest(manifest) }
+        let written = now
+        state.withLock { $0 = written }
+    }
+
     private func writeManifest(_ manifest: Manifest) throws(ExportError) {
         try FileSystem.replace(path + Manifest.suffix, Array((manifest.json.text + "\n").utf8))
     }

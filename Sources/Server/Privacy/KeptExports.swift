@@ -35,6 +35,9 @@ struct KeptExports: Sendable {
             documents.contains { names.isNamed(in: $0) } || record.outPath.map(names.isNamed(in:)) ?? false
             || record.error.map(names.isNamed(in:)) ?? false
         let manifest = record.manifest.flatMap { try? JSONValue(text: $0) }.flatMap { try? Manifest(json: $0) }
+        if let manifest, manifest.layout != nil, let folder = record.outPath {
+            return try await eraseLines(record, manifest, folder, isNamed)
+        }
         var receipts: [ErasureReceipt] = []
         var isGone = false
         if let manifest, manifest.erasure == nil {
@@ -86,6 +89,35 @@ struct KeptExports: Sendable {
                     kind: "export", name: name, rows: rows, verified: !PrivateFile.exists(path), how: "file removed")
             }
         }
+    }
+
+    /// A folder in the KISSmetrics layout is added to, run by run, so that its revisions stay, without the lines.
+    private func eraseLines(
+        _ record: ExportRecord, _ manifest: Manifest, _ path: String, _ isNamed: Bool
+    ) async throws -> [ErasureReceipt] {
+        guard !names.isEmpty, rows(manifest) > 0, manifest.erasureEpoch < epoch || isNamed else { return [] }
+        let names = names
+        let found: (lines: Int64, manifest: Manifest)? = try await Blocking.run {
+            guard PrivateFile.exists(path + "/revisions") else { return nil }
+            let folder = try LayoutFolder(path, exportID: record.id)
+            return (try folder.erase { names.isName($0) }, try folder.refreshed(manifest))
+        }
+        guard let found else {
+            return [
+                ErasureReceipt(
+                    kind: "export", name: record.id, rows: 0, verified: false,
+                    how: "its folder is not where the export was written, so that nothing was touched there")
+            ]
+        }
+        var marked = record
+        marked.manifest = found.manifest.json.text
+        try await control.rewriteExport(marked)
+        if isNamed, let now = try await control.export(record.id, project: project) { try await mark(now, nil) }
+        return [
+            ErasureReceipt(
+                kind: "export", name: record.id, rows: found.lines, verified: true,
+                how: "the folder's revisions written anew without the lines")
+        ]
     }
 
     /// Leaves a record that names nobody, and a manifest that says why there are no files.

@@ -19,6 +19,11 @@ struct NamedTexts: Sendable {
         }
     }
 
+    var isEmpty: Bool { texts.isEmpty }
+
+    /// Whether a text is one of them.
+    func isName(_ text: String) -> Bool { texts.contains(text) }
+
     func isNamed(in text: String) -> Bool { texts.contains { Self.contains(text, $0) } }
 
     /// The document with `[erased]` in place of the texts.
