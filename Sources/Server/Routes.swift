@@ -6,7 +6,7 @@ func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
     var routes =
         NativeRoutes.routes + KissmetricsRoutes.routes + SegmentRoutes.routes + PeopleRoutes.routes
         + AliasRoutes.routes + EventRoutes.routes + ProjectRoutes.routes + ExportRoutes.routes + ImportRoutes.routes
-        + CompactionRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes + HealthRoutes.routes
+        + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes + HealthRoutes.routes
         + StatusRoutes.routes
         + DocumentRoutes.routes
     if configuration.benchmark {
