@@ -129,11 +129,16 @@ final class BackupService: Service {
         }
     }
 
+    private static func copying(_ message: String) -> String {
+        let advice = message.contains("No space left") ? "; make room there and try again" : ""
+        return "the store could not be copied: \(message)\(advice)"
+    }
+
     private static func reason(_ error: any Error) -> String {
         switch error {
         case let error as BackupError: error.message
-        case let error as StoreError: "the store could not be copied: \(error.message)"
-        case let error as DuckDBError: "the store could not be copied: \(error.message)"
+        case let error as StoreError: copying(error.message)
+        case let error as DuckDBError: copying(error.message)
         case let error as ControlError: error.message
         default: "the server failed; its log has the reason"
         }
