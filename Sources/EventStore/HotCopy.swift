@@ -21,24 +21,18 @@ extension EventStore {
     /// names stay until `body` ends.
     ///
     /// The file is complete and has no log beside it, but is not synced. Where this throws, parts of it may be there.
+    ///
+    /// - Parameter before: is called once nobody can be erased until `body` ends.
     public func withCopy<T: Sendable>(
-        at path: String, _ body: (StoreCopy) async throws -> T
+        at path: String, before: () -> Void = {}, _ body: (StoreCopy) async throws -> T
     ) async throws -> T {
         // The layout was pinned before the copy begins: what the copy names is in that one or newer, and none of it goes.
         try await withExportLane { lane, _ in
+            before()
             let copy = try await lane.run { connection in try HotCopy(connection: connection).write(to: path) }
             return try await body(copy)
         }
     }
-
-    /// How often people were erased from the store.
-    public func erasureEpoch() async throws -> Int64 {
-        try await read { connection in try StateRows.read(connection)[StoreCopy.epochKey] ?? 0 }
-    }
-}
-
-extension StoreCopy {
-    static let epochKey = "erasure_epoch"
 }
 
 /// Copies the tables of the hot file, each in the order of its rows, into a file of an engine of its own: where the disk of
@@ -70,7 +64,7 @@ struct HotCopy {
             let files = try ColdCatalogue.read(connection).map(\.name)
             try fill(path, tables + hot)
             return StoreCopy(
-                appliedSeq: state["applied_seq"] ?? 0, erasureEpoch: state[StoreCopy.epochKey] ?? 0, coldFiles: files)
+                appliedSeq: state["applied_seq"] ?? 0, erasureEpoch: state["erasure_epoch"] ?? 0, coldFiles: files)
         }
     }
 

@@ -62,6 +62,8 @@ struct BackupRun {
             return try await fill(writer, folder, before)
         } catch {
             await Self.remove(temporary)
+            // What an erasure takes away may be what was missing: that is the reason then.
+            for runtime in projects.all { try await runtime.erasureCheck.run() }
             throw error
         }
     }
@@ -119,11 +121,12 @@ struct BackupRun {
     ) async throws -> SnapshotManifest.ProjectState {
         try await runtime.erasureCheck.run()
         let (from, to) = (runtime.directory, "projects/" + runtime.name)
-        runtime.journal.keepParts(for: Self.follower, after: runtime.store.appliedSeq)
         defer { runtime.journal.unregister(follower: Self.follower) }
         let hot = to + "/" + EventStore.fileName
         let place = try await quietly { try writer.target(hot) }
-        let copy = try await runtime.store.withCopy(at: place) { copy in
+        // Not before an erasure has left the store: that one would wait for the journal's parts to go.
+        let keep = { runtime.journal.keepParts(for: Self.follower, after: runtime.store.appliedSeq) }
+        let copy = try await runtime.store.withCopy(at: place, before: keep) { copy in
             try await quietly {
                 for file in copy.coldFiles {
                     let path = "/" + EventStore.coldFolder + "/" + file
