@@ -8,7 +8,11 @@ public struct JournalParts: Sendable {
         public let bytes: Int64?
     }
 
-    /// Ids of duplicates, each file complete. One that is too old to count may go meanwhile.
+    /// The folder of ids in the journal's.
+    public static let idFolder = FileNames.duplicates
+
+    /// Ids of duplicates, each file complete. One may go meanwhile, merged with others or too old: the parts are to be asked for
+    /// again then.
     public let ids: [Part]
     /// Segments, oldest first.
     public let segments: [Part]

@@ -39,7 +39,7 @@ struct BackupResult: Sendable {
 /// reaches at least as far. What the control database names is looked for after the database was copied.
 struct BackupRun {
     /// The name under which journals know that a copy is being made.
-    private static let follower = "backup"
+    static let follower = "backup"
 
     let request: BackupRequest
     let directory: String
@@ -137,24 +137,13 @@ struct BackupRun {
             }
             return copy
         }
-        let parts = runtime.journal.parts(for: Self.follower)
         try await quietly {
             Folder.remove(place + ".tmp")
             try writer.addMade(hot)
-            let journal = "/" + ProjectRuntime.journalFolder + "/"
-            // Too old meanwhile, if it is gone.
-            for file in parts.ids { try writer.place(from + journal + file.name, as: to + journal + file.name) }
-            for file in parts.segments {
-                let path = journal + file.name
-                if let bytes = file.bytes {
-                    try writer.copy(from + path, as: to + path, bytes: bytes)
-                } else if try !writer.place(from + path, as: to + path) {
-                    throw BackupError(.files, "the journal's file \(from + path) is missing")
-                }
-            }
         }
+        let lastSeq = try await addJournal(runtime, writer)
         return .init(
-            name: runtime.name, durableSeq: max(parts.lastSeq, copy.appliedSeq), appliedSeq: copy.appliedSeq,
+            name: runtime.name, durableSeq: max(lastSeq, copy.appliedSeq), appliedSeq: copy.appliedSeq,
             erasureEpoch: copy.erasureEpoch)
     }
 
@@ -183,7 +172,7 @@ struct BackupRun {
     }
 
     /// Runs what blocks on a thread that stands back behind the server's work.
-    private func quietly<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+    func quietly<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
         try Task.checkCancellation()
         return try await Blocking.run {
             let result = try SystemThread.run(niceness: 10) { Result { try body() } }
