@@ -7,7 +7,7 @@ internal import Model
 /// Swift's shared pool.
 public final class ControlStore: Sendable {
     /// The database's file in a data folder.
-    public static func path(in directory: String) -> String { directory + "/control.sqlite" }
+    public static func path(in directory: String) -> String { directory + "/" + fileName }
 
     private let pool: DatabasePool
 
@@ -44,6 +44,9 @@ public final class ControlStore: Sendable {
             throw ControlError(wrapping: error)
         }
     }
+
+    /// Copies all pages as they are at one moment into another database. Blocking.
+    func backUp(to copy: DatabaseQueue) throws { try pool.backup(to: copy) }
 
     /// Runs a read on a reader's queue.
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(ControlError) -> T {

@@ -74,6 +74,14 @@ internal import CDuckDB
         if row == Self.chunkRows { try flushChunk() }
     }
 
+    /// Appends all rows of a chunk as they are; its columns have the types of the appender's.
+    public mutating func append(_ chunk: Chunk) throws(DuckDBError) {
+        precondition(filled == 0, "a row for \(core.table) was begun and not ended")
+        precondition(chunk.columns.map(\.type) == core.types, "the chunk's columns are not those of \(core.table)")
+        if row > 0 { try flushChunk() }
+        try core.append(chunk)
+    }
+
     /// Writes everything into the table; the appender is gone afterwards.
     ///
     /// - Throws: DuckDB's error, such as `.constraint`; then none of the rows not yet written is in the table.
@@ -142,6 +150,14 @@ internal import CDuckDB
         let state = unsafe duckdb_append_data_chunk(handle, chunk)
         try check(state)
         unsafe duckdb_data_chunk_reset(chunk)
+    }
+
+    func append(_ other: Chunk) throws(DuckDBError) {
+        try connection.begin()
+        defer { connection.interrupter.endStatement() }
+        // The rows are copied; the chunk stays its owner's.
+        let state = unsafe duckdb_append_data_chunk(handle, other.handle)
+        try check(state)
     }
 
     func finish() throws(DuckDBError) {

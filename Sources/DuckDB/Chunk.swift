@@ -8,7 +8,7 @@ internal import CDuckDB
     public let rowCount: Int
     public let columns: [Column]
     // Owned: made by DuckDB, freed in `deinit`.
-    private let handle: duckdb_data_chunk
+    let handle: duckdb_data_chunk
 
     init(owning handle: duckdb_data_chunk, columns: [Column]) {
         unsafe self.handle = unsafe handle

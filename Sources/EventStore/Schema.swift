@@ -57,6 +57,10 @@ enum Schema {
             throw StoreError(.files, "The file \(path) is no store of this program: it names the format \(found).")
         }
         if found < 2 { try upgradeToGenerations(connection) }
+        // A copy for a backup comes without it.
+        try storing {
+            try connection.execute("CREATE INDEX IF NOT EXISTS identities_by_text ON identities(identity)")
+        }
         return isNew
     }
 

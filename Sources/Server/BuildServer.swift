@@ -37,9 +37,10 @@ public func buildServer(
     } catch {
         throw ServerError(.cannotOpen, "\(directory) cannot be opened: \(error)")
     }
+    let backups = BackupService(directory: directory, control: control, projects: projects, logger: logger)
     let state = ServerState(
         configuration: configuration, control: control, keys: keys, projects: projects, exports: exports,
-        erasures: erasures, logger: logger)
+        erasures: erasures, backups: backups, logger: logger)
     let table = RouteTable(allRoutes(configuration))
     let listening = Latch<Int>()
     let socketListening = Latch<Int>()
@@ -48,7 +49,8 @@ public func buildServer(
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
     var services: [any Service] = [
         ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, erasures,
-        RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger), state.bodies,
+        RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger), backups,
+        state.bodies,
     ]
     if let address = configuration.listen {
         services.append(
@@ -115,6 +117,12 @@ private func openFolder(_ directory: String) throws(ServerError) -> (FolderLock,
         }
         throw ServerError(
             .notInitialized, "\(directory) holds no Sluice yet; make one with: sluice init --data \(directory)")
+    }
+    guard unsafe access(directory + "/" + SnapshotManifest.fileName, F_OK) != 0 else {
+        throw ServerError(
+            .notInitialized,
+            "\(directory) is a snapshot of a backup and stays as it is; make a data folder of it with: "
+                + "sluice restore \(directory) --data NEW")
     }
     let lock = try FolderLock(directory: directory)
     do { return (lock, try ControlStore(directory: directory)) } catch {

@@ -6,9 +6,8 @@ func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
     var routes =
         NativeRoutes.routes + KissmetricsRoutes.routes + SegmentRoutes.routes + PeopleRoutes.routes
         + AliasRoutes.routes + EventRoutes.routes + ProjectRoutes.routes + ExportRoutes.routes + ImportRoutes.routes
-        + CompactionRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes + HealthRoutes.routes
-        + StatusRoutes.routes
-        + DocumentRoutes.routes
+        + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes
+        + HealthRoutes.routes + StatusRoutes.routes + DocumentRoutes.routes
     if configuration.benchmark {
         routes.append(
             Route(.post, "/echo", .open) { exchange in

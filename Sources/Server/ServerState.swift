@@ -11,6 +11,7 @@ final class ServerState: Sendable {
     let projects: ProjectRegistry
     let exports: ExportService
     let erasures: ErasureService
+    let backups: BackupService
     let metrics = ServerMetrics()
     let unknownKeys = UnknownKeys()
     let bodies = BodyWatch()
@@ -20,7 +21,7 @@ final class ServerState: Sendable {
 
     init(
         configuration: ServerConfiguration, control: ControlStore, keys: KeyRing, projects: ProjectRegistry,
-        exports: ExportService, erasures: ErasureService, logger: Logger
+        exports: ExportService, erasures: ErasureService, backups: BackupService, logger: Logger
     ) {
         self.configuration = configuration
         self.control = control
@@ -28,6 +29,7 @@ final class ServerState: Sendable {
         self.projects = projects
         self.exports = exports
         self.erasures = erasures
+        self.backups = backups
         self.logger = logger
     }
 

@@ -58,8 +58,8 @@ public final class SluiceServer: Service {
     /// Begins a graceful shutdown; `run` returns when it is done.
     public func shutDown() async { await group.triggerGracefulShutdown() }
 
-    /// Waits until nobody works with the server any more: nobody is connected to the socket, and of the exports that were
-    /// asked for since the start none waits or runs. False if that has not come about within `limit`, or the task was
+    /// Waits until nobody works with the server any more: nobody is connected to the socket, and of the exports and
+    /// backups that were asked for since the start none waits or runs. False if that has not come about within `limit`, or the task was
     /// cancelled.
     public func becomesUnused(within limit: Duration) async -> Bool {
         let end = ContinuousClock.now + limit
@@ -67,7 +67,9 @@ public final class SluiceServer: Service {
         while !hasEnded.load(ordering: .relaxed) {
             let now = connections.count
             // Twice the same: whoever finds a server looks whether it answers before it connects for its work.
-            if now.open == 0, now == before, state.exports.unfinishedCount == 0 { return true }
+            if now.open == 0, now == before, state.exports.unfinishedCount == 0, state.backups.unfinishedCount == 0 {
+                return true
+            }
             before = now
             guard ContinuousClock.now < end else { return false }
             do { try await Task.sleep(for: Self.look) } catch { return false }

@@ -35,6 +35,14 @@ enum Folder {
         return Int64(info.st_size)
     }
 
+    /// How many names an open file has.
+    static func links(_ descriptor: Int32) throws(FileError) -> Int {
+        var info = stat()
+        // The call fills the structure that it is lent.
+        guard unsafe fstat(descriptor, &info) == 0 else { throw FileError(number: errno, call: "fstat") }
+        return Int(info.st_nlink)
+    }
+
     static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     /// Reads into `buffer` from its start and returns how many bytes there were, up to `count`.

@@ -173,6 +173,8 @@ final class Housekeeping: Sendable {
         let descriptor = try files.open(path, .readWrite)
         defer { files.close(descriptor) }
         try files.unlink(path)
+        // Under another name the bytes stay: a backup has linked them.
+        guard try Folder.links(descriptor) == 0 else { return }
         var size = try Folder.size(descriptor)
         while size > step, !core.housekeeping.isStopping {
             size -= step

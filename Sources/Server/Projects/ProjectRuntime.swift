@@ -13,6 +13,8 @@ final class ProjectRuntime: Sendable {
     let directory: String
     let journal: Journal
     let store: EventStore
+    /// The journal's folder in the project's.
+    static let journalFolder = "journal"
     private let applier: Applier
     private let compactor: Compactor
 
@@ -37,7 +39,7 @@ final class ProjectRuntime: Sendable {
         try Folder.make(configuration.directory + "/projects")
         store = try EventStore.open(directory: directory, settings: settings, logger: logger)
         var options = JournalOptions(
-            directory: directory + "/journal", seqFloor: max(store.appliedSeq, seenSeq))
+            directory: directory + "/" + Self.journalFolder, seqFloor: max(store.appliedSeq, seenSeq))
         options.queueBytes = configuration.queueBytes
         options.backlogBytes = configuration.backlogBytes
         options.segmentBytes = configuration.segmentBytes

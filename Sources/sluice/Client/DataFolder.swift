@@ -39,6 +39,12 @@ struct DataFolder: Sendable {
         }
     }
 
+    /// A path from the root, so that another process means the same place; it need not be there.
+    static func absolutePath(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        return (realPath(".") ?? "") + "/" + path
+    }
+
     /// The path without links and dots; nil if nothing is there.
     static func realPath(_ path: String) -> String? {
         // realpath's buffer is ours to free.
