@@ -34,6 +34,17 @@ public struct ParsedRequest: Sendable {
         submission.add(item)
     }
 
+    /// Notes what became of an input whose item is added next.
+    mutating func note(index: Int, rejection: String?) {
+        outcomes.append(Outcome(index: index, item: submission.count, rejection: rejection))
+    }
+
+    /// Takes an item of another request as it is.
+    mutating func copy(_ place: Int, of other: ParsedRequest) {
+        if other.submission.withItem(place, { item, _ in item.kind }) == .reject { rejectCount += 1 }
+        submission.add(place, of: other.submission)
+    }
+
     /// Refuses an input and keeps it.
     mutating func refuse(
         _ reason: String, raw: Span<UInt8>, index: Int, wire: WireProtocol, receivedAt: Timestamp

@@ -25,9 +25,11 @@ extension ControlStore {
         }
     }
 
-    /// The export, if the project has it.
+    /// The export, if the project has it and it was not removed.
     public func export(_ id: String, project: String) async throws(ControlError) -> ExportRecord? {
-        try await read { db in try Self.fetchExport(id, project: project, in: db) }
+        try await read { db in
+            try Self.fetchExport(id, project: project, in: db).flatMap { $0.removedAt == nil ? $0 : nil }
+        }
     }
 
     private static func fetchExport(_ id: String, project: String, in db: Database) throws -> ExportRecord? {
@@ -37,11 +39,18 @@ extension ControlStore {
     }
 
     /// The project's exports, newest first, below `before` if that is given.
-    public func exports(project: String, before: Int64?, limit: Int) async throws(ControlError) -> [ExportRecord] {
+    ///
+    /// - Parameter removed: whether those that were removed are among them: the whole ledger.
+    public func exports(
+        project: String, before: Int64?, limit: Int, removed: Bool = false
+    ) async throws(ControlError) -> [ExportRecord] {
         try await read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM export_runs WHERE project = ? AND number < ? ORDER BY number DESC LIMIT ?",
-                arguments: [project, before ?? .max, limit]
+                db,
+                sql: """
+                    SELECT * FROM export_runs WHERE project = ? AND number < ? AND (? OR removed_at IS NULL)
+                    ORDER BY number DESC LIMIT ?
+                    """, arguments: [project, before ?? .max, removed, limit]
             ).compactMap(ExportRecord.init(row:))
         }
     }
@@ -108,9 +117,14 @@ extension ControlStore {
         }
     }
 
-    /// Forgets an export.
-    public func deleteExport(_ id: String) async throws(ControlError) {
-        try await write { db in try db.execute(sql: "DELETE FROM export_runs WHERE id = ?", arguments: [id]) }
+    /// Takes an export out of what is shown. Its specification stays in the ledger, so that whoever looks for somebody's
+    /// data knows what left the server.
+    public func removeExport(_ id: String) async throws(ControlError) {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE export_runs SET removed_at = ?, manifest = NULL WHERE id = ? AND removed_at IS NULL",
+                arguments: [now().microseconds, id])
+        }
     }
 }
 
@@ -122,6 +136,7 @@ extension ExportRecord {
             number: row["number"], id: row["id"], project: row["project"], status: status, spec: row["spec"],
             resolved: row["resolved"], outPath: row["out_path"], rows: row["rows"], percent: row["percent"],
             error: row["error"], manifest: row["manifest"], createdAt: Timestamp(microseconds: row["created_at"]),
-            startedAt: timestamp(row["started_at"]), finishedAt: timestamp(row["finished_at"]))
+            startedAt: timestamp(row["started_at"]), finishedAt: timestamp(row["finished_at"]),
+            removedAt: timestamp(row["removed_at"]))
     }
 }

@@ -99,6 +99,18 @@ extension ControlStore {
         }
     }
 
+    /// Marks accesses that a stop of the server cut off: whoever asked has no whole answer.
+    public func recoverAccesses() async throws(ControlError) {
+        try await write { db in
+            try db.execute(
+                sql: """
+                    UPDATE privacy_records SET status = 'failed', finished_at = ?,
+                        error = 'the server stopped; ask again'
+                    WHERE kind = 'access' AND status IN ('queued', 'running')
+                    """, arguments: [now().microseconds])
+        }
+    }
+
     /// What a stop of the server left queued or running, of all projects, oldest first.
     public func unfinishedPrivacyRecords(kind: PrivacyRecord.Kind) async throws(ControlError) -> [PrivacyRecord] {
         try await read { db in

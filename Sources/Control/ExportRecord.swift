@@ -30,4 +30,6 @@ public struct ExportRecord: Sendable, Equatable {
     public var createdAt: Timestamp
     public var startedAt: Timestamp?
     public var finishedAt: Timestamp?
+    /// When it was removed with its files; from then on it is in the ledger only.
+    public var removedAt: Timestamp?
 }

@@ -3,11 +3,11 @@ public import Model
 /// One request's items in the journal's binary form, ready to be copied into a frame.
 public struct Submission: Sendable {
     /// The items, one after another, as `Item.encode` writes them.
-    public private(set) var bytes: [UInt8] = []
-    public private(set) var items: [SubmittedItem] = []
+    public internal(set) var bytes: [UInt8] = []
+    public internal(set) var items: [SubmittedItem] = []
     /// The parts apart from the items, so that a run of new items is one copy.
-    private(set) var partBytes: [UInt8] = []
-    private(set) var parts: [SubmittedItem] = []
+    var partBytes: [UInt8] = []
+    var parts: [SubmittedItem] = []
 
     public init() {}
 

@@ -42,7 +42,7 @@ extension PeopleReader {
 }
 
 extension AliasRecord {
-    fileprivate init(_ chunk: Chunk, _ row: Int) {
+    init(_ chunk: Chunk, _ row: Int) {
         seq = chunk.int64(0, row: row)
         timestamp = Timestamp(microseconds: chunk.int64(1, row: row))
         identity = chunk.column(2).string(row)
@@ -53,7 +53,7 @@ extension AliasRecord {
 }
 
 extension RejectRecord {
-    fileprivate init(_ chunk: Chunk, _ row: Int) {
+    init(_ chunk: Chunk, _ row: Int) {
         seq = chunk.int64(0, row: row)
         receivedAt = Timestamp(microseconds: chunk.int64(1, row: row))
         wire = chunk.column(2).string(row)

@@ -25,12 +25,21 @@ public struct PeopleReader {
     /// The person that an identity belongs to; nil if nobody ever had it.
     public func person(identity: String) throws(PeopleError) -> Person? {
         try snapshot { () throws(DuckDBError) in
-            guard let row = try connection.row(PeopleSQL.identity, [.text(identity)]), let id = row[0].int,
-                let now = row[1].int, let first = row[2].int, first <= asOf
-            else { return nil }
             let map = try map()
-            return try person(try person(of: id, now: now, map), map)
+            return try number(of: identity, map).flatMap { number throws(DuckDBError) in try person(number, map) }
         }
+    }
+
+    /// The id of the person that an identity belongs to, without the person.
+    func person(of identity: String) throws(PeopleError) -> PersonID? {
+        try snapshot { () throws(DuckDBError) in try number(of: identity, try map()).map { PersonID($0) } }
+    }
+
+    private func number(of identity: String, _ map: String?) throws(DuckDBError) -> Int64? {
+        guard let row = try connection.row(PeopleSQL.identity, [.text(identity)]), let id = row[0].int,
+            let now = row[1].int, let first = row[2].int, first <= asOf
+        else { return nil }
+        return try person(of: id, now: now, map)
     }
 
     /// The person with an id, or where it went.

@@ -94,6 +94,44 @@ enum PeopleSQL {
         """
     }
 
+    // MARK: From the oldest to the newest
+
+    /// Events that come after the event ($1, $2) in the order oldest first; $3 of them.
+    static func eventsAfter(_ rows: String, asOf: Int64) -> String {
+        """
+        SELECT seq, event_id, identity_id, event, timestamp, received_at, properties FROM (\(rows)) e
+        WHERE seq <= \(asOf) AND timestamp >= $1 AND (timestamp > $1 OR seq > $2)
+        ORDER BY timestamp, seq LIMIT $3
+        """
+    }
+
+    /// Changes that come after the change ($1, $2, $3) in the order oldest first; $4 of them.
+    static func changesAfter(_ rows: String, asOf: Int64) -> String {
+        """
+        SELECT seq, timestamp, identity_id, name, value FROM (\(rows)) c
+        WHERE seq <= \(asOf) AND timestamp >= $1 AND (timestamp > $1 OR seq > $2 OR (seq = $2 AND name > $3))
+        ORDER BY timestamp, seq, name LIMIT $4
+        """
+    }
+
+    /// Aliases with a greater `seq` than $1 that name one of the identities $2, oldest first; $3 of them.
+    static func aliasesAfter(asOf: Int64) -> String {
+        """
+        SELECT seq, timestamp, identity, other, derived, CASE WHEN undone_seq <= \(asOf) THEN undone_seq END
+        FROM aliases WHERE seq > $1 AND seq <= \(asOf)
+            AND (identity_id IN (SELECT unnest($2)) OR other_id IN (SELECT unnest($2)))
+        ORDER BY seq LIMIT $3
+        """
+    }
+
+    /// Rejects with a greater `seq` than $1, oldest first; $2 of them.
+    static func rejectsAfter(asOf: Int64) -> String {
+        """
+        SELECT seq, received_at, protocol, reason, raw FROM rejects WHERE seq > $1 AND seq <= \(asOf)
+        ORDER BY seq LIMIT $2
+        """
+    }
+
     // MARK: Many people
 
     /// The identities of the people $1.

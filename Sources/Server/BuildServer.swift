@@ -20,12 +20,13 @@ public func buildServer(
     let (lock, control) = try openFolder(directory)
     let socket = try socketPath(configuration, logger)
     let keys: KeyRing
-    let projects = ProjectRegistry(configuration: configuration, logger: logger)
+    let projects = ProjectRegistry(configuration: configuration, control: control, logger: logger)
     let exports: ExportService
     let erasures: ErasureService
     do {
         try await control.recoverImports()
         try await control.recoverIdempotency()
+        try await control.recoverAccesses()
         keys = try await KeyRing(control)
         for project in try await control.projects() { try await projects.open(project) }
         exports = ExportService(control: control, projects: projects, configuration: configuration, logger: logger)

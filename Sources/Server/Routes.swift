@@ -7,7 +7,8 @@ func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
         NativeRoutes.routes + KissmetricsRoutes.routes + SegmentRoutes.routes + PeopleRoutes.routes
         + AliasRoutes.routes + EventRoutes.routes + ProjectRoutes.routes + ExportRoutes.routes + ImportRoutes.routes
         + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes
-        + HealthRoutes.routes + StatusRoutes.routes + DocumentRoutes.routes
+        + SuppressionRoutes.routes + AccessRoutes.routes + HealthRoutes.routes + StatusRoutes.routes
+        + DocumentRoutes.routes
     if configuration.benchmark {
         routes.append(
             Route(.post, "/echo", .open) { exchange in

@@ -43,6 +43,6 @@ struct Sluice: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Serve.self, Import.self, Export.self, People.self, Projects.self, Verify.self, Compact.self,
-            Erase.self, Backup.self, RestoreBackup.self, Status.self, Doctor.self, Version.self,
+            Erase.self, Access.self, Backup.self, RestoreBackup.self, Status.self, Doctor.self, Version.self,
         ])
 }

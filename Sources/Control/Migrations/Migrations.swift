@@ -9,7 +9,9 @@ enum Migrations {
         migrator.registerMigration("003_idempotency", migrate: idempotency)
         migrator.registerMigration("004_import_runs", migrate: importRuns)
         migrator.registerMigration("005_privacy_records", migrate: privacyRecords)
+        migrator.registerMigration("006_suppressions", migrate: suppressions)
         migrator.registerMigration("007_retention", migrate: retention)
+        migrator.registerMigration("008_removed_exports", migrate: removedExports)
         return migrator
     }
 }

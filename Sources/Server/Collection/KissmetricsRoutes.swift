@@ -38,9 +38,9 @@ enum KissmetricsRoutes {
 
     private static func collect(_ exchange: Exchange, path: String, query: [UInt8]) async throws -> Response {
         guard let runtime = try project(exchange, path: path, query: query) else { return gif }
-        let parsed = KissmetricsRequest.parse(
+        var parsed = KissmetricsRequest.parse(
             path: path, query: query, receivedAt: exchange.receivedAt, ids: exchange.app.ids)
-        _ = try await runtime.append(parsed, wire: .kissmetrics, bytes: query.count, metrics: exchange.app.metrics)
+        _ = try await runtime.append(&parsed, wire: .kissmetrics, bytes: query.count, metrics: exchange.app.metrics)
         return gif
     }
 
@@ -50,9 +50,9 @@ enum KissmetricsRoutes {
     ) async throws -> Response {
         let answer = problem.endsConnection ? lastGIF : gif
         guard let runtime = try project(exchange, path: path, query: query) else { return answer }
-        let parsed = KissmetricsRequest.refused(
+        var parsed = KissmetricsRequest.refused(
             problem.detail, path: path, query: query, receivedAt: exchange.receivedAt)
-        _ = try await runtime.append(parsed, wire: .kissmetrics, bytes: query.count, metrics: exchange.app.metrics)
+        _ = try await runtime.append(&parsed, wire: .kissmetrics, bytes: query.count, metrics: exchange.app.metrics)
         return answer
     }
 

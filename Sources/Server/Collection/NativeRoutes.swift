@@ -13,11 +13,11 @@ enum NativeRoutes {
         let body = try await Body.decoded(exchange)
         let caller = try known ?? Authentication.collector(exchange) { SegmentRequest.writeKey(in: body) }
         let runtime = try exchange.runtime(of: caller)
-        let parsed =
+        var parsed =
             isNDJSON(exchange.request)
             ? try NativeRequest.parse(ndjson: body, receivedAt: exchange.receivedAt, ids: exchange.app.ids)
             : try NativeRequest.parse(json: body, receivedAt: exchange.receivedAt, ids: exchange.app.ids)
-        let receipt = try await runtime.append(parsed, wire: .native, bytes: body.count, metrics: exchange.app.metrics)
+        let receipt = try await runtime.append(&parsed, wire: .native, bytes: body.count, metrics: exchange.app.metrics)
         return .json(bytes: NativeReply.json(parsed, receipt))
     }
 

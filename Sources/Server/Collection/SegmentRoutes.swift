@@ -15,9 +15,9 @@ enum SegmentRoutes {
         let body = try await Body.decoded(exchange)
         let caller = try known ?? Authentication.collector(exchange) { SegmentRequest.writeKey(in: body) }
         let runtime = try exchange.runtime(of: caller)
-        let parsed = try SegmentRequest.parse(
+        var parsed = try SegmentRequest.parse(
             path: path, body: body, receivedAt: exchange.receivedAt, ids: exchange.app.ids)
-        _ = try await runtime.append(parsed, wire: .segment, bytes: body.count, metrics: exchange.app.metrics)
+        _ = try await runtime.append(&parsed, wire: .segment, bytes: body.count, metrics: exchange.app.metrics)
         return .json(bytes: SegmentRequest.reply)
     }
 }

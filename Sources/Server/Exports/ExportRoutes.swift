@@ -78,7 +78,10 @@ enum ExportRoutes {
         let limit = try exchange.query.limit()
         let before = try exchange.query.integer("cursor", in: 1...Int64.max)
         let project = try exchange.requireCaller().project
-        let rows = try await exchange.app.control.exports(project: project, before: before, limit: limit + 1)
+        let removed = exchange.query["removed"] ?? "false"
+        guard let isWhole = Bool(removed) else { throw Problem.parameter("removed", "must be true or false") }
+        let rows = try await exchange.app.control.exports(
+            project: project, before: before, limit: limit + 1, removed: isWhole)
         return .page(
             rows.prefix(limit).map { exchange.app.exports.json($0) },
             next: rows.count > limit ? String(rows[limit - 1].number) : nil)

@@ -95,7 +95,7 @@ final class ExportService: Service {
                 return now
             }
         }
-        try await control.deleteExport(record.id)
+        try await control.removeExport(record.id)
         if record.outPath == nil {
             let folder = folder(record)
             try await Blocking.run { Folder.remove(folder) }
@@ -189,8 +189,9 @@ final class ExportService: Service {
             "progress": ["rows": JSONValue(rows), "percent": percent.map { .number("\($0)") } ?? nil],
             "manifest": record.manifest.flatMap { try? JSONValue(text: $0) } ?? nil,
             "error": JSONValue(record.error), "spec": (try? JSONValue(text: record.spec)) ?? nil,
+            "window": ExportWindow(record)?.json ?? .null,
             "created_at": JSONValue(record.createdAt), "started_at": JSONValue(record.startedAt),
-            "finished_at": JSONValue(record.finishedAt),
+            "finished_at": JSONValue(record.finishedAt), "removed_at": JSONValue(record.removedAt),
         ]
     }
 }

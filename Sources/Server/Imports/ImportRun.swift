@@ -118,7 +118,10 @@ final class ImportRun: @unchecked Sendable {
     }
 
     /// Makes a batch durable.
-    private func store(_ batch: ImportBatch) async throws {
+    private func store(_ read: ImportBatch) async throws {
+        let entry = runtime.suppressions.enter()
+        defer { runtime.suppressions.leave(entry) }
+        let batch = entry.list.map { read.filtered(by: $0) } ?? read
         // What the journal knows duplicates of, it finds itself; asked for each batch, since it forgets as time goes on.
         let known = try await KnownRows(batch, in: runtime.store, upTo: runtime.journal.duplicatesKnownAfter)
         let submission = ImportSubmission(batch, known)

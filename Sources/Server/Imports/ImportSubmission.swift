@@ -23,7 +23,7 @@ struct ImportSubmission {
 
     private mutating func add(_ item: Item, parts: [Item] = [], of row: ImportRow, _ place: Int?) {
         var item = item
-        if item.kind == .reject {
+        if item.kind == .reject, item.dedupID == .none {
             // Rejects get an id, too, so that a file that is sent again does not keep them twice.
             let text = Array("\(row.line)\n".utf8) + item.name + [0x0a] + item.properties
             item.dedupID = Hash128(text.span, seed: 0x72656a)

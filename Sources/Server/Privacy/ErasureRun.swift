@@ -24,6 +24,11 @@ struct ErasureRun: Sendable {
             request.targets = try await store.identitiesOfPersons(with: request.identities)
             try await request.write(to: path)
         }
+        if request.isSuppressing {
+            // Whatever was collected before that is durable by then, and found.
+            try await runtime.suppressions.add(request.texts)
+            try await store.waitForApplied(runtime.journal.durableSeq, timeout: .seconds(300))
+        }
         let texts = request.texts
         let names = NamedTexts(texts)
         let refused = RefusedInput(naming: texts)

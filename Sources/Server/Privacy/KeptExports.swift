@@ -20,7 +20,7 @@ struct KeptExports: Sendable {
         var receipts: [ErasureReceipt] = []
         var before: Int64?
         repeat {
-            let page = try await control.exports(project: project, before: before, limit: 200)
+            let page = try await control.exports(project: project, before: before, limit: 200, removed: true)
             for record in page { receipts += try await erase(record) }
             before = page.last?.number
         } while before != nil

@@ -6,13 +6,15 @@ internal import Synchronization
 /// All projects at work. A service: it runs their appliers, takes in new projects, and drains them at the end.
 final class ProjectRegistry: Service {
     private let configuration: ServerConfiguration
+    private let control: ControlStore
     private let logger: Logger
     private let runtimes = Mutex<[String: ProjectRuntime]>([:])
     private let arrivals: AsyncStream<ProjectRuntime>
     private let arrive: AsyncStream<ProjectRuntime>.Continuation
 
-    init(configuration: ServerConfiguration, logger: Logger) {
+    init(configuration: ServerConfiguration, control: ControlStore, logger: Logger) {
         self.configuration = configuration
+        self.control = control
         self.logger = logger
         (arrivals, arrive) = AsyncStream.makeStream()
     }
@@ -26,9 +28,12 @@ final class ProjectRegistry: Service {
     func open(_ project: Project) async throws(ServerError) {
         let (configuration, logger) = (configuration, logger)
         do {
+            let suppressions = Suppressions(
+                try await control.suppressedIdentities(project: project.name), project: project.name, control: control)
             let runtime = try await Blocking.run {
                 try ProjectRuntime(
-                    name: project.name, seenSeq: project.seenSeq, configuration: configuration, logger: logger)
+                    name: project.name, seenSeq: project.seenSeq, suppressions: suppressions,
+                    configuration: configuration, logger: logger)
             }
             runtimes.withLock { $0[project.name] = runtime }
             arrive.yield(runtime)

@@ -13,6 +13,8 @@ final class ProjectRuntime: Sendable {
     let directory: String
     let journal: Journal
     let store: EventStore
+    /// The identities that are refused since they were erased.
+    let suppressions: Suppressions
     /// The journal's folder in the project's.
     static let journalFolder = "journal"
     private let applier: Applier
@@ -22,9 +24,10 @@ final class ProjectRuntime: Sendable {
     ///
     /// - Parameter seenSeq: the highest `seq` that the control database has seen.
     init(
-        name: String, seenSeq: Int64, configuration: ServerConfiguration, logger: Logger
+        name: String, seenSeq: Int64, suppressions: Suppressions, configuration: ServerConfiguration, logger: Logger
     ) throws {
         self.name = name
+        self.suppressions = suppressions
         directory = configuration.directory + "/projects/" + name
         try Folder.make(configuration.directory + "/projects")
         try Folder.make(directory)
@@ -59,11 +62,14 @@ final class ProjectRuntime: Sendable {
         }
     }
 
-    /// Makes a request's items durable. All or nothing.
+    /// Makes a request's items durable, all or nothing; those of identities that were erased become rejects in `parsed`.
     func append(
-        _ parsed: ParsedRequest, wire: WireProtocol, bytes: Int, metrics: ServerMetrics
+        _ parsed: inout ParsedRequest, wire: WireProtocol, bytes: Int, metrics: ServerMetrics
     ) async throws(JournalError) -> Receipt {
-        do {
+        let entry = suppressions.enter()
+        defer { suppressions.leave(entry) }
+        if let list = entry.list { parsed = parsed.filtered(by: list) }
+        do throws(JournalError) {
             let receipt = try await journal.append(parsed.submission)
             metrics.collected(parsed, receipt, wire: wire, bytes: bytes)
             return receipt

@@ -11,11 +11,12 @@ actor NewFile {
     private(set) var bytes: Int64 = 0
     private var isCommitted = false
 
-    init(_ path: String) throws {
+    /// - Parameter mode: who may read it; for what names persons, its owner alone (0600).
+    init(_ path: String, mode: mode_t = 0o644) throws {
         self.path = path
         temporary = path + ".partial-\(getpid())"
         // open is variadic in C; no pointer outlives the call.
-        descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw Failure(.failed, "\(path): \(systemReason())") }
     }
 
