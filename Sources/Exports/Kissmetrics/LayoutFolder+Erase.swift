@@ -1,4 +1,4 @@
-public import Model
+internal import Model
 
 extension LayoutFolder {
     /// Takes the lines that name somebody out of the revisions that are there; those keep their names and numbers, also one

@@ -1,10 +1,13 @@
-/// Where values begin and end in a raw text: at quotes, `=`, `&`, `,`, `;`, `:`, white space and brackets.
+/// Where values begin and end in a raw text: at quotes, `=`, `&`, `,`, `;`, `:`, `?`, `|`, white space and brackets.
 public enum RawTokens {
     /// Whether a value can begin after the byte.
-    static func canPrecede(_ byte: UInt8) -> Bool { isHard(byte) || byte == 0x20 || byte == 0x3a }
+    static func canPrecede(_ byte: UInt8) -> Bool { isHard(byte) || isSoft(byte) || byte == 0x3a }
 
     /// Whether a value can end before the byte. A colon after a text belongs to it: `12` does not stand in `12:30`.
-    static func canFollow(_ byte: UInt8) -> Bool { isHard(byte) || byte == 0x20 || byte == 0x5c }
+    static func canFollow(_ byte: UInt8) -> Bool { isHard(byte) || isSoft(byte) || byte == 0x5c }
+
+    /// What parts values where it does not belong to them: a space, `?`, `|`.
+    private static func isSoft(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x3f || byte == 0x7c }
 
     /// What parts values even where they hold spaces and colons.
     private static func isHard(_ byte: UInt8) -> Bool {

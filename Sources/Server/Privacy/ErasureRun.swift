@@ -31,7 +31,7 @@ struct ErasureRun: Sendable {
         }
         let texts = request.texts
         let names = NamedTexts(texts)
-        let refused = RefusedInput(naming: texts)
+        let refused = IdentityMatcher(texts)
         // What is only old can wait until they are done.
         if request.rules.isEmpty { exports.interrupt(project: runtime.name) }
         let known = request
