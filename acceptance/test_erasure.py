@@ -95,6 +95,10 @@ def test_whoever_is_erased_is_in_no_file(folder):
     (folder.data.parent / "before.csv").unlink()
     (folder.data.parent / "before.csv.manifest.json").unlink()
 
+    backups = folder.data.parent / "backups"
+    folder.cli("backup", backups)
+    assert files_with(*SECRETS, folder=backups)
+
     done = json.loads(folder.cli("erase", WHO, "--json").stdout)
     assert done["status"] == "succeeded" and done["erasure_epoch"] == 1
     assert all(copy["verified"] is True for copy in done["copies"]), done["copies"]
@@ -117,12 +121,14 @@ def test_whoever_is_erased_is_in_no_file(folder):
     assert folder.request("GET", f"/v1/exports/{early}/file").body == early_bytes
     gone = folder.request("GET", f"/v1/exports/{named['id']}/file")
     assert gone.status == 410 and "erase" in gone.json["detail"], gone.json
+    # A fresh backup has nothing of them, and the one from before has gone with it.
+    folder.cli("backup", backups)
     assert files_with(*SECRETS, folder=folder.data.parent) == []
     # The layout goes on where it was.
     revisions = sorted(path.name for path in (aside / "km/revisions").iterdir())
     folder.collect({"identity": "user-4", "event": "Even later"})
     folder.cli("export", "events", "--format", "kissmetrics", "--out", aside / "km")
-    folder.cli("verify", aside / "km.manifest.json")
+    cli("verify", aside / "km.manifest.json")
     assert len(list((aside / "km/revisions").iterdir())) == len(revisions) + 1
     before.append(folder.export("events", "--order", "seq", name="now.csv")[-1])
     assert (aside / "all.csv").exists() and "identity" in (aside / "all.csv").read_text()

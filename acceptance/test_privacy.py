@@ -256,7 +256,7 @@ def test_access_names_the_exports_that_can_hold_them(folder):
     exports = access(folder, WHO).json["exports"]
     assert exports == [ledger[9]["id"], *hits] and ledger[10]["id"] not in exports
     # A removed run whose specification named them names nobody after their erasure.
-    named = run(dataset="events", where={"identity": {"is": WHO}})
+    named = run(dataset="events", where={"property": "email", "is": WHO})
     folder.request("DELETE", f"/v1/exports/{named}")
     erase(folder, WHO, suppress=False)
     assert WHO not in json.dumps(pages(folder, "/v1/exports?removed=true"))
