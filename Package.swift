@@ -61,7 +61,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People", "Exports", "Collect",
+                "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People", "Exports",
+                "Collect",
                 crypto, hummingbird, httpTypes, nio, nioPosix, nioHTTP, logging, lifecycle, signals,
             ],
             resources: [.embedInCode("Resources/openapi.yaml")]),
