@@ -25,6 +25,8 @@ SECONDS = setting("SECONDS", 60, 6)
 SHORT_SECONDS = max(3, SECONDS // 4)
 EVENTS = setting("EVENTS", 10_000_000, 200_000)
 PEOPLE = setting("PEOPLE", 500_000, 10_000)
+DEPTHS = [int(part) for part in os.environ.get(
+    "SLUICE_BENCH_DEPTHS", "100000,200000,400000" if QUICK else "1000000,10000000,50000000").split(",")]
 UNAPPLIED = setting("UNAPPLIED", 1_000_000, 100_000)
 CONNECTIONS = 32
 

@@ -4,12 +4,15 @@ import sys
 
 import duckdb
 
+# The time over which the events are spread, however many there are: 81 days, in microseconds.
+SPAN = 7_000_000_000_000
+
 
 def events(path, count, people):
     duckdb.sql(f"""
         COPY (
             SELECT 'user-' || (hash(i * 7) % {people}) || '@example.com' AS identity,
-                strftime(TIMESTAMP '2026-01-01' + to_microseconds((i * 700123 + hash(i) % 60000000)::BIGINT),
+                strftime(TIMESTAMP '2026-01-01' + to_microseconds((i * {SPAN // count} + hash(i) % 60000000)::BIGINT),
                     '%Y-%m-%dT%H:%M:%S.%fZ') AS timestamp,
                 ['Viewed Page', 'Signed Up', 'Added to Cart', 'Purchased', 'Searched'][(hash(i * 3) % 5)::INT + 1] AS event,
                 ['free', 'pro', 'team', 'enterprise'][(hash(i * 5) % 4)::INT + 1] AS plan,

@@ -1,9 +1,7 @@
 """Exports against DuckDB's own COPY of the same rows; start time and idle memory with all of them stored."""
 
-import http.client
 import json
 import os
-import random
 import sys
 import time
 
@@ -63,32 +61,6 @@ def run(folder, results):
                               server.data, "--json"], stdout=open(os.devnull, "w")))
     compare(results, "people export", ours, theirs, 1.3, 1.3)
     os.unlink(plain)
-    lookups(server, results)
-
-
-def lookups(server, results):
-    """A person by identity, and then the last 100 events, over HTTP, with all of it stored and nothing else going on."""
-    server.start()
-    times = []
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    headers = {"Authorization": f"Bearer {server.secret_key}"}
-
-    def get(path):
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        return json.loads(answer.read()) if answer.status == 200 else None
-
-    order = random.Random(1)
-    for _ in range(1000):
-        identity = f"user-{order.randrange(PEOPLE)}%40example.com"
-        start = time.perf_counter()
-        person = get(f"/v1/people?identity={identity}")
-        if person and get(f"/v1/people/{person['id']}/events?limit=100"):
-            times.append(time.perf_counter() - start)
-    server.stop()
-    times = sorted(times[50:])
-    results.add("person with the last 100 events, two requests, p50", times[len(times) // 2] * 1000, "ms")
-    results.add("person with the last 100 events, two requests, p99", times[len(times) * 99 // 100] * 1000, "ms", most=5)
 
 
 def compare(results, name, ours, theirs, most_cpu, most_wall, most_mb=None):

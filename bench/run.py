@@ -1,7 +1,7 @@
 """`make bench`: measures speed on this machine and prints it as ratios to what the machine itself can do.
 
-SLUICE_BENCH_QUICK=1 tries everything out in a minute or two; SLUICE_BENCH_ONLY=collect or export runs one part;
-SLUICE_BENCH_SECONDS, SLUICE_BENCH_EVENTS, SLUICE_BENCH_PEOPLE and SLUICE_BENCH_UNAPPLIED set the sizes;
+SLUICE_BENCH_QUICK=1 tries everything out in a minute or two; SLUICE_BENCH_ONLY=collect, export or depth runs one part;
+SLUICE_BENCH_SECONDS, SLUICE_BENCH_EVENTS, SLUICE_BENCH_PEOPLE, SLUICE_BENCH_UNAPPLIED and SLUICE_BENCH_DEPTHS set the sizes;
 SLUICE_BENCH_FOLDER the disk to measure on. The exit code is 1 if a bound was missed.
 """
 
@@ -15,6 +15,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import collect  # noqa: E402
+import depth  # noqa: E402
 import export  # noqa: E402
 from common import EVENTS, PEOPLE, QUICK, SECONDS, Results, sync_seconds  # noqa: E402
 
@@ -22,7 +23,7 @@ from common import EVENTS, PEOPLE, QUICK, SECONDS, Results, sync_seconds  # noqa
 def main():
     if shutil.which("wrk") is None:
         raise SystemExit("bench: wrk is missing; install it with: apt-get install wrk")
-    parts = os.environ.get("SLUICE_BENCH_ONLY", "collect,export").split(",")
+    parts = os.environ.get("SLUICE_BENCH_ONLY", "collect,export,depth").split(",")
     place = os.environ.get("SLUICE_BENCH_FOLDER")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-bench-", dir=place))
     results = Results()
@@ -35,6 +36,8 @@ def main():
             collect.run(folder, results)
         if "export" in parts:
             export.run(folder, results)
+        if "depth" in parts:
+            depth.run(folder, results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if out := os.environ.get("SLUICE_BENCH_JSON"):

@@ -11,6 +11,8 @@ internal import CDuckDB
     private(set) var generation = 0
     /// For whoever prepares something on the connection (temporary views, say): what was prepared last. 0 is nothing.
     public var preparation: Int64 = 0
+    /// Statements that are run again and again.
+    private var kept: [String: Statement] = [:]
 
     init(database: Database, interrupter: Interrupter) {
         self.database = database
@@ -65,6 +67,32 @@ internal import CDuckDB
         }
     }
 
+    /// As `query`, for a statement of a fixed text that is run again and again: it is parsed once a connection.
+    public func query(kept sql: StaticString, _ values: [DuckValue] = []) throws(DuckDBError) -> Rows {
+        try begin()
+        do throws(DuckDBError) {
+            let statement = try keep(String(describing: sql))
+            try statement.bind(values)
+            return Rows(try run(statement, streaming: true), of: self, generation: generation)
+        } catch {
+            interrupter.endStatement()
+            throw error
+        }
+    }
+
+    private func keep(_ sql: String) throws(DuckDBError) -> Statement {
+        if let statement = kept[sql] { return statement }
+        let statement = unsafe try Statement(handle, sql)
+        kept[sql] = statement
+        return statement
+    }
+
+    private func execute(kept sql: String) throws(DuckDBError) {
+        try begin()
+        defer { interrupter.endStatement() }
+        try run(keep(sql), streaming: false)
+    }
+
     /// All rows of a small result.
     public func rows(_ sql: String, _ values: [DuckValue] = []) throws(DuckDBError) -> [[DuckValue]] {
         let rows = try query(sql, values)
@@ -77,7 +105,15 @@ internal import CDuckDB
 
     /// The first row of a result, or nil if it is empty.
     public func row(_ sql: String, _ values: [DuckValue] = []) throws(DuckDBError) -> [DuckValue]? {
-        let rows = try query(sql, values)
+        try first(of: query(sql, values))
+    }
+
+    /// As `row`, for a statement of a fixed text that is run again and again.
+    public func row(kept sql: StaticString, _ values: [DuckValue]) throws(DuckDBError) -> [DuckValue]? {
+        try first(of: query(kept: sql, values))
+    }
+
+    private func first(of rows: Rows) throws(DuckDBError) -> [DuckValue]? {
         guard let chunk = try rows.nextChunk() else { return nil }
         let row = try chunk.values(row: 0)
         // Most often this is the end, which costs less than giving up.
@@ -89,7 +125,7 @@ internal import CDuckDB
     ///
     /// The last step is not cut short by an interrupt, so that its verdict is true.
     public func transaction<T, E: Error>(_ body: (Connection) throws(E) -> T) throws -> T {
-        try execute("BEGIN TRANSACTION")
+        try execute(kept: "BEGIN TRANSACTION")
         let value: T
         do {
             value = try body(self)
@@ -111,7 +147,7 @@ internal import CDuckDB
     private func shielded(_ sql: String) throws(DuckDBError) {
         interrupter.shield(true)
         defer { interrupter.shield(false) }
-        try execute(sql)
+        try execute(kept: sql)
     }
 
     // MARK: Steps

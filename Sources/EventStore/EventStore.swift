@@ -25,6 +25,7 @@ public final class EventStore: Sendable {
     /// Rows of the generation that is written to.
     let activeRows: Atomic<Int64>
     let gate = StoreGate()
+    let ties: PersonTies
     /// How often rows were taken out of the store for good; manifests name it.
     let epoch: Atomic<Int64>
     private let lanes: Mutex<StoreLanes?>
@@ -40,6 +41,7 @@ public final class EventStore: Sendable {
         self.compaction = compaction
         layouts = LayoutBook(cold.layout) { compaction.wake() }
         activeRows = Atomic(cold.activeRows)
+        ties = cold.ties
         epoch = Atomic(state["erasure_epoch"] ?? 0)
         self.lanes = Mutex(lanes)
         self.logger = logger
@@ -76,6 +78,7 @@ public final class EventStore: Sendable {
         let folder: ColdFolder
         let layout: Layout
         let activeRows: Int64
+        let ties = PersonTies()
 
         init(_ connection: Connection, project: String, isNew: Bool, lastID: Int64) throws(StoreError) {
             folder = try ColdFolder(project: project)
@@ -86,9 +89,10 @@ public final class EventStore: Sendable {
             try Generations.dropStale(connection, keeping: generations)
             let folder = folder
             layout = Layout(version: 1, generations: generations, files: files)
-            let active = layout.active
+            let (active, ties) = (layout.active, ties)
             activeRows = try storing {
                 for file in files { try folder.attach(file, connection) }
+                try ties.load(connection)
                 return try Generations.rows(active, connection)
             }
         }
@@ -124,7 +128,7 @@ public final class EventStore: Sendable {
         defer { layouts.unpin(layout) }
         return try await lanes.readers.run { connection in
             try layout.show(on: connection)
-            return try body(connection, Pinned(seq: seq, layout: layout))
+            return try body(connection, Pinned(seq: seq, layout: layout, ties: ties))
         }
     }
 
@@ -192,6 +196,7 @@ public final class EventStore: Sendable {
         let opened = try StoreLanes.database(path, settings)
         let connection = try opened.connect()
         for file in files { try folder.attach(file, connection) }
+        try ties.load(connection)
         activeRows.store(try Generations.rows(layouts.current.active, connection), ordering: .relaxed)
         let lanes = try StoreLanes(opened, settings)
         self.lanes.withLock { $0 = lanes }

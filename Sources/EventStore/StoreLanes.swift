@@ -23,15 +23,15 @@ struct StoreLanes: Sendable {
             try StoreFunctions.register(on: connection)
         }
         self.database = database
-        writer = try Lane(database: database, name: "writer", niceness: settings.niceness) {
-            connection throws(DuckDBError) in
+        let setUpQuiet: @Sendable (Connection) throws(DuckDBError) -> Void = { connection throws(DuckDBError) in
             try setUp(connection)
-            // Nobody looks at the writer's progress, and keeping it costs an eighth of its time.
+            // Nobody looks at the progress, and keeping it costs the writer an eighth of its time.
             try connection.execute("SET enable_progress_bar = false")
         }
+        writer = try Lane(database: database, name: "writer", niceness: settings.niceness, setUp: setUpQuiet)
         readers = try LanePool(
-            database: database, name: "readers", lanes: settings.threads, waiting: settings.readersWaiting, setUp: setUp
-        )
+            database: database, name: "readers", lanes: settings.threads, waiting: settings.readersWaiting,
+            setUp: setUpQuiet)
         exports = try LanePool(
             database: database, name: "exports", lanes: settings.exportLanes, waiting: settings.exportsWaiting,
             setUp: setUp)

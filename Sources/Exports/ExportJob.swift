@@ -49,7 +49,14 @@ struct ExportJob: Sendable {
             let people = try PeopleAsOf(connection, asOf: spec.asOfSeq)
             if query.needsPeopleTable { try people.materialise(connection) }
             guard query.needsIdentityTable else { return nil }
-            return try IdentityTable(connection, people, format: spec.format, style: style)
+            let isOfWindow =
+                switch spec.dataset {
+                case .events: try WindowIdentities.make(spec, [.events], layout, connection)
+                case .propertyChanges: try WindowIdentities.make(spec, [.propertyChanges], layout, connection)
+                case .people, .identities, .aliases: false
+                }
+            return try IdentityTable(
+                connection, people, format: spec.format, style: style, isOfWindow: isOfWindow)
         }
         try Self.makeTables(query, connection)
         return identities
@@ -70,6 +77,7 @@ struct ExportJob: Sendable {
     static func cleanUp(_ connection: Connection) throws {
         let tables = [
             PeopleAsOf.table, ExportQuery.propertiesTable, PersonSets.table, EngineWriter.table, PersonMap.table,
+            WindowIdentities.table,
             "person_map_group",
         ]
         try connection.execute(tables.map { "DROP TABLE IF EXISTS temp.\($0)" }.joined(separator: ";"))

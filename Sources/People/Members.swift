@@ -17,24 +17,39 @@ struct Members {
     /// The text of an identity.
     func text(_ id: Int64) -> String { all.first { $0.id == id }?.text ?? "" }
 
-    /// The person's rows of a table: of each source that can have some a part with constants, by which the engine finds
-    /// the few row groups to read.
-    func rows(_ table: RowTable, in layout: Layout) -> String {
+    /// The person's rows of a table up to a `seq`: of each source that can have some a part with constants, by which the engine
+    /// finds the few row groups to read. What names more than it needs is planned for longer than it is read.
+    func rows(
+        _ columns: String, of table: RowTable, in layout: Layout, asOf: Int64, where test: String? = nil
+    ) -> String {
         var parts: [String] = []
         for source in layout.sources {
-            let here = all.filter { member in
-                guard case .file(let file) = source else { return true }
-                return file.contents.identities.contains(member.id) && file.contents.seqs.upperBound >= member.firstSeq
-            }
+            let here = all.filter { source.canHave(table, of: $0) }
             if here.isEmpty { continue }
-            let select = "SELECT * FROM \(source.name(table)) WHERE identity_id"
+            var rest = source.isWhole(asOf: asOf) ? "" : " AND seq <= \(asOf)"
+            if let test { rest += " AND \(test)" }
+            let select = "SELECT \(columns) FROM \(source.name(table)) WHERE identity_id"
             if here.count <= Self.mostSeparate {
-                parts += here.map { "\(select) = \($0.id)" }
+                parts += here.map { "\(select) = \($0.id)\(rest)" }
             } else {
-                parts.append("\(select) IN (\(here.map { String($0.id) }.joined(separator: ", ")))")
+                parts.append("\(select) IN (\(here.map { String($0.id) }.joined(separator: ", ")))\(rest)")
             }
         }
         // The newest tables are always among the sources.
         return parts.joined(separator: " UNION ALL ")
+    }
+}
+
+extension Layout.Source {
+    fileprivate func canHave(_ table: RowTable, of member: Members.Member) -> Bool {
+        guard case .file(let file) = self else { return true }
+        return file.contents.rows(of: table) > 0 && file.contents.identities.contains(member.id)
+            && file.contents.seqs.upperBound >= member.firstSeq
+    }
+
+    /// Whether all its rows are of this `seq` or of smaller ones.
+    fileprivate func isWhole(asOf: Int64) -> Bool {
+        guard case .file(let file) = self else { return false }
+        return file.contents.seqs.upperBound <= asOf
     }
 }

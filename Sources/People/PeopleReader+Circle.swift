@@ -31,7 +31,8 @@ extension PeopleReader {
         try snapshot { () throws(DuckDBError) in
             var events: [PersonEvent] = []
             try each(
-                PeopleSQL.eventsAfter(circle.members.rows(.events, in: layout), asOf: asOf),
+                PeopleSQL.eventsAfter(
+                    circle.members.rows(PeopleSQL.eventColumns, of: .events, in: layout, asOf: asOf)),
                 [.timestamp(place.timestamp), .int(place.seq), .int(Int64(limit))]
             ) { chunk, row in
                 guard let identity = circle.identity(chunk.int64(2, row: row)) else { return }
@@ -54,7 +55,8 @@ extension PeopleReader {
         try snapshot { () throws(DuckDBError) in
             var changes: [PropertyChange] = []
             try each(
-                PeopleSQL.changesAfter(circle.members.rows(.propertyChanges, in: layout), asOf: asOf),
+                PeopleSQL.changesAfter(
+                    circle.members.rows(PeopleSQL.changeColumns, of: .propertyChanges, in: layout, asOf: asOf)),
                 [.timestamp(place.timestamp), .int(place.seq), .text(place.name), .int(Int64(limit))]
             ) { chunk, row in
                 guard let identity = circle.identity(chunk.int64(2, row: row)) else { return }

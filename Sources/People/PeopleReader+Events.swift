@@ -13,15 +13,13 @@ extension PeopleReader {
         let from = try Cursor.parse(cursor, .events)
         return try snapshot { () throws(DuckDBError) in
             let asOf = min(from?[0] ?? asOf, asOf)
-            // From the end of time for the first page.
-            let (time, seq) = (from?[1] ?? Timestamp.latest.microseconds, from?[2] ?? .max)
             let members = try members(of: person.number)
             guard !members.all.isEmpty else { return Page([], nextCursor: nil) }
             var events: [PersonEvent] = []
-            try each(
-                PeopleSQL.events(members.rows(.events, in: layout), asOf: asOf),
-                [.timestamp(time), .int(seq), .int(Int64(limit) + 1)]
-            ) { chunk, row in
+            let rows = members.rows(
+                PeopleSQL.eventColumns, of: .events, in: layout, asOf: asOf,
+                where: from.map { PeopleSQL.isBefore(Timestamp(microseconds: $0[1]), $0[2]) })
+            try each(PeopleSQL.newest(rows, limit: limit + 1), []) { chunk, row in
                 events.append(PersonEvent(chunk, row, person: person, members))
             }
             guard events.count > limit else { return Page(events, nextCursor: nil) }

@@ -18,7 +18,7 @@ extension PeopleReader {
             guard !members.all.isEmpty else { return Page([], nextCursor: nil) }
             var changes: [PropertyChange] = []
             try each(
-                PeopleSQL.changes(members.rows(.propertyChanges, in: layout), asOf: asOf),
+                PeopleSQL.changes(rows(of: members, asOf: asOf)),
                 [DuckValue(name), .timestamp(time), .int(seq), .int(Int64(limit) + 1), .int(skip)]
             ) { chunk, row in
                 changes.append(PropertyChange(chunk, row, members))
@@ -27,6 +27,10 @@ extension PeopleReader {
             changes.removeLast()
             return Page(changes, nextCursor: Self.next(after: changes, asOf: asOf, from: from))
         }
+    }
+
+    private func rows(of members: Members, asOf: Int64) -> String {
+        members.rows(PeopleSQL.changeColumns, of: .propertyChanges, in: layout, asOf: asOf)
     }
 
     /// A cursor names the last change's item, and how many of the item's changes were shown.
@@ -45,16 +49,16 @@ extension PeopleReader {
         try snapshot { () throws(DuckDBError) in
             let members = try members(of: person.number)
             guard !members.all.isEmpty else { return nil }
-            let rows = members.rows(.propertyChanges, in: layout)
+            let rows = rows(of: members, asOf: asOf)
             let sql: String
             var values: [DuckValue] = [.text(name)]
             switch moment {
-            case .first: sql = PeopleSQL.firstChange(rows, asOf: asOf)
+            case .first: sql = PeopleSQL.firstChange(rows)
             case .last:
-                sql = PeopleSQL.changeAt(rows, asOf: asOf)
+                sql = PeopleSQL.changeAt(rows)
                 values.append(.timestamp(Timestamp.latest.microseconds))
             case .at(let time):
-                sql = PeopleSQL.changeAt(rows, asOf: asOf)
+                sql = PeopleSQL.changeAt(rows)
                 values.append(.timestamp(time.microseconds))
             }
             var found: PropertyChange?

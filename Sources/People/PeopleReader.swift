@@ -10,6 +10,8 @@ public struct PeopleReader {
     let asOf: Int64
     /// Whether that is of the past, when people may have been others.
     private let isPast: Bool
+    /// Who is tied to others now; nil where it is not known, or not what is asked for.
+    private let ties: PersonTies?
 
     /// Reads on a connection that the store lends.
     ///
@@ -20,6 +22,7 @@ public struct PeopleReader {
         self.asOf = min(asOf ?? pinned.seq, pinned.seq)
         // Also where it is the newest: what is applied meanwhile would be seen.
         isPast = asOf != nil
+        ties = asOf == nil ? pinned.ties : nil
     }
 
     /// The person that an identity belongs to; nil if nobody ever had it.
@@ -36,9 +39,13 @@ public struct PeopleReader {
     }
 
     private func number(of identity: String, _ map: String?) throws(DuckDBError) -> Int64? {
-        guard let row = try connection.row(PeopleSQL.identity, [.text(identity)]), let id = row[0].int,
+        guard let row = try connection.row(kept: PeopleSQL.identity, [.text(identity)]), let id = row[0].int,
             let now = row[1].int, let first = row[2].int, first <= asOf
         else { return nil }
+        if let ties, !ties.isTied(id) {
+            ties.remember(PersonTies.Single(identity: identity, firstSeq: first), id)
+            return id
+        }
         return try person(of: id, now: now, map)
     }
 
@@ -60,7 +67,8 @@ public struct PeopleReader {
     }
 
     private func standing(_ id: PersonID, _ map: String?) throws(DuckDBError) -> PersonStanding {
-        guard let row = try connection.row(PeopleSQL.personOfID, [.int(id.number)]), let now = row[0].int,
+        if try single(id.number) != nil { return .here }
+        guard let row = try connection.row(PeopleSQL.personOfID(id.number)), let now = row[0].int,
             let first = row[1].int, first <= asOf
         else { return .unknown }
         let number = try person(of: id.number, now: now, map)
@@ -87,14 +95,31 @@ public struct PeopleReader {
     func members(of person: Int64) throws(DuckDBError) -> Members { try members(of: person, try map()) }
 
     private func members(of person: Int64, _ map: String?) throws(DuckDBError) -> Members {
+        if let single = try single(person) { return Members(all: [single]) }
+        let all = try members(PeopleSQL.members(of: person, map: map))
+        return Members(all: all.filter { $0.firstSeq <= asOf }.sorted { $0.id < $1.id })
+    }
+
+    /// The identity with an id if it is a person by itself, and known to be.
+    private func single(_ id: Int64) throws(DuckDBError) -> Members.Member? {
+        guard let ties, !ties.isTied(id) else { return nil }
+        var found = ties.single(id).map { Members.Member(id: id, text: $0.identity, firstSeq: $0.firstSeq) }
+        if found == nil, let read = try members(PeopleSQL.identity(id)).first {
+            ties.remember(PersonTies.Single(identity: read.text, firstSeq: read.firstSeq), id)
+            found = read
+        }
+        return found.flatMap { $0.firstSeq <= asOf ? $0 : nil }
+    }
+
+    private func members(_ sql: String) throws(DuckDBError) -> [Members.Member] {
         var all: [Members.Member] = []
-        try each(PeopleSQL.members(of: person, map: map, asOf: asOf), []) { chunk, row in
+        try each(sql, []) { chunk, row in
             all.append(
                 Members.Member(
                     id: chunk.int64(0, row: row), text: chunk.column(1).string(row), firstSeq: chunk.int64(2, row: row))
             )
         }
-        return Members(all: all)
+        return all
     }
 
     /// One person by number.
@@ -103,13 +128,15 @@ public struct PeopleReader {
         guard !members.all.isEmpty else { return nil }
         var draft = Draft()
         draft.identities = members.all.map(\.text)
-        try each(PeopleSQL.activity(members.rows(.events, in: layout), asOf: asOf), []) { chunk, row in
+        let events = members.rows("timestamp", of: .events, in: layout, asOf: asOf)
+        try each(PeopleSQL.activity(events), []) { chunk, row in
             draft.eventsTotal = chunk.int64(2, row: row)
             guard draft.eventsTotal > 0 else { return }
             draft.firstSeen = Timestamp(microseconds: chunk.int64(0, row: row))
             draft.lastSeen = Timestamp(microseconds: chunk.int64(1, row: row))
         }
-        try each(PeopleSQL.properties(members.rows(.propertyChanges, in: layout), asOf: asOf), []) { chunk, row in
+        let changes = members.rows("name, value, timestamp, seq", of: .propertyChanges, in: layout, asOf: asOf)
+        try each(PeopleSQL.properties(changes), []) { chunk, row in
             draft.add(chunk.column(0).bytes(row), chunk.column(1).bytes(row))
         }
         return draft.person(PersonID(number))

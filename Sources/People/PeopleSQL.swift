@@ -1,13 +1,16 @@
 internal import EventStore
+internal import Model
 
 /// Every statement of this room, in the engine's words. Texts are bound; numbers of our own are written in, since the engine
 /// skips parts of files only by constants.
 enum PeopleSQL {
     /// The identity with text $1, its person, and the `seq` it first came with.
-    static let identity = "SELECT identity_id, person_id, first_seq FROM identities WHERE identity = $1"
+    static let identity: StaticString = "SELECT identity_id, person_id, first_seq FROM identities WHERE identity = $1"
 
-    /// The person that identity id $1 belongs to, and the `seq` it first came with.
-    static let personOfID = "SELECT person_id, first_seq FROM identities WHERE identity_id = $1"
+    /// The person that an identity's id belongs to, and the `seq` it first came with.
+    static func personOfID(_ id: Int64) -> String {
+        "SELECT person_id, first_seq FROM identities WHERE identity_id = \(id)"
+    }
 
     /// The next $2 people after $1.
     static func people(_ persons: String) -> String {
@@ -26,16 +29,20 @@ enum PeopleSQL {
             """
     }
 
-    /// The identities of a person.
+    /// The identity with an id: `identity_id, identity, first_seq`.
+    static func identity(_ id: Int64) -> String {
+        "SELECT identity_id, identity, first_seq FROM identities WHERE identity_id = \(id)"
+    }
+
+    /// The identities of a person, later ones too: `identity_id, identity, first_seq`.
     ///
     /// - Parameter map: the relation with those whose person was another one then; nil if none was.
-    static func members(of person: Int64, map: String?, asOf: Int64) -> String {
+    static func members(of person: Int64, map: String?) -> String {
         let columns = "SELECT i.identity_id, i.identity, i.first_seq FROM identities i"
-        let rest = "= \(person) AND i.first_seq <= \(asOf) ORDER BY i.identity_id"
-        guard let map else { return "\(columns) WHERE i.person_id \(rest)" }
+        guard let map else { return "\(columns) WHERE i.person_id = \(person)" }
         return """
             \(columns) LEFT JOIN \(map) m ON m.identity_id = i.identity_id
-            WHERE coalesce(m.person_id, i.person_id) \(rest)
+            WHERE coalesce(m.person_id, i.person_id) = \(person)
             """
     }
 
@@ -44,72 +51,74 @@ enum PeopleSQL {
         "SELECT person_id FROM \(map) WHERE identity_id = \(identity)"
     }
 
-    // MARK: One person; `rows` is a relation of the person's rows
+    // MARK: One person; `rows` is a relation of the person's rows (`Members.rows`)
 
-    /// First and last event, and how many.
-    static func activity(_ rows: String, asOf: Int64) -> String {
-        "SELECT min(timestamp), max(timestamp), count(*) FROM (\(rows)) e WHERE seq <= \(asOf)"
+    static let eventColumns = "seq, event_id, identity_id, event, timestamp, received_at, properties"
+    static let changeColumns = "seq, timestamp, identity_id, name, value"
+
+    /// First and last event, and how many, of rows of `timestamp`.
+    static func activity(_ rows: String) -> String {
+        "SELECT min(timestamp), max(timestamp), count(*) FROM (\(rows)) e"
     }
 
-    /// The current values, `null` among them.
-    static func properties(_ rows: String, asOf: Int64) -> String {
-        """
-        SELECT name, value FROM (\(rows)) c WHERE seq <= \(asOf)
-        QUALIFY row_number() OVER (PARTITION BY name ORDER BY timestamp DESC, seq DESC) = 1 ORDER BY name
-        """
+    /// The current values, `null` among them, of rows of `name, value, timestamp, seq`.
+    static func properties(_ rows: String) -> String {
+        "SELECT name, \(DuckDBDialect.latestText("value")) FROM (\(rows)) c GROUP BY name ORDER BY name"
     }
 
-    /// Events that come after the event ($1, $2) in the order newest first; $3 of them.
-    static func events(_ rows: String, asOf: Int64) -> String {
-        """
-        SELECT seq, event_id, identity_id, event, timestamp, received_at, properties FROM (\(rows)) e
-        WHERE seq <= \(asOf) AND timestamp <= $1 AND (timestamp < $1 OR seq < $2)
-        ORDER BY timestamp DESC, seq DESC LIMIT $3
-        """
+    /// Of rows of `timestamp` and `seq`: those before a place in the order newest first.
+    static func isBefore(_ time: Timestamp, _ seq: Int64) -> String {
+        // A cursor that nobody gave out may hold anything.
+        let time = DuckDBDialect.momentText(min(max(time, .earliest), .latest))
+        return "timestamp <= \(time) AND (timestamp < \(time) OR seq < \(max(seq, 0)))"
+    }
+
+    /// The newest rows.
+    static func newest(_ rows: String, limit: Int) -> String {
+        "\(rows) ORDER BY timestamp DESC, seq DESC LIMIT \(limit)"
     }
 
     /// Changes of property $1, or of all if it is NULL, from the change ($2, $3) on in the order newest first; $4 of them
     /// after the first $5.
-    static func changes(_ rows: String, asOf: Int64) -> String {
+    static func changes(_ rows: String) -> String {
         """
-        SELECT seq, timestamp, identity_id, name, value FROM (\(rows)) c
-        WHERE ($1 IS NULL OR name = $1) AND seq <= \(asOf) AND (timestamp < $2 OR (timestamp = $2 AND seq <= $3))
+        SELECT \(changeColumns) FROM (\(rows)) c
+        WHERE ($1 IS NULL OR name = $1) AND (timestamp < $2 OR (timestamp = $2 AND seq <= $3))
         ORDER BY timestamp DESC, seq DESC, name LIMIT $4 OFFSET $5
         """
     }
 
     /// The first value of property $1.
-    static func firstChange(_ rows: String, asOf: Int64) -> String {
+    static func firstChange(_ rows: String) -> String {
         """
-        SELECT seq, timestamp, identity_id, name, value FROM (\(rows)) c
-        WHERE name = $1 AND value <> 'null' AND seq <= \(asOf) ORDER BY timestamp, seq LIMIT 1
+        SELECT \(changeColumns) FROM (\(rows)) c
+        WHERE name = $1 AND value <> 'null' ORDER BY timestamp, seq LIMIT 1
         """
     }
 
     /// The latest change of property $1 at or before $2.
-    static func changeAt(_ rows: String, asOf: Int64) -> String {
+    static func changeAt(_ rows: String) -> String {
         """
-        SELECT seq, timestamp, identity_id, name, value FROM (\(rows)) c
-        WHERE name = $1 AND timestamp <= $2 AND seq <= \(asOf) ORDER BY timestamp DESC, seq DESC LIMIT 1
+        SELECT \(changeColumns) FROM (\(rows)) c
+        WHERE name = $1 AND timestamp <= $2 ORDER BY timestamp DESC, seq DESC LIMIT 1
         """
     }
 
     // MARK: From the oldest to the newest
 
     /// Events that come after the event ($1, $2) in the order oldest first; $3 of them.
-    static func eventsAfter(_ rows: String, asOf: Int64) -> String {
+    static func eventsAfter(_ rows: String) -> String {
         """
-        SELECT seq, event_id, identity_id, event, timestamp, received_at, properties FROM (\(rows)) e
-        WHERE seq <= \(asOf) AND timestamp >= $1 AND (timestamp > $1 OR seq > $2)
+        SELECT \(eventColumns) FROM (\(rows)) e WHERE timestamp >= $1 AND (timestamp > $1 OR seq > $2)
         ORDER BY timestamp, seq LIMIT $3
         """
     }
 
     /// Changes that come after the change ($1, $2, $3) in the order oldest first; $4 of them.
-    static func changesAfter(_ rows: String, asOf: Int64) -> String {
+    static func changesAfter(_ rows: String) -> String {
         """
-        SELECT seq, timestamp, identity_id, name, value FROM (\(rows)) c
-        WHERE seq <= \(asOf) AND timestamp >= $1 AND (timestamp > $1 OR seq > $2 OR (seq = $2 AND name > $3))
+        SELECT \(changeColumns) FROM (\(rows)) c
+        WHERE timestamp >= $1 AND (timestamp > $1 OR seq > $2 OR (seq = $2 AND name > $3))
         ORDER BY timestamp, seq, name LIMIT $4
         """
     }

@@ -1,3 +1,4 @@
+import DuckDB
 import Model
 import Testing
 
@@ -118,6 +119,29 @@ struct AliasTests {
                 SELECT min(identity_id) FROM identities j WHERE j.person_id = i.person_id)
             """
         #expect(try store.rows(misnumbered) == ["0"])
+        // Whoever is not a person by itself is known to be tied, also after a restart.
+        let loaded = PersonTies()
+        try loaded.load(store.connection)
+        let several = "SELECT person_id FROM identities GROUP BY person_id HAVING count(*) > 1"
+        for row in try store.connection.rows("SELECT identity_id FROM identities WHERE person_id IN (\(several))") {
+            let identity = try #require(row[0].int)
+            #expect(store.ties.isTied(identity) && loaded.isTied(identity))
+        }
+    }
+
+    @Test func anIdentityThatWasNeverTiedIsRememberedUntilItIs() throws {
+        let ties = PersonTies()
+        #expect(ties.single(5) == nil && !ties.isTied(5) && !ties.isTied(Int64.max >> 8))
+        ties.remember(PersonTies.Single(identity: "e", firstSeq: 3), 5)
+        ties.remember(PersonTies.Single(identity: String(repeating: "x", count: 1_000), firstSeq: 3), 6)
+        #expect(ties.single(5) == PersonTies.Single(identity: "e", firstSeq: 3))
+        #expect(ties.single(6) == nil, "long texts are not kept")
+        ties.tie([(identity: 200, person: 5)])
+        #expect(ties.single(5) == nil && ties.isTied(5) && ties.isTied(200) && !ties.isTied(6))
+        for identity: Int64 in 1_000..<20_000 {
+            ties.remember(PersonTies.Single(identity: "i", firstSeq: 1), identity)
+        }
+        #expect((1_000..<20_000).count { ties.single($0) != nil } <= 4_096)
     }
 
     @Test func aPersonHasAtMostAThousandIdentities() throws {

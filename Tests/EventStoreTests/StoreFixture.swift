@@ -62,6 +62,7 @@ func batch(_ items: ArraySlice<Item>, first: Int64) -> ItemBatch {
 /// The tables in memory and an applier on them, without lanes and journal.
 final class MemoryStore {
     let connection: Connection
+    let ties = PersonTies()
     private let settings: StoreSettings
     private var applier: BatchApplier
     private var next: Int64 = 1
@@ -75,7 +76,7 @@ final class MemoryStore {
         var settings = StoreSettings()
         settings.identityCacheSlots = cacheSlots
         self.settings = settings
-        applier = BatchApplier(settings)
+        applier = BatchApplier(settings, ties)
     }
 
     /// Applies items in batches of `size`.
@@ -89,7 +90,7 @@ final class MemoryStore {
     }
 
     /// Forgets what is in memory, as a restart does.
-    func restart() { applier = BatchApplier(settings) }
+    func restart() { applier = BatchApplier(settings, ties) }
 
     /// Every row of every table, in physical order, as texts.
     func dump() throws -> [String] {

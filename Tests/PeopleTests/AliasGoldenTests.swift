@@ -90,6 +90,9 @@ struct AliasGoldenTests {
                 item(.set, "b", "{\"plan\":\"pro\",\"n\":1.50}", at: 20),
             ])
             let (a, b) = (PersonID(1), PersonID(2))
+            // What is remembered of somebody who is alone ends with the alias.
+            #expect(try await live.people.person(identity: "b")?.id == b)
+            #expect(try await live.people.events(of: a).elements.map(\.event) == ["one"])
             let alias = try await live.write([item(.alias, "b", other: "a", at: 30)])
             #expect(try await live.people.person(b) == .moved(to: a))
             let person = try #require(try await live.people.person(identity: "b"))

@@ -46,7 +46,7 @@ public struct Applier: Sendable {
     }
 
     private func follow(_ progress: ApplyProgress) async throws {
-        let source = JournalSource(journal, settings: store.settings)
+        let source = JournalSource(journal, settings: store.settings, ties: store.ties)
         let settings = store.settings
         var pause = settings.gathering
         while !Task.isCancelled {
@@ -111,10 +111,10 @@ private final class JournalSource: @unchecked Sendable {
     /// The batch that is being applied, kept until the store has it.
     private var batch: ItemBatch?
 
-    init(_ journal: Journal, settings: StoreSettings) {
+    init(_ journal: Journal, settings: StoreSettings, ties: PersonTies) {
         self.journal = journal
         self.settings = settings
-        applier = BatchApplier(settings)
+        applier = BatchApplier(settings, ties)
     }
 
     /// Whether there are items that were read and not applied yet.

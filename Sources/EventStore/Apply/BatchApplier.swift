@@ -17,8 +17,12 @@ final class BatchApplier {
     private weak var connection: Connection?
     private var members = PropertyMembers()
     private let settings: StoreSettings
+    private let ties: PersonTies
 
-    init(_ settings: StoreSettings) { self.settings = settings }
+    init(_ settings: StoreSettings, _ ties: PersonTies) {
+        self.settings = settings
+        self.ties = ties
+    }
 
     /// Applies a batch in one transaction; one that is in the store already changes nothing.
     ///
@@ -56,6 +60,7 @@ final class BatchApplier {
         let written = try rows.writeItems(names: &work.names, members: &members)
         let aliases = try AliasPass(
             pass.ties, id: rows.id, existing: existing, hasUndone: work.hasUndone, connection)
+        ties.tie(aliases.changes)
         var persons: [Int64: Int64] = [:]
         for change in aliases.changes where change.identity > existing { persons[change.identity] = change.person }
         try rows.writeIdentities(newcomers, persons: persons)

@@ -30,6 +30,8 @@ public struct ColdContents: Sendable, Equatable {
     /// Rows of both tables.
     public var rows: Int64 { events + changes }
 
+    public func rows(of table: RowTable) -> Int64 { table == .events ? events : changes }
+
     /// The first and the last month that it has rows of.
     public var months: ClosedRange<Month> { Month(of: times.lowerBound)...Month(of: times.upperBound) }
 }

@@ -64,10 +64,13 @@ public struct Pinned: Sendable {
     /// Everything up to this `seq`; what came after it may be missing.
     public let seq: Int64
     public let layout: Layout
+    /// Who is tied to others now; nil where that is not kept.
+    public let ties: PersonTies?
 
-    public init(seq: Int64, layout: Layout) {
+    public init(seq: Int64, layout: Layout, ties: PersonTies? = nil) {
         self.seq = seq
         self.layout = layout
+        self.ties = ties
     }
 }
 

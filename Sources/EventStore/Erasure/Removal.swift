@@ -55,7 +55,7 @@ public struct Removal: Sendable, Equatable {
             try connection.execute(
                 """
                 CREATE OR REPLACE TEMP TABLE \(Self.table) AS
-                SELECT identity_id, name, \(DuckDBDialect.latestSeqText) AS seq
+                SELECT identity_id, name, \(DuckDBDialect.latestText("seq")) AS seq
                 FROM property_changes GROUP BY identity_id, name
                 HAVING max(timestamp) < \(DuckDBDialect.momentText(before))
                 """)

@@ -36,10 +36,12 @@ public enum DuckDBDialect {
     public static func quoted(_ text: String) -> String { enclosed(text, in: "'") }
 
     /// A moment as a constant, for statements that are written as text.
-    static func momentText(_ time: Timestamp) -> String { "make_timestamp(\(time.microseconds))" }
+    public static func momentText(_ time: Timestamp) -> String { "make_timestamp(\(time.microseconds))" }
 
-    /// The `seq` of the row that is last by time and then by commit order, for statements that are written as text.
-    static let latestSeqText = "arg_max(seq, epoch_us(timestamp)::HUGEINT * 18446744073709551616 + seq)"
+    /// A column of the row that is last by time and then by commit order, for statements that are written as text.
+    public static func latestText(_ column: String) -> String {
+        "arg_max(\(column), epoch_us(timestamp)::HUGEINT * 18446744073709551616 + seq)"
+    }
 
     // MARK: JSON values (tokens), read by functions that the store registers
 

@@ -14,7 +14,10 @@ struct LayoutJob {
         do {
             let spec = try start(folder)
             let identities = try connection.transaction { connection throws -> IdentityTable in
-                try IdentityTable(connection, PeopleAsOf(connection, asOf: spec.asOfSeq), format: .ndjson, style: nil)
+                let isOfWindow = try WindowIdentities.make(spec, RowTable.allCases, job.layout, connection)
+                return try IdentityTable(
+                    connection, PeopleAsOf(connection, asOf: spec.asOfSeq), format: .ndjson, style: nil,
+                    isOfWindow: isOfWindow)
             }
             var writer = LayoutWriter(spec, identities, folder, job.progress)
             try writer.write(connection)

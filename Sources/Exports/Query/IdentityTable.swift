@@ -2,7 +2,7 @@ internal import DuckDB
 internal import EventStore
 internal import Model
 
-/// Every identity's text and person as of a `seq`, by its number: rows carry the number, and the writer puts text and
+/// The identities' texts and persons as of a `seq`, by their numbers: rows carry the number, and the writer puts text and
 /// person in its place without a join, so that rows keep the order in which they are stored.
 struct IdentityTable: Sendable {
     /// The texts one after another, already written as fields of the format (as they are for Parquet).
@@ -14,10 +14,15 @@ struct IdentityTable: Sendable {
 
     /// Reads the identities that exist as of `seq`. Call it in the transaction that made `relation`.
     ///
-    /// - Parameter style: how the cells of a CSV look; nil where they are as usual.
-    init(_ connection: Connection, _ people: PeopleAsOf, format: ExportFormat, style: CellStyle?) throws {
+    /// - Parameters:
+    ///   - style: how the cells of a CSV look; nil where they are as usual.
+    ///   - isOfWindow: whether only those of `WindowIdentities` are asked for.
+    init(
+        _ connection: Connection, _ people: PeopleAsOf, format: ExportFormat, style: CellStyle?, isOfWindow: Bool
+    ) throws {
+        let only = isOfWindow ? " WHERE identity_id IN (SELECT identity_id FROM \(WindowIdentities.table))" : ""
         let rows = try connection.query(
-            "SELECT identity_id, identity, person_id FROM (\(people.sql)) ORDER BY identity_id")
+            "SELECT identity_id, identity, person_id FROM (\(people.sql))\(only) ORDER BY identity_id")
         var out = Output(capacity: 4_096)
         while let chunk = try rows.nextChunk() {
             try Task.checkCancellation()
