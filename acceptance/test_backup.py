@@ -264,6 +264,14 @@ def test_nothing_is_overwritten_and_places_are_checked(folder, tmp_path):
     cli("serve", "--data", left, code=1)
     again, _ = restore(to, left, keys=folder.keys)
     assert ".restoring" not in os.listdir(left)
+    # By way of a link, and into one to an empty folder.
+    (tmp_path / "real").mkdir()
+    (tmp_path / "way").symlink_to(tmp_path / "real")
+    restore(to, tmp_path / "way" / "new", keys=folder.keys)
+    (tmp_path / "free").mkdir()
+    (tmp_path / "tofree").symlink_to(tmp_path / "free")
+    restore(to, tmp_path / "tofree", keys=folder.keys)
+    assert "no name" in folder.cli("backup", "", code=64).stderr
     # A snapshot is no data folder.
     assert "sluice restore" in cli("serve", "--data", to / "snapshots" / made["snapshot"], code=1).stderr
     # Backups go neither into the data folder nor where nothing is.
@@ -312,6 +320,16 @@ def test_snapshots_from_before_an_erasure_go(folder, tmp_path):
     made, _ = restore(to, tmp_path / "again", keys=folder.keys)
     with duckdb.connect(str(made.data / "projects/default/hot.duckdb"), read_only=True) as hot:
         assert hot.execute("SELECT value FROM state WHERE key = 'erasure_epoch'").fetchall() == [(3,)]
+
+
+def test_retention_that_is_due_is_no_obstacle(folder, tmp_path):
+    folder.start()
+    folder.collect({"identity": "ann", "event": "A"})
+    answer = folder.request("PUT", "/v1/privacy/retention", {"rules": [{"older_than": "400d"}]})
+    assert answer.status == 200, answer.body
+    folder.stop()
+    for _ in range(2):
+        backup(folder, tmp_path / "backups")
 
 
 def names_and_seqs(server, name):

@@ -159,6 +159,20 @@ def test_unknown_identities_and_bad_requests(folder):
     assert [run["id"] for run in folder.request("GET", "/v1/privacy/erasures").json["data"]] == [done["id"]]
 
 
+def test_texts_that_look_the_same_are_two_persons(folder):
+    folder.start()
+    composed, decomposed = "jos\u00e9@example.com", "jose\u0301@example.com"
+    folder.collect({"identity": composed, "event": "One"}, {"identity": decomposed, "event": "Unlikely Kwzq"},
+                   {"identity": "kept@example.com", "event": "Three"})
+    folder.cli("erase", composed, decomposed, "--suppress")
+    assert [row["event"] for row in folder.export("events")] == ["Three"]
+    # A name that only they had says something of them, too.
+    names = folder.request("GET", "/v1/events/names").json
+    assert [name["name"] for name in names["data"]] == ["Three"]
+    answer = folder.collect({"identity": decomposed, "event": "Again"})
+    assert answer["accepted"] == 0, answer
+
+
 def test_no_crash_during_an_erasure_leaves_anything(folder):
     rng = random.Random(5)
     for seed in range(FIRST, FIRST + SEEDS):

@@ -57,7 +57,9 @@ public struct AgeRecipient: Sendable, Hashable, CustomStringConvertible {
     }
 
     private static func error(_ text: String, _ reason: String) -> AgeError {
-        let shown = text.unicodeScalars.count > longestShown ? "\(text.unicodeScalars.prefix(longestShown))…" : text
+        let shown =
+            text.unicodeScalars.count > longestShown
+            ? "\(String(String.UnicodeScalarView(text.unicodeScalars.prefix(longestShown))))…" : text
         return AgeError(.recipient, "\(shown): \(reason)")
     }
 }

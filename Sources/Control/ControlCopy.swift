@@ -53,7 +53,10 @@ extension ControlStore {
     private static func editing<T>(_ path: String, _ body: (DatabaseQueue) throws -> T) throws(ControlError) -> T {
         do {
             restrictToOwner(path)
-            let copy = try DatabaseQueue(path: path)
+            var configuration = Configuration()
+            // No other file is touched.
+            configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA temp_store = MEMORY") }
+            let copy = try DatabaseQueue(path: path, configuration: configuration)
             let result = try body(copy)
             try copy.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA journal_mode = DELETE")

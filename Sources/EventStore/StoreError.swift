@@ -18,6 +18,8 @@ public struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case busy
         /// A step of the compactor made way for something that may not wait.
         case interrupted
+        /// What was asked for is not what it was when the work began.
+        case changed
         /// The task that asked was cancelled.
         case cancelled
         /// The store is closed.

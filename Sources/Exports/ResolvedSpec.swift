@@ -118,8 +118,13 @@ extension ExportSpec {
         if comparesTimes, let from, let to, from > to {
             throw Self.error("\"from\" (\(from.text)) is after \"to\" (\(to.text))")
         }
+        if let asOfSeq, asOfSeq > durableSeq {
+            throw Self.error("\"as_of_seq\" is \(asOfSeq), which is beyond what is stored (\(durableSeq))")
+        }
+        if let asOfSeq, let seqTo, seqTo > asOfSeq {
+            throw Self.error("\"seq_to\" (\(seqTo)) is beyond \"as_of_seq\" (\(asOfSeq))")
+        }
         let asOfSeq = asOfSeq ?? durableSeq
-        try checkReached(asOfSeq, "as_of_seq", durableSeq)
         let isIncremental = seqFrom != nil || seqTo != nil || format == .kissmetrics
         let seqTo = seqTo ?? asOfSeq
         try checkReached(seqTo, "seq_to", asOfSeq)

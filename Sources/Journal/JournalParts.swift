@@ -25,8 +25,8 @@ extension Journal {
     /// `unregister(follower:)`.
     public func keepParts(for follower: String, after seq: Int64) {
         // First everything: what is sealed and applied by then may go, and nothing after it.
-        core.segments.register(follower, at: 0)
-        core.segments.register(follower, at: min(seq, core.sealed.snapshot.sealedThrough))
+        core.segments.register(follower, at: 0, isKeeper: true)
+        core.segments.register(follower, at: min(seq, core.sealed.snapshot.sealedThrough), isKeeper: true)
     }
 
     /// What such a copy consists of now.

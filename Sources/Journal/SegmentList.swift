@@ -25,6 +25,8 @@ final class SegmentList: Sendable {
         var segments: [Segment]
         /// What each follower has passed; 0 until it reports.
         var followers: [String: Int64]
+        /// Those of them that only keep segments for a while: how far behind they are says nothing of the store.
+        var keepers: Set<String> = []
         /// What the sealed files of the duplicates' index have.
         var sealedThrough: Int64
         /// The floor of an empty journal: what a reader may ask for without being behind.
@@ -45,7 +47,7 @@ final class SegmentList: Sendable {
     var segments: [Segment] { state.withLock { $0.segments } }
     var floor: Int64 { state.withLock { $0.floor } }
     var bytes: Int64 { state.withLock { $0.segments.reduce(0) { $0 + $1.bytes } } }
-    /// Bytes after the slowest follower. Within a segment they are shared out evenly over its items.
+    /// Bytes after the slowest follower that works on them. Within a segment they are shared out evenly over its items.
     var backlogBytes: Int64 { backlog.load(ordering: .relaxed) }
     var slowest: Int64 { state.withLock { $0.followers.values.min() ?? Int64.max } }
     var followers: [String: Int64] { state.withLock { $0.followers } }
@@ -62,12 +64,18 @@ final class SegmentList: Sendable {
         }
     }
 
-    func register(_ follower: String, at seq: Int64) {
-        update { $0.followers[follower] = max($0.followers[follower] ?? 0, seq) }
+    func register(_ follower: String, at seq: Int64, isKeeper: Bool = false) {
+        update { state in
+            state.followers[follower] = max(state.followers[follower] ?? 0, seq)
+            if isKeeper { state.keepers.insert(follower) }
+        }
     }
 
     func unregister(_ follower: String) {
-        update { $0.followers[follower] = nil }
+        update { state in
+            state.followers[follower] = nil
+            state.keepers.remove(follower)
+        }
     }
 
     func sealed(through seq: Int64) {
@@ -103,7 +111,8 @@ final class SegmentList: Sendable {
     }
 
     private static func bytesAfterSlowest(_ state: State) -> Int64 {
-        guard let slowest = state.followers.values.min() else { return 0 }
+        let followers = state.followers.filter { !state.keepers.contains($0.key) }
+        guard let slowest = followers.values.min() else { return 0 }
         var sum: Int64 = 0
         for segment in state.segments.reversed() {
             if segment.lastSeq <= slowest { break }

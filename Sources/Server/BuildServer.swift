@@ -49,10 +49,11 @@ public func buildServer(
 
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
     var services: [any Service] = [
-        ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, erasures,
-        RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger), backups,
-        state.bodies,
+        ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, erasures, backups, state.bodies,
     ]
+    if configuration.keepsRetention {
+        services.append(RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger))
+    }
     if let address = configuration.listen {
         services.append(
             httpService(

@@ -69,6 +69,8 @@ public struct ServerConfiguration: Sendable {
     public var shutdownSeconds: Int64 = 60
     /// Whether SIGTERM and SIGINT shut the server down (not in tests, nor inside another program).
     public var handlesSignals = false
+    /// Whether the rules of retention are applied day by day; not by a server that ends with a command.
+    public var keepsRetention = true
     /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.
     public var benchmark = false
 

@@ -44,6 +44,22 @@ struct CompactionPlanTests {
         #expect(Self.next(files)?.count == CompactionPlan.fanIn)
     }
 
+    @Test func whereFilesCrowdTheyAreMergedFirst() {
+        var random = SeededGenerator(seed: 5)
+        for _ in 0..<200 {
+            let files = (0..<Int64.random(in: 1...40, using: &random)).map { id in
+                Self.file(
+                    id, tier: Int64.random(in: 0...3, using: &random),
+                    rows: Int64.random(in: 1...9_999, using: &random),
+                    months: Int64.random(in: 1...2, using: &random))
+            }
+            // Else nothing would become cold any more.
+            if CompactionPlan.isCrowded(files) { #expect(Self.next(files) != nil) }
+        }
+        #expect(CompactionPlan.isCrowded((1...16).map { Self.file($0, tier: 1) }))
+        #expect(!CompactionPlan.isCrowded((1...15).map { Self.file($0, tier: 1) }))
+    }
+
     @Test func aFullOneLeavesOneFileAMonth() {
         #expect(Self.next([Self.file(1, tier: 1)], .full) == nil)
         #expect(Self.next([Self.file(1, tier: 0)], .full) == [1])

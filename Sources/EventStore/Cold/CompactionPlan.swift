@@ -38,6 +38,13 @@ struct CompactionPlan: Equatable {
         case full
     }
 
+    /// Whether so many files wait to be merged that no more are made before: with small hot tables and much traffic they would
+    /// become ever more.
+    static func isCrowded(_ files: [ColdFile]) -> Bool {
+        let months = Dictionary(grouping: files, by: \.month)
+        return months.contains { month, files in files.count >= 2 * (month == nil ? mostMixed : mostOfMonth) }
+    }
+
     /// The next merge; nil if nothing is to be done.
     static func next(_ files: [ColdFile], _ effort: Effort) -> CompactionPlan? {
         let mixed = files.filter { $0.month == nil }

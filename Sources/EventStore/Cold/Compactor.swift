@@ -96,7 +96,8 @@ public struct Compactor: Sendable {
 
     private func takeStep(_ effort: CompactionPlan.Effort) async throws -> Bool {
         let layout = store.layouts.current
-        if layout.generations.count > 1, let oldest = layout.generations.first {
+        let isCrowded = CompactionPlan.isCrowded(layout.files)
+        if !isCrowded, layout.generations.count > 1, let oldest = layout.generations.first {
             let made = try await store.compacting { merge in try merge.flush(generation: oldest) }
             try await Self.keeping(made, store) { try await store.exchange(generation: oldest, for: made) }
             log("A generation became cold.", [], made)
@@ -132,8 +133,10 @@ public struct Compactor: Sendable {
             message, metadata: ["inputs": "\(inputs.count)", "files": "\(made.count)", "rows": "\(rows)"])
     }
 
-    /// Removes what nobody reads any more.
+    /// Removes what nobody reads any more. Like a step: a removal of rows does this itself meanwhile, and closes the file.
     private func removeFree() async throws {
+        try await store.gate.enter(.merge)
+        defer { store.gate.leave(.merge) }
         for retired in store.layouts.takeFree() {
             // What cannot be removed now is removed at the next start.
             do { try await store.remove(retired) } catch {

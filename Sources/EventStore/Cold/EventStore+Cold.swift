@@ -119,7 +119,11 @@ extension EventStore {
         switch retired {
         case .generation(let number): try await writing { connection in try Generations.drop(number, connection) }
         case .file(let file):
-            try await writing { connection in try connection.execute("DETACH \(file.catalog)") }
+            // The bytes go in any case; the engine may have closed the file before.
+            defer { try? folder.remove(folder.path(of: file)) }
+            try await writing { connection in
+                try connection.execute("DETACH DATABASE IF EXISTS \(file.catalog)")
+            }
             try folder.remove(folder.path(of: file))
         }
     }

@@ -103,6 +103,16 @@ public struct Removal: Sendable, Equatable {
         }
     }
 
+    /// What holds of the names that nothing has any more once the rows are gone: a name can say as much as a value.
+    var unusedNames: String {
+        let parts = [("event", "events", "event"), ("property", "property_changes", "name")].map {
+            kind, table, column in
+            let kept = condition(table).map { " WHERE NOT (\($0))" } ?? ""
+            return "(kind = '\(kind)' AND name NOT IN (SELECT DISTINCT \(column) FROM \(table)\(kept)))"
+        }
+        return parts.joined(separator: " OR ")
+    }
+
     private static func list(_ numbers: [Int64]) -> String {
         "(" + numbers.map(String.init).joined(separator: ",") + ")"
     }

@@ -9,6 +9,8 @@ internal import Synchronization
 struct StoreRemoval: Sendable {
     let store: EventStore
     let removal: Removal
+    /// Whether an attempt before may have done a part of it.
+    let isContinued: Bool
     /// Whether a reject's input goes with the rows.
     let rejects: @Sendable (_ raw: String) -> Bool
     /// Is told what goes before it goes, and again when more is known.
@@ -20,7 +22,7 @@ struct StoreRemoval: Sendable {
                 var items = try await self.cold()
                 let hot = try await self.hot(items)
                 // Where nothing goes, nothing changes.
-                if items.copies.isEmpty, hot.copies.allSatisfy({ $0.rows == 0 }) {
+                if !isContinued, items.copies.isEmpty, hot.copies.allSatisfy({ $0.rows == 0 }) {
                     return hot.copies.map { RemovedCopy(kind: $0.kind, name: $0.name, rows: 0, verified: true) }
                 }
                 try await raiseEpoch()
@@ -28,7 +30,7 @@ struct StoreRemoval: Sendable {
                 let made = try await rewriteCold(items.copies)
                 await store.layouts.settle()
                 try await removeRetired()
-                let removed = try await rewriteHot(&items, isConcerned: !made.isEmpty)
+                let removed = try await rewriteHot(&items, isConcerned: isContinued || !made.isEmpty)
                 return try await verify(made) + removed
             }
         }
@@ -113,7 +115,11 @@ struct StoreRemoval: Sendable {
     }
 
     private func removeRetired() async throws {
-        for retired in store.layouts.takeFree() { try await store.remove(retired) }
+        var failure: (any Error)?
+        for retired in store.layouts.takeFree() {
+            do { try await store.remove(retired) } catch { failure = error }
+        }
+        if let failure { throw failure }
     }
 
     // MARK: The hot file
@@ -122,13 +128,14 @@ struct StoreRemoval: Sendable {
         let known = items
         let store = store
         let (copies, all) = try await store.gate.shutting(.write) {
+            try await checkPersons()
             let (copies, refused, found) = try await hot(known)
             try await noting(found)
             // Rows that are cold now were hot once, and their bytes may still be there.
             if isConcerned || copies.contains(where: { $0.rows > 0 }) {
                 try await onLane { connection, layout in
                     try HotFile.copy(store.path, generations: layout.generations, connection) { table in
-                        removal.condition(table, rejects: refused)
+                        table == "names" ? removal.unusedNames : removal.condition(table, rejects: refused)
                     }
                 }
                 try await store.gate.shutting(.read) {
@@ -147,6 +154,24 @@ struct StoreRemoval: Sendable {
         }
         items = all
         return copies
+    }
+
+    /// Nobody becomes known from here on.
+    ///
+    /// - Throws: `.changed` if other identities have been tied to those that go since these were looked up.
+    private func checkPersons() async throws {
+        guard case .identities(let ids) = removal.rows else { return }
+        let isChanged = try await onLane { connection, _ in
+            let persons = "SELECT person_id FROM identities WHERE identity_id IN (SELECT unnest($1::BIGINT[]))"
+            let tied = "SELECT count(*) FROM identities WHERE person_id IN (\(persons))"
+            let known = "SELECT count(*) FROM identities WHERE identity_id IN (SELECT unnest($1::BIGINT[]))"
+            let row = try connection.row("SELECT (\(tied)) <> (\(known))", [.list(ids.map { .int($0) })])
+            return row?[0].bool == true
+        }
+        if isChanged {
+            throw StoreError(
+                .changed, "Identities were tied to those that are removed while that went on.", isTransient: true)
+        }
     }
 
     /// What goes from the hot file: counted, the numbers of the rejects, and all `seq`s so far.

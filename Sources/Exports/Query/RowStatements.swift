@@ -8,8 +8,8 @@ enum RowStatements {
     enum Arrival: Equatable {
         /// They come in it.
         case inOrder
-        /// They come as hot tables have them, with `seq` as the last column, and are checked for it.
-        case ascending
+        /// They come in it as they are stored, with what that is as the last columns, and are checked for it.
+        case ascending(ExportOrder)
         /// They come in any order, with what they are sorted by as the last columns.
         case sorted(ExportOrder)
     }
@@ -78,9 +78,10 @@ enum RowStatements {
     ) throws -> Statement? {
         var arrival = Arrival.inOrder
         var extra: [SQLFragment] = []
-        if case .generation = source, query.writer == .rows {
-            extra = query.sortColumns(.seq)
-            arrival = .ascending
+        if query.writer == .rows {
+            let order = if case .generation = source { ExportOrder.seq } else { query.spec.order }
+            extra = query.sortColumns(order)
+            arrival = .ascending(order)
         }
         let sql = query.select(extra, from: query.relation([source], table), filter: filter)
         guard try !query.hasJoins || OrderGuard.keepsOrder(connection, sql, of: source.name(table)) else { return nil }

@@ -58,7 +58,7 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     private var out: Output
     private(set) var output: Target
     private var rows: Int64 = 0
-    private var lastSeq = Int64.min
+    private var lastKey: RowKey?
     private var sorter: RowSorter
     private let rowKeys = RowKeys()
     private var ends: [Int] = []
@@ -89,7 +89,7 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
         if case .sorted(let order) = statement.arrival {
             try gather(chunk, order)
         } else {
-            if statement.arrival == .ascending { try check(chunk) }
+            if case .ascending(let order) = statement.arrival { try check(chunk, order) }
             var at = 0
             while at < chunk.rowCount {
                 if output.room == 0 {
@@ -143,21 +143,23 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
         out = try output.write(full)
     }
 
-    /// Rows that are taken as they are stored must be in the order of `seq`: that it is so is proved for each export.
-    private func check(_ chunk: Chunk) throws(ExportError) {
-        let column = chunk.column(chunk.columns.count - 1)
-        let seqs = column.int64s
+    /// Rows that are taken as they are stored must be in the export's order: that it is so is proved for each export.
+    private func check(_ chunk: Chunk, _ order: ExportOrder) throws(ExportError) {
         // The rows of one change share their `seq`.
-        let step: Int64 = query.spec.dataset == .events ? 1 : 0
-        var last = lastSeq
-        for i in 0..<seqs.count {
-            guard last == .min || seqs[i] >= last + step else {
-                throw ExportError(
-                    .order, "seq \(seqs[i]) came after \(last); the export is stopped, since its rows are not in order")
-            }
-            last = seqs[i]
+        let isStrict = query.spec.dataset == .events
+        var last = lastKey
+        var wrong: RowKey?
+        rowKeys.each(chunk, order) { _, key in
+            if let last, key < last || isStrict && !(last < key) { wrong = wrong ?? key }
+            last = key
         }
-        lastSeq = last
+        guard wrong == nil else {
+            throw ExportError(
+                .order,
+                "the rows do not come in the order \(order.rawValue); the export is stopped, since no file may have them so"
+            )
+        }
+        lastKey = last
     }
 }
 

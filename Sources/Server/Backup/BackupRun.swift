@@ -76,6 +76,12 @@ struct BackupRun {
     private func fill(
         _ writer: SnapshotWriter, _ folder: SnapshotFolder, _ before: SnapshotShelf
     ) async throws -> BackupResult {
+        // Before anything is copied: who is erased from here on makes the snapshot worthless.
+        var epochs: [String: Int64] = [:]
+        for runtime in projects.all {
+            try await runtime.erasureCheck.waitUntilNobodyIsErased()
+            epochs[runtime.name] = runtime.store.erasureEpoch
+        }
         let copy = try await quietly { [control] in
             try control.copy(to: try writer.target(ControlStore.fileName))
         }
@@ -84,7 +90,9 @@ struct BackupRun {
         let runtimes = copy.projects.compactMap { projects.runtime($0) }
         let states = try await add(runtimes, writer)
         try await addExports(copy.exports, writer)
-        try await recheck(runtimes, states)
+        for (runtime, state) in zip(runtimes, states) {
+            try await runtime.erasureCheck.run(epoch: epochs[runtime.name] ?? state.erasureEpoch)
+        }
         return try await quietly { [request] in
             try writer.addMade(ControlStore.fileName)
             let (files, counts) = try writer.finish()
@@ -110,11 +118,6 @@ struct BackupRun {
         return states
     }
 
-    /// Nobody was erased since the stores were copied.
-    private func recheck(_ runtimes: [ProjectRuntime], _ states: [SnapshotManifest.ProjectState]) async throws {
-        for (runtime, state) in zip(runtimes, states) { try await runtime.erasureCheck.run(epoch: state.erasureEpoch) }
-    }
-
     /// Takes in a project: its store as it is at one moment, and what the journal has beyond it.
     private func add(
         _ runtime: ProjectRuntime, _ writer: SnapshotWriter
@@ -129,6 +132,8 @@ struct BackupRun {
         let copy = try await runtime.store.withCopy(at: place, before: keep) { copy in
             try await quietly {
                 for file in copy.coldFiles {
+                    // An erasure waits for this, and would make it worthless.
+                    try ErasureCheck.refusePending(runtime.name, from)
                     let path = "/" + EventStore.coldFolder + "/" + file
                     guard try writer.place(from + path, as: to + path) else {
                         throw BackupError(.files, "the store's file \(from + path) is missing")

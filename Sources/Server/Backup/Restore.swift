@@ -107,18 +107,26 @@ public struct Restore: Sendable {
     ///
     /// - Parameter target: a folder that is not there or empty.
     public func run(to target: String, _ progress: BackupProgress) throws(BackupError) -> Report {
-        let target = BackupFiles.trimmed(target)
+        // Links on the way are followed once, here.
+        var target = BackupFiles.trimmed(target)
         try Self.refuse(target, inside: folder)
+        let place = FilePlace(path: target)
+        if let real = BackupFiles.realPath(target) {
+            target = real
+        } else if let parent = BackupFiles.realPath(place.folder) {
+            target = parent + "/" + place.name
+        }
         _ = try Self.isFree(target)
         _ = try check(progress)
         let wasThere = try Self.isFree(target)
         do throws(BackupError) {
             try write(to: target, progress)
         } catch {
-            // What was restored so far is worth nothing: the whole snapshot is still there.
-            for name in Folder.names(target) where name == Self.marker || name == "projects" {
-                Folder.remove(target + "/" + name)
-            }
+            // What was restored so far is worth nothing: the whole snapshot is still there. With the control database in its
+            // place all of it is.
+            let names = Folder.names(target)
+            guard !names.contains(ControlStore.fileName) else { throw error }
+            for name in names where name == Self.marker || name == "projects" { Folder.remove(target + "/" + name) }
             if !wasThere { _ = unsafe rmdir(target) }
             throw error
         }

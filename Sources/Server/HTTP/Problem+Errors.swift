@@ -62,7 +62,7 @@ extension Problem {
 
     init?(_ error: StoreError) {
         switch error.code {
-        case .lagging, .busy, .cancelled, .interrupted:
+        case .lagging, .busy, .cancelled, .interrupted, .changed:
             self = .unavailable("store_" + error.code.rawValue, error.message, retryAfter: 1)
         case .stopped, .closed, .damaged, .behind:
             self = .unavailable("store_" + error.code.rawValue, error.message, retryAfter: 30)

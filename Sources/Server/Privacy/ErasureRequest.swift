@@ -19,8 +19,14 @@ struct ErasureRequest: Sendable {
 
     /// The texts by which somebody is known.
     var texts: [String] {
-        var seen = Set(identities)
-        return identities + (targets ?? []).map(\.text).filter { seen.insert($0).inserted }
+        var seen = Set(identities.map(ExactText.init))
+        return identities + (targets ?? []).map(\.text).filter { seen.insert(ExactText($0)).inserted }
+    }
+
+    /// Adds identities of the persons: others may have been tied to them since, and an attempt before may have removed some.
+    mutating func add(_ found: [StoredIdentity]) {
+        let known = Set((targets ?? []).map(\.id))
+        targets = (targets ?? []) + found.filter { !known.contains($0.id) }
     }
 
     init(identities: [String], isSuppressing: Bool) {

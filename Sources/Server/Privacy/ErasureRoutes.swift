@@ -53,7 +53,7 @@ enum ErasureRoutes {
                 throw .badRequest(
                     "\"identities\"[\(place)] is not a text of 1 to 255 characters", code: "invalid_identities")
             }
-            if !identities.contains(text) { identities.append(text) }
+            if !identities.contains(where: { ExactText($0) == ExactText(text) }) { identities.append(text) }
         }
         return identities
     }

@@ -20,34 +20,27 @@ struct ErasureRun: Sendable {
         let store = runtime.store
         // Everything that was acknowledged before is there to be found.
         try await store.waitForApplied(runtime.journal.durableSeq, timeout: .seconds(300))
-        if request.targets == nil {
-            request.targets = try await store.identitiesOfPersons(with: request.identities)
-            try await request.write(to: path)
-        }
+        try await lookUp(&request)
         if request.isSuppressing {
             // Whatever was collected before that is durable by then, and found.
             try await runtime.suppressions.add(request.texts)
             try await store.waitForApplied(runtime.journal.durableSeq, timeout: .seconds(300))
         }
-        let texts = request.texts
-        let names = NamedTexts(texts)
-        let refused = IdentityMatcher(texts)
         // What is only old can wait until they are done.
         if request.rules.isEmpty { exports.interrupt(project: runtime.name) }
-        let known = request
-        let copies = try await store.remove(
-            request.removal, rejects: { raw in refused.isNamed(in: raw) }
-        ) { found in
-            var noted = known
-            noted.add(found)
-            try await noted.write(to: path)
-        }
-        request = try await ErasureRequest.read(path) ?? request
+        let copies = try await remove(&request)
+        let texts = request.texts
+        let names = NamedTexts(texts)
         // Once the rows are gone: the journal is the way by which they would come back.
         let report = try await runtime.journal.erase(
             JournalErasure(
                 through: request.items.through, seqs: request.items.seqs, texts: texts.map { Array($0.utf8) }))
-        var receipts = Self.receipts(copies, before: request.items.copies) + ErasureReceipt.receipts(report)
+        var receipts = try receipts(copies, before: request.items.copies) + ErasureReceipt.receipts(report)
+        let unverified = receipts.filter { !$0.verified }.map(\.name)
+        guard unverified.isEmpty else {
+            throw StoreError(
+                .files, "What was erased could still be in \(unverified.joined(separator: ", ")).", isTransient: true)
+        }
         receipts += try await KeptExports(
             project: runtime.name, control: control, exports: exports, items: request.items, names: names,
             epoch: store.erasureEpoch, erasure: id
@@ -56,8 +49,43 @@ struct ErasureRun: Sendable {
         return receipts
     }
 
+    /// Adds the identities that belong to the persons now.
+    private func lookUp(_ request: inout ErasureRequest) async throws {
+        guard request.rules.isEmpty else { return }
+        request.add(try await runtime.store.identitiesOfPersons(with: request.texts))
+        try await request.write(to: path)
+    }
+
+    /// How often somebody may be tied to the persons while they are being removed.
+    private static let mostChanges = 20
+
+    /// Removes the rows; again with more identities, if such were tied to the persons meanwhile.
+    private func remove(_ request: inout ErasureRequest) async throws -> [RemovedCopy] {
+        var changes = 0
+        while true {
+            let (known, path) = (request, path)
+            let refused = IdentityMatcher(known.texts)
+            do {
+                let copies = try await runtime.store.remove(
+                    known.removal, isContinued: !known.items.copies.isEmpty,
+                    rejects: { raw in refused.isNamed(in: raw) }
+                ) { found in
+                    var noted = known
+                    noted.add(found)
+                    try await noted.write(to: path)
+                }
+                request = try await ErasureRequest.read(path) ?? request
+                return copies
+            } catch let error as StoreError where error.code == .changed && changes < Self.mostChanges {
+                changes += 1
+                request = try await ErasureRequest.read(path) ?? request
+                try await lookUp(&request)
+            }
+        }
+    }
+
     /// The store's receipts, and those of what an attempt before found that was cut off.
-    private static func receipts(_ copies: [RemovedCopy], before: [RemovedCopy]) -> [ErasureReceipt] {
+    private func receipts(_ copies: [RemovedCopy], before: [RemovedCopy]) throws -> [ErasureReceipt] {
         let isDone = copies.allSatisfy(\.verified)
         var all = copies
         for copy in before {
@@ -67,7 +95,9 @@ struct ErasureRun: Sendable {
                     kind: copy.kind, name: copy.name, rows: max(copy.rows, all[place].rows),
                     verified: all[place].verified)
             } else {
-                all.append(RemovedCopy(kind: copy.kind, name: copy.name, rows: copy.rows, verified: isDone))
+                let isThere = try copy.kind == .cold && runtime.store.hasColdFile(named: copy.name)
+                all.append(
+                    RemovedCopy(kind: copy.kind, name: copy.name, rows: copy.rows, verified: isDone && !isThere))
             }
         }
         return all.map { copy in

@@ -3,6 +3,7 @@ internal import EventStore
 internal import Logging
 internal import Model
 internal import ServiceLifecycle
+internal import Synchronization
 
 /// Erases persons and what is too old, one request after the other. What a stop of the server interrupts is taken up by the next start.
 final class ErasureService: Service {
@@ -18,8 +19,13 @@ final class ErasureService: Service {
     private let queue: AsyncStream<Job>
     private let queued: AsyncStream<Job>.Continuation
 
-    /// How often an erasure is tried before it counts as failed; the next start of the server tries it again.
+    /// What failed and is tried again after a while.
+    private let failed = Mutex<[Job]>([])
+
+    /// How often an erasure is tried before it counts as failed.
     private static let attempts = 5
+    /// After how long what failed is tried again.
+    private static let retryPause = Duration.seconds(600)
 
     init(control: ControlStore, projects: ProjectRegistry, exports: ExportService, logger: Logger) {
         self.control = control
@@ -48,7 +54,11 @@ final class ErasureService: Service {
         for record in unfinished {
             guard let runtime = projects.runtime(record.project) else { continue }
             let path = ErasureRequest.path(record.id, project: runtime.directory)
-            if try await Blocking.run({ !PrivateFile.exists(path) }) {
+            guard try await Blocking.run({ !PrivateFile.exists(path) }) else { continue }
+            // The receipts come before the file goes.
+            if record.detail["copies"]?.arrayValue?.isEmpty == false {
+                try await control.finishPrivacyRecord(record.id, status: .succeeded)
+            } else {
                 try await control.finishPrivacyRecord(
                     record.id, status: .failed, error: "the server stopped before it began; ask for it again")
             }
@@ -62,14 +72,41 @@ final class ErasureService: Service {
         let record = try await control.createPrivacyRecord(
             project: runtime.name, kind: kind,
             detail: ["copies": [], "suppress": .bool(request.isSuppressing)])
-        try await request.write(to: ErasureRequest.path(record.id, project: runtime.directory))
+        do {
+            try await request.write(to: ErasureRequest.path(record.id, project: runtime.directory))
+        } catch {
+            try? await control.finishPrivacyRecord(record.id, status: .failed, error: "the request could not be kept")
+            throw error
+        }
         queued.yield(Job(id: record.id, project: runtime.name))
         return record
     }
 
     func run() async throws {
-        for await job in queue.cancelOnGracefulShutdown() {
-            await cancelWhenGracefulShutdown { await self.work(job) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try? await cancelWhenGracefulShutdown {
+                    while true {
+                        try await Task.sleep(for: Self.retryPause)
+                        try await self.retry()
+                    }
+                }
+            }
+            for await job in queue.cancelOnGracefulShutdown() {
+                await cancelWhenGracefulShutdown { await self.work(job) }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Queues again what failed: as long as there is its file, somebody waits to be forgotten, and no backup is made.
+    private func retry() async throws {
+        for job in failed.withLock({ failed in
+            defer { failed = [] }
+            return failed
+        }) {
+            try await control.reopenPrivacyRecord(job.id)
+            queued.yield(job)
         }
     }
 
@@ -91,7 +128,8 @@ final class ErasureService: Service {
                     let reason = (error as? StoreError)?.message ?? "the server failed; its log has the reason"
                     try? await control.finishPrivacyRecord(
                         job.id, status: .failed,
-                        error: "\(reason) It is tried again when the server starts, or when it is asked for again.")
+                        error: "\(reason) It is tried again every ten minutes, and when the server starts.")
+                    failed.withLock { $0.append(job) }
                     return
                 }
                 guard (try? await Task.sleep(for: pause)) != nil else { return }

@@ -8,6 +8,8 @@ enum PrivateFile {
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure("write", temporary) }
         defer { close(descriptor) }
+        // What it holds is private; after the rename there is no such name.
+        defer { unsafe unlink(temporary) }
         var at = 0
         while at < bytes.count {
             // The array lends its memory for the call.

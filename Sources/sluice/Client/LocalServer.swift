@@ -12,6 +12,7 @@ enum LocalServer {
     {
         var configuration = ServerConfiguration(dataDirectory: folder.path)
         configuration.listen = nil
+        configuration.keepsRetention = false
         // Errors reach the command as answers; the log would only repeat them.
         configuration.logLevel = .critical
         let server: SluiceServer

@@ -37,6 +37,10 @@ struct Backup: AsyncParsableCommand {
     @Flag(name: .long, help: Self.jsonHelp)
     var json = false
 
+    func validate() throws {
+        guard !folder.isEmpty else { throw ValidationError("The folder of backups has no name; is a variable unset?") }
+    }
+
     func run() async throws {
         if case .server(let url, _) = try connection.resolve() {
             throw Failure(.usage, "a backup is made on the machine of the server \(url), with --data DIR")

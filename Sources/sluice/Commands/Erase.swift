@@ -38,8 +38,18 @@ struct Erase: AsyncParsableCommand {
             }
             return try await interruptible { try await Self.wait(for: id, client) }
         }
-        if json { return try Terminal.line(document.text) }
-        for copy in document["copies"]?.arrayValue ?? [] {
+        let copies = document["copies"]?.arrayValue ?? []
+        if json { try Terminal.line(document.text) } else { try show(document, copies) }
+        let unverified = copies.count { $0["verified"]?.boolValue != true }
+        guard unverified == 0 else {
+            throw Failure(
+                .failed,
+                "\(unverified) of the copies could not be verified: look at them, and erase what they still hold")
+        }
+    }
+
+    private func show(_ document: JSONValue, _ copies: [JSONValue]) throws {
+        for copy in copies {
             let verified = copy["verified"]?.boolValue == true ? "verified" : "NOT VERIFIED"
             try Terminal.line(
                 "\(Text.plain(copy["kind"])) \(Text.plain(copy["name"])): \(Text.plain(copy["rows"])) rows, "
