@@ -163,4 +163,28 @@ struct LayoutFolderTests {
             #expect(text(path + "/revisions/1.json") == "mine" && text(path + "/index.csv") == "(no file)")
         }
     }
+
+    @Test("Revisions that importers took away stay in the manifest as they were, and end no erasure")
+    func consumed() throws {
+        try withFolder { path in
+            let folder = try LayoutFolder(path, exportID: "ex_1")
+            let revisions = [try revision(folder), try revision(folder, plus: 2)]
+            var manifest = manifest("ex_1", seqTo: 2)
+            manifest.parts = revisions.map {
+                Manifest.Part(file: "km/\($0.file)", rows: 1, bytes: $0.bytes, sha256: "as written")
+            }
+            manifest.layout = ["revisions": .array(revisions.map(\.json))]
+            try folder.publish(revisions, manifest)
+            try FileManager.default.removeItem(atPath: path + "/revisions/1.json")
+            #expect(try folder.erase { $0 == "a" } == 1)
+            let now = try folder.refreshed(manifest)
+            #expect(now.parts[0] == manifest.parts[0])
+            #expect(now.parts[1].rows == 0 && now.parts[1].bytes == 0 && now.parts[1].sha256 != "as written")
+            #expect(names(path + "/revisions") == ["2.json"])
+            // With nothing left to look at, it stays as it is.
+            try FileManager.default.removeItem(atPath: path + "/revisions/2.json")
+            #expect(try folder.erase { $0 == "a" } == 0)
+            #expect(try folder.refreshed(manifest) == manifest)
+        }
+    }
 }

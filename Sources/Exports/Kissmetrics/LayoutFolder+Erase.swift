@@ -22,13 +22,17 @@ extension LayoutFolder {
         return removed
     }
 
-    /// A run's manifest with what its revisions are now.
+    /// A run's manifest with what its revisions are now. Those that somebody took away, as importers do with what they have
+    /// read, stay in it as they were.
     public func refreshed(_ manifest: Manifest) throws(ExportError) -> Manifest {
+        let before = manifest
         var manifest = manifest
         var all = Digest()
         let parent = FileSystem.split(path).folder
         for place in manifest.parts.indices {
-            let bytes = try FileSystem.contents(parent + "/" + manifest.parts[place].file, limit: .max)
+            let file = parent + "/" + manifest.parts[place].file
+            guard try FileSystem.size(file) != nil else { continue }
+            let bytes = try FileSystem.contents(file, limit: .max)
             var digest = Digest()
             unsafe bytes.withUnsafeBytes { bytes in
                 unsafe digest.update(bytes)
@@ -38,6 +42,7 @@ extension LayoutFolder {
             manifest.parts[place].rows = Int64(bytes.count { $0 == 0x0a })
             manifest.parts[place].sha256 = digest.hex
         }
+        if manifest.parts == before.parts { return before }
         manifest.bytes = manifest.parts.reduce(0) { $0 + $1.bytes }
         manifest.rows = manifest.parts.reduce(0) { $0 + $1.rows }
         manifest.sha256 = all.hex

@@ -17,6 +17,7 @@ final class ExportService: Service {
 
     private let control: ControlStore
     let projects: ProjectRegistry
+    let places: ExportPlaces
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let running = Mutex<[String: Running]>([:])
@@ -31,6 +32,7 @@ final class ExportService: Service {
         self.control = control
         self.projects = projects
         self.configuration = configuration
+        places = ExportPlaces(directory: configuration.directory)
         self.logger = logger
         (queue, queued) = AsyncStream.makeStream()
     }
@@ -80,20 +82,25 @@ final class ExportService: Service {
     var unfinishedCount: Int { unfinished.withLock { $0.count } }
 
     /// The folder of an export's files.
-    func folder(_ record: ExportRecord) -> String {
-        if let out = record.outPath { return FilePlace(path: out).folder }
-        return configuration.directory + "/projects/" + record.project + "/exports/" + record.id
+    func folder(_ record: ExportRecord) -> String { places.folder(record) }
+
+    /// Cancels an export that waits or runs; what it is now, nil if it is not there.
+    func cancel(_ record: ExportRecord) async throws -> ExportRecord? {
+        try await control.finishExport(record.id, status: .cancelled, rows: 0)
+        running.withLock { $0[record.id]?.cancel }?()
+        let now = try await control.export(record.id, project: record.project)
+        if let now, now.status == .cancelled {
+            // A run before may have been cut off; one that is at work removes its files at its end.
+            _ = try await Blocking.run { self.places.clear(now) }
+        }
+        return now
     }
 
     /// Cancels an export that waits or runs, and returns it; removes one that has ended, with its files if they are in
     /// the project's own folder.
     func cancelOrRemove(_ record: ExportRecord) async throws -> ExportRecord? {
         if !record.status.isFinal {
-            try await control.finishExport(record.id, status: .cancelled, rows: 0)
-            running.withLock { $0[record.id]?.cancel }?()
-            if let now = try await control.export(record.id, project: record.project), now.status == .cancelled {
-                return now
-            }
+            if let now = try await cancel(record), now.status == .cancelled { return now }
         }
         try await control.removeExport(record.id)
         if record.outPath == nil {
@@ -118,16 +125,20 @@ final class ExportService: Service {
     }
 
     /// Runs one export to its end and notes what came of it.
-    private func work(_ record: ExportRecord) async {
+    private func work(_ waiting: ExportRecord) async {
+        var record = waiting
         var logger = logger
         logger[metadataKey: "export"] = .string(record.id)
         var isOver = true
         defer { if isOver { unfinished.withLock { _ = $0.remove(record.id) } } }
         do {
             guard try await control.startExport(record.id) else { return }
+            // As it is now: an erasure may have changed it while it waited.
+            guard let started = try await control.export(record.id, project: record.project) else { return }
+            record = started
             let progress = ExportProgress()
             // A task of its own, so that DELETE can cancel it; it is awaited right below.
-            let task = Task { try await self.write(record, progress: progress) }
+            let task = Task { try await self.write(started, progress: progress) }
             running.withLock {
                 $0[record.id] = Running(project: record.project, progress: progress, cancel: { task.cancel() })
             }

@@ -21,18 +21,10 @@ extension ExportService {
         // The pinned `seq` was durable when the export was asked for; it is still what "now" means to this run.
         let resolved = try await runtime.resolve(
             spec, durableSeq: spec.asOfSeq ?? runtime.journal.durableSeq, now: record.createdAt)
-        let path: String
-        if let out = record.outPath {
-            path = out
-        } else {
-            let folder = folder(record)
-            try await Blocking.run {
-                try Folder.make(FilePlace(path: folder).folder)
-                try Folder.make(folder)
-            }
-            let name = resolved.format == .kissmetrics ? "kissmetrics" : resolved.dataset.rawValue
-            path = folder + "/" + name + resolved.fileExtension
-        }
+        let name = resolved.format == .kissmetrics ? "kissmetrics" : resolved.dataset.rawValue
+        let path = record.outPath ?? folder(record) + "/" + name + resolved.fileExtension
+        try await Blocking.run { try self.places.begin(record) }
+        defer { places.end(record) }
         return try await ExportRunner.run(
             resolved, on: runtime.store, to: path, exportID: record.id, runID: record.id, progress: progress)
     }

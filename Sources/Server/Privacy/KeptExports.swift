@@ -1,10 +1,12 @@
 internal import Control
 internal import EventStore
 internal import Exports
-internal import Glibc
 internal import Model
 
 /// Files of exports that have somebody in them: removed, and made again without where that makes sense.
+///
+/// What lies where a caller wanted it may have been moved, replaced or locked by its owner since. That is said in a receipt,
+/// and never ends an erasure.
 struct KeptExports: Sendable {
     let project: String
     let control: ControlStore
@@ -27,32 +29,61 @@ struct KeptExports: Sendable {
         return receipts
     }
 
-    private func erase(_ record: ExportRecord) async throws -> [ErasureReceipt] {
-        let documents = [record.spec, record.resolved, record.manifest].compactMap {
-            $0.flatMap { try? JSONValue(text: $0) }
-        }
-        let isNamed =
-            documents.contains { names.isNamed(in: $0) } || record.outPath.map(names.isNamed(in:)) ?? false
-            || record.error.map(names.isNamed(in:)) ?? false
+    private func erase(_ found: ExportRecord) async throws -> [ErasureReceipt] {
+        var record = found
+        let isNamed = names.isNamed(in: record)
+        // It would write down whom it looks for.
+        if isNamed, !record.status.isFinal { record = try await exports.cancel(record) ?? record }
         let manifest = record.manifest.flatMap { try? JSONValue(text: $0) }.flatMap { try? Manifest(json: $0) }
-        if let manifest, manifest.layout != nil, let folder = record.outPath {
-            return try await eraseLines(record, manifest, folder, isNamed)
+        if record.outPath != nil, ExportWindow(record)?.isLayout ?? false {
+            return try await eraseLines(record, manifest, isNamed)
         }
-        var receipts: [ErasureReceipt] = []
-        var isGone = false
-        if let manifest, manifest.erasure == nil {
-            let rows = rows(manifest)
-            if isNamed || manifest.erasureEpoch < epoch && rows > 0 {
-                receipts = try await removeFiles(record, manifest, rows: rows)
-                isGone = true
-            }
+        if let manifest, record.status == .succeeded, record.removedAt == nil {
+            return try await erase(record, manifest, isNamed)
         }
-        if isNamed || isGone {
-            if isGone, !isNamed, receipts.contains(where: \.verified), try await exports.runAgain(record) {
-                return receipts
-            }
-            try await mark(record, isGone ? manifest : nil)
+        let receipts = record.status == .running ? [] : try await clear(record)
+        if isNamed { try await control.rewriteExport(names.redacted(record)) }
+        return receipts
+    }
+
+    /// An export that did not end, or was removed, has no files; if it was cut off, some are there all the same.
+    private func clear(_ record: ExportRecord) async throws -> [ErasureReceipt] {
+        let (found, isGone) = try await Blocking.run { exports.places.clear(record) }
+        guard found else { return [] }
+        return [
+            ErasureReceipt(
+                kind: "export", name: record.id, rows: 0, verified: isGone,
+                how: "removed what a run that was cut off had left")
+        ]
+    }
+
+    private func erase(
+        _ record: ExportRecord, _ manifest: Manifest, _ isNamed: Bool
+    ) async throws -> [ErasureReceipt] {
+        let rows = rows(manifest)
+        // Its files were about to be removed, and made again, when the server stopped.
+        let isBegun = manifest.erasure?["again"]?.boolValue ?? false
+        guard isBegun || manifest.erasure == nil && (isNamed || manifest.erasureEpoch < epoch && rows > 0) else {
+            if isNamed { try await control.rewriteExport(names.redacted(record)) }
+            return []
         }
+        let files = KeptFiles(record: record, manifest: manifest, folder: exports.folder(record), rows: rows)
+        let state = record.outPath == nil ? .ours : try await Blocking.run { files.state() }
+        if state == .ours, record.outPath != nil, !isNamed {
+            // Once they are gone, nothing but this tells that they were there.
+            try await control.rewriteExport(marked(record, manifest, isAgain: true))
+        }
+        var (receipts, isRemoved) = try await Blocking.run { files.remove(state) }
+        if !isNamed {
+            // What its owner moved or removed is not written there again with everybody's data.
+            guard isRemoved || isBegun && state == .gone else { return receipts }
+            if try await exports.runAgain(record) { return receipts }
+        }
+        let marked = marked(record, manifest, isAgain: false)
+        if let text = marked.manifest, let failure = try await Blocking.run({ files.replaceManifest(text) }) {
+            receipts.append(failure)
+        }
+        try await control.rewriteExport(marked)
         return receipts
     }
 
@@ -63,88 +94,30 @@ struct KeptExports: Sendable {
         return Int64(items.seqs.count { $0 > first && $0 <= last })
     }
 
-    private func removeFiles(
-        _ record: ExportRecord, _ manifest: Manifest, rows: Int64
-    ) async throws -> [ErasureReceipt] {
-        let folder = exports.folder(record)
-        let isOwn = record.outPath == nil
-        let beside = record.outPath.map { $0 + Manifest.suffix }
-        let id = record.id
-        return try await Blocking.run {
-            // A file that somebody else put there is not ours to remove.
-            let isOurs = try beside.map { path in
-                let bytes = try PrivateFile.read(path)
-                return bytes.flatMap { try? JSONValue($0.span) }?["export_id"]?.stringValue == id
-            }
-            return try manifest.parts.enumerated().map { place, part in
-                let path = folder + "/" + part.file
-                let name = isOwn ? "\(id)/\(part.file)" : "\(id) part \(place + 1)"
-                guard isOwn || isOurs == true else {
-                    return ErasureReceipt(
-                        kind: "export", name: name, rows: rows, verified: !PrivateFile.exists(path),
-                        how: "its manifest is not where the export was written, so that nothing was touched there")
-                }
-                try PrivateFile.remove(path)
-                return ErasureReceipt(
-                    kind: "export", name: name, rows: rows, verified: !PrivateFile.exists(path), how: "file removed")
-            }
-        }
+    /// A record that names nobody, with a manifest that says why there are no files.
+    private func marked(_ record: ExportRecord, _ manifest: Manifest, isAgain: Bool) -> ExportRecord {
+        var (marked, manifest) = (record, manifest)
+        manifest.erasure = ["id": .string(erasure), "erasure_epoch": JSONValue(epoch)]
+        if isAgain { manifest.erasure = ["id": .string(erasure), "erasure_epoch": JSONValue(epoch), "again": true] }
+        marked.manifest = manifest.json.text
+        return names.redacted(marked)
     }
 
-    /// A folder in the KISSmetrics layout is added to, run by run, so that its revisions stay, without the lines.
+    /// A folder in the KISSmetrics layout is added to, run by run, so that its revisions stay, without the lines. A run that
+    /// was cut off may have published, too.
     private func eraseLines(
-        _ record: ExportRecord, _ manifest: Manifest, _ path: String, _ isNamed: Bool
+        _ found: ExportRecord, _ manifest: Manifest?, _ isNamed: Bool
     ) async throws -> [ErasureReceipt] {
-        guard !names.isEmpty, rows(manifest) > 0, manifest.erasureEpoch < epoch || isNamed else { return [] }
-        let names = names
-        let found: (lines: Int64, manifest: Manifest)? = try await Blocking.run {
-            guard PrivateFile.exists(path + "/revisions") else { return nil }
-            let folder = try LayoutFolder(path, exportID: record.id)
-            return (try folder.erase { names.isName($0) }, try folder.refreshed(manifest))
+        var record = found
+        var receipts: [ErasureReceipt] = []
+        let canHold = manifest.map { rows($0) > 0 && $0.erasureEpoch < epoch } ?? !items.seqs.isEmpty
+        if !names.isEmpty, canHold, record.startedAt != nil,
+            let done = try await KeptLayout(record: record, names: names).erase(manifest)
+        {
+            receipts = [done.receipt]
+            if let written = done.manifest { record.manifest = written.json.text }
         }
-        guard let found else {
-            return [
-                ErasureReceipt(
-                    kind: "export", name: record.id, rows: 0, verified: false,
-                    how: "its folder is not where the export was written, so that nothing was touched there")
-            ]
-        }
-        var marked = record
-        marked.manifest = found.manifest.json.text
-        try await control.rewriteExport(marked)
-        if isNamed, let now = try await control.export(record.id, project: project) { try await mark(now, nil) }
-        return [
-            ErasureReceipt(
-                kind: "export", name: record.id, rows: found.lines, verified: true,
-                how: "the folder's revisions written anew without the lines")
-        ]
-    }
-
-    /// Leaves a record that names nobody, and a manifest that says why there are no files.
-    private func mark(_ record: ExportRecord, _ manifest: Manifest?) async throws {
-        func redacted(_ text: String) -> String {
-            (try? JSONValue(text: text)).map { names.redacted($0).text } ?? names.redacted(text)
-        }
-        var marked = record
-        marked.spec = redacted(record.spec)
-        marked.resolved = redacted(record.resolved)
-        marked.outPath = record.outPath.map(names.redacted)
-        marked.error = record.error.map(names.redacted)
-        if var manifest {
-            manifest.erasure = ["id": .string(erasure), "erasure_epoch": JSONValue(epoch)]
-            let text = names.redacted(manifest.json).text
-            marked.manifest = text
-            let beside = exports.folder(record)
-            let path = record.outPath.map { $0 + Manifest.suffix }
-            try await Blocking.run {
-                let own = Folder.names(beside).filter { $0.hasSuffix(Manifest.suffix) }.map { beside + "/" + $0 }
-                for path in path.map({ [$0] }) ?? own where PrivateFile.exists(path) {
-                    try PrivateFile.write(Array((text + "\n").utf8), to: path)
-                }
-            }
-        } else {
-            marked.manifest = record.manifest.map(redacted)
-        }
-        try await control.rewriteExport(marked)
+        if isNamed || record.manifest != found.manifest { try await control.rewriteExport(names.redacted(record)) }
+        return receipts
     }
 }

@@ -1,22 +1,14 @@
-internal import Model
-
 /// Texts by which somebody is known, looked for in the server's own records.
 struct NamedTexts: Sendable {
+    static let replacement = "[erased]"
+
     private let texts: Set<String>
+    /// Those that are taken for somebody's wherever they stand.
+    private let telling: [String]
 
     init(_ texts: [String]) {
         self.texts = Set(texts)
-    }
-
-    /// Whether a string of a document is one of the texts, whole or as a part that is no part of a word.
-    func isNamed(in json: JSONValue) -> Bool {
-        switch json {
-        case .string(let text): texts.contains { Self.contains(text, $0) }
-        case .array(let elements): elements.contains { isNamed(in: $0) }
-        case .object(let members): members.contains { isNamed(in: .string($0.key)) || isNamed(in: $0.value) }
-        case .number(let text): texts.contains(text)
-        case .null, .bool: false
-        }
+        telling = self.texts.filter(Self.isTelling).sorted { ($0.utf8.count, $1) > ($1.utf8.count, $0) }
     }
 
     var isEmpty: Bool { texts.isEmpty }
@@ -24,24 +16,25 @@ struct NamedTexts: Sendable {
     /// Whether a text is one of them.
     func isName(_ text: String) -> Bool { texts.contains(text) }
 
+    /// Whether one of them is in a text, as a whole or as a part that is no part of a word.
     func isNamed(in text: String) -> Bool { texts.contains { Self.contains(text, $0) } }
 
-    /// The document with `[erased]` in place of the texts.
-    func redacted(_ json: JSONValue) -> JSONValue {
-        switch json {
-        case .string(let text): .string(redacted(text))
-        case .array(let elements): .array(elements.map(redacted))
-        case .object(let members): .object(members.map { .init(redacted($0.key), redacted($0.value)) })
-        case .number(let text): texts.contains(text) ? .string("[erased]") : json
-        case .null, .bool: json
+    /// The text with `[erased]` in place of those that are in it and cannot well be anything else. A short word or number may
+    /// be a column, a folder or a day: it is left where it is.
+    func redacted(_ text: String) -> String {
+        telling.reduce(text) { text, name in
+            Self.contains(text, name) ? Self.split(text, name).joined(separator: Self.replacement) : text
         }
     }
 
-    func redacted(_ text: String) -> String {
-        texts.reduce(text) { text, name in
-            guard Self.contains(text, name) else { return text }
-            return text == name ? "[erased]" : Self.split(text, name).joined(separator: "[erased]")
-        }
+    /// Whether a text is hardly used for anything but somebody: an address, letters with digits, a long number, a long text.
+    static func isTelling(_ text: String) -> Bool {
+        let bytes = text.utf8
+        if bytes.count >= 16 { return true }
+        let digits = bytes.count { 0x30...0x39 ~= $0 }
+        let letters = bytes.count(where: isWord) - digits
+        if letters == 0 { return digits >= 9 }
+        return bytes.count >= 6 && (digits > 0 || bytes.contains(0x40))
     }
 
     private static func contains(_ text: String, _ name: String) -> Bool { split(text, name).count > 1 }
