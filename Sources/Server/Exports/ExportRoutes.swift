@@ -8,12 +8,12 @@ internal import Model
 enum ExportRoutes {
     static let routes = [
         Route(.post, "/v1/exports", .scope(.exportsWrite), create),
-        Route(.get, "/v1/exports", .scope(.exportsWrite), list),
+        Route(.get, "/v1/exports", .scope(.exportsRead), list),
         Route(.post, "/v1/exports/estimate", .scope(.exportsWrite), ExportEstimates.estimate),
-        Route(.get, "/v1/exports/{id}", .scope(.exportsWrite), show),
+        Route(.get, "/v1/exports/{id}", .scope(.exportsRead), show),
         Route(.delete, "/v1/exports/{id}", .scope(.exportsWrite), remove),
-        Route(.get, "/v1/exports/{id}/file", .scope(.exportsWrite), ExportFiles.file),
-        Route(.get, "/v1/exports/{id}/manifest", .scope(.exportsWrite), ExportFiles.manifest),
+        Route(.get, "/v1/exports/{id}/file", .scope(.exportsRead), ExportFiles.file),
+        Route(.get, "/v1/exports/{id}/manifest", .scope(.exportsRead), ExportFiles.manifest),
     ]
 
     private static func create(_ exchange: Exchange) async throws -> Response {

@@ -20,15 +20,19 @@ struct Route: Sendable {
     /// The path, with `{name}` for a variable part: `/v1/people/{id}`.
     let path: String
     let access: Access
+    /// Whether it gives out no column of people and events that the caller may not see. Where it is not said, keys with a
+    /// list of columns are refused: a route that knows nothing of columns must not give one away.
+    let checksColumns: Bool
     let handle: @Sendable (Exchange) async throws -> Response
 
     init(
-        _ method: HTTPRequest.Method, _ path: String, _ access: Access,
+        _ method: HTTPRequest.Method, _ path: String, _ access: Access, checksColumns: Bool = false,
         _ handle: @escaping @Sendable (Exchange) async throws -> Response
     ) {
         self.method = method
         self.path = path
         self.access = access
+        self.checksColumns = checksColumns
         self.handle = handle
     }
 }
