@@ -4,7 +4,7 @@ import hashlib
 import json
 import sqlite3
 
-from sluice import cli
+from sluice import cli, read_csv
 
 
 def people(server, key):
@@ -79,9 +79,16 @@ def test_mistakes_are_named(server):
 
 
 def test_a_key_for_some_columns_reads_nothing_else(server):
-    server.collect({"identity": "ann", "event": "A", "properties": {"salary": 1}})
-    key = server.request("POST", "/v1/keys", {"name": "few", "scopes": ["people:read", "events:read"],
-                                              "columns": ["person_id", "person.plan"]}).json["key"]
+    server.collect({"identity": "ann", "event": "A", "properties": {"salary": 1}},
+                   {"type": "set", "identity": "ann", "properties": {"plan": "pro", "email": "ann@example.com"}})
+    key = json.loads(server.cli("keys", "create", "few", "--scope", "people:read", "--scope", "events:read", "--scope",
+                                "exports:write", "--column", "person_id", "--column", "person.plan", "--json").stdout)["key"]
     for path in ["/v1/people", "/v1/people?identity=ann", "/v1/people/p_b", "/v1/people/p_b/events", "/v1/rejects"]:
-        answer = server.request("GET", path, key=key)
-        assert answer.status == 403 and "some columns" in answer.json["detail"], path
+        assert server.request("GET", path, key=key).status == 403, path
+    out = server.data.parent / "people.csv"
+    few = ["--server", server.url, "--key", key, "--out", out]
+    cli("export", "people", "--columns", "person_id,person.plan", *few)
+    assert read_csv(out) == [{"person_id": "p_b", "person.plan": "pro"}]
+    for flags in [["--columns", "person.email"], ["--columns", "person_id", "--where", '{"property": "salary", "gt": 0}'],
+                  ["--columns", "person_id", "--identified"]]:
+        assert "does not read the column" in cli("export", "people", *flags, *few, code=77).stderr

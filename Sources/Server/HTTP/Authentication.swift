@@ -1,4 +1,5 @@
 internal import Control
+internal import EventStore
 internal import HTTPTypes
 internal import Hummingbird
 internal import Model
@@ -23,12 +24,21 @@ enum Authentication {
             return try holder(of: .admin, exchange)
         case .scope(let scope):
             let caller = try holder(of: scope, exchange)
-            guard caller.columns == nil || route.checksColumns else {
-                throw .forbidden(
-                    "this key reads some columns only, and \(route.path) cannot be asked for these alone; use a key "
-                        + "without a list of columns")
-            }
+            try check(caller, route)
             return caller
+        }
+    }
+
+    /// Checks that a route gives out no column that the caller may not see, as far as the route alone can tell.
+    private static func check(_ caller: Caller, _ route: Route) throws(Problem) {
+        guard !caller.grant.isAll else { return }
+        switch route.columns {
+        case .none, .asked: break
+        case .always(let needs): if let missing = caller.grant.missing(of: needs) { throw .column(missing) }
+        case .refused:
+            throw .forbidden(
+                "this key reads some columns only, and \(route.path) cannot be asked for these alone; use a key without a "
+                    + "list of columns")
         }
     }
 

@@ -1,4 +1,5 @@
 internal import Control
+internal import EventStore
 internal import Model
 
 /// Who calls.
@@ -8,6 +9,7 @@ struct Caller: Sendable {
     let scopes: Set<Scope>
     /// The only columns of people and events that the caller may see; nil for all.
     let columns: [String]?
+    let grant: ColumnGrant
     /// When the caller's key ends.
     let expiresAt: Timestamp?
     /// Whether the caller owns the data folder: it came over the socket in it.
@@ -17,6 +19,7 @@ struct Caller: Sendable {
         project = key.project
         scopes = key.scopes
         columns = key.columns
+        grant = ColumnGrant(key.columns)
         expiresAt = key.expiresAt
         isOwner = false
     }
@@ -26,6 +29,7 @@ struct Caller: Sendable {
         self.project = project
         scopes = [.admin]
         columns = nil
+        grant = .all
         expiresAt = nil
         isOwner = true
     }

@@ -9,7 +9,7 @@ internal import NIOCore
 /// `POST /v1/imports`: a file as the body, read as it arrives; the answer is its progress, one JSON object a line.
 enum ImportRoutes {
     static let routes = [
-        Route(.post, "/v1/imports", .scope(.importsWrite), start),
+        Route(.post, "/v1/imports", .scope(.importsWrite), columns: .none, start),
         Route(.get, "/v1/imports", .scope(.importsWrite), list),
     ]
 

@@ -53,22 +53,15 @@ struct KeyRequest: Sendable {
         }
         var columns: [String] = []
         for (place, value) in values.enumerated() {
-            guard let column = value.stringValue, isColumn(column) else {
+            guard let column = value.stringValue, ColumnGrant.isColumn(column) else {
                 throw problem(
-                    "\"columns\"[\(place)] is no column; there are properties.NAME, properties.*, person.NAME, person.*, "
+                    "\"columns\"[\(place)] is no column; there are properties.NAME, properties.*, person.NAME, person.*, count(EVENT), "
+                        + "first(EVENT), last(EVENT), "
                         + BuiltinColumn.allCases.map(\.rawValue).joined(separator: ", "))
             }
             columns.append(column)
         }
         return columns
-    }
-
-    /// Whether a text can stand in a list: a built-in column, or a property by its exact name, whatever that holds.
-    private static func isColumn(_ text: String) -> Bool {
-        for prefix in ["properties.", "person."] where text.hasPrefix(prefix) {
-            return (1...255).contains(text.utf8.count - prefix.utf8.count)
-        }
-        return BuiltinColumn(rawValue: text) != nil
     }
 
     private static func expiry(_ value: JSONValue, _ now: Timestamp) throws(Problem) -> Timestamp? {
