@@ -2,38 +2,76 @@ internal import GRDB
 public import Model
 
 extension ControlStore {
-    /// Makes a secret key with the scopes; its text is returned once and not kept.
-    public func createSecretKey(
-        project: String, scopes: Set<Scope>, expiresAt: Timestamp? = nil
-    ) async throws(ControlError) -> String {
+    /// Makes a secret key; its text is returned once and not kept.
+    ///
+    /// - Parameter columns: the only columns that it reads; nil for all.
+    public func createKey(
+        project: String, name: String, scopes: Set<Scope>, columns: [String]? = nil, expiresAt: Timestamp? = nil
+    ) async throws(ControlError) -> IssuedKey {
         let text = KeyText.make(prefix: "sk_")
-        try await write { db in
+        return try await write { db in
             guard try Int.fetchOne(db, sql: "SELECT 1 FROM projects WHERE name = ?", arguments: [project]) != nil
             else { throw ControlError(.noSuchProject, "there is no project \(project)") }
-            try db.execute(
-                sql: """
-                    INSERT INTO keys (id, project, kind, secret_hash, scopes, created_at, expires_at)
-                    VALUES (?, ?, 'secret', ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    KeyText.makeID(prefix: "key_"), project, blob(Digest256(of: Array(text.utf8)).bytes), scopes.text,
-                    now().microseconds, expiresAt?.microseconds,
-                ])
+            let id = try Self.insertKey(
+                project: project, kind: .secret, text: text, name: name, scopes: scopes, columns: columns,
+                expiresAt: expiresAt, in: db)
+            return IssuedKey(key: try Self.requireKey(id, project: project, in: db), text: text)
         }
-        return text
     }
 
-    /// All keys, with the digests of the secret ones, for the ring in memory.
-    func keyRecords() async throws(ControlError) -> [(key: AccessKey, digest: Digest256?)] {
+    /// The project's keys, oldest first.
+    public func keys(project: String, includesRevoked: Bool = false) async throws(ControlError) -> [AccessKey] {
         try await read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM keys ORDER BY created_at, id").compactMap { row in
-                guard let kind = AccessKey.Kind(rawValue: row["kind"]) else { return nil }
-                let key = AccessKey(
-                    id: row["id"], project: row["project"], kind: kind, writeKey: row["write_key"],
-                    scopes: Set(text: row["scopes"]), createdAt: Timestamp(microseconds: row["created_at"]),
-                    lastUsedAt: timestamp(row["last_used_at"]), expiresAt: timestamp(row["expires_at"]))
-                return (key, bytes(row["secret_hash"]).flatMap { Digest256(bytes: $0) })
+            try Row.fetchAll(
+                db,
+                sql: "\(Self.selectKeys) WHERE k.project = ? AND (? OR k.revoked_at IS NULL) ORDER BY created_at, id",
+                arguments: [now().microseconds, project, includesRevoked]
+            ).compactMap(AccessKey.init(row:))
+        }
+    }
+
+    /// The key, if the project has it, revoked or not.
+    public func key(_ id: String, project: String) async throws(ControlError) -> AccessKey? {
+        try await read { db in try Self.fetchKey(id, project: project, in: db) }
+    }
+
+    /// Gives a key a new text.
+    ///
+    /// - Parameter oldUntil: until when the present text opens as well. Those before it end when they were to end.
+    /// - Returns: nil if the project has no such key, or has revoked it.
+    public func rotateKey(
+        _ id: String, project: String, oldUntil: Timestamp
+    ) async throws(ControlError) -> IssuedKey? {
+        try await write { db in
+            let time = now()
+            guard let key = try Self.fetchKey(id, project: project, in: db), key.revokedAt == nil else { return nil }
+            try db.execute(sql: "DELETE FROM old_key_texts WHERE ends_at <= ?", arguments: [time.microseconds])
+            if oldUntil > time {
+                try db.execute(
+                    sql: """
+                        INSERT INTO old_key_texts (key, write_key, secret_hash, ends_at)
+                        SELECT id, write_key, secret_hash, ? FROM keys WHERE id = ?
+                        """, arguments: [oldUntil.microseconds, id])
             }
+            let text = KeyText.make(prefix: key.kind.prefix)
+            try db.execute(
+                sql: "UPDATE keys SET write_key = ?, secret_hash = ?, rotated_at = ? WHERE id = ?",
+                arguments: [key.kind.kept(text), key.kind.digest(text), time.microseconds, id])
+            return IssuedKey(key: try Self.requireKey(id, project: project, in: db), text: text)
+        }
+    }
+
+    /// Ends a key and all its texts. One that has ended so before stays as it is.
+    ///
+    /// - Returns: nil if the project has no such key.
+    public func revokeKey(_ id: String, project: String) async throws(ControlError) -> AccessKey? {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE keys SET revoked_at = ? WHERE id = ? AND project = ? AND revoked_at IS NULL",
+                arguments: [now().microseconds, id, project])
+            guard let key = try Self.fetchKey(id, project: project, in: db) else { return nil }
+            try db.execute(sql: "DELETE FROM old_key_texts WHERE key = ?", arguments: [id])
+            return key
         }
     }
 

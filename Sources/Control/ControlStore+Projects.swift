@@ -61,19 +61,10 @@ extension ControlStore {
             project: name, writeKey: KeyText.make(prefix: "wk_"), secretKey: KeyText.make(prefix: "sk_"))
         let time = now().microseconds
         try db.execute(sql: "INSERT INTO projects (name, created_at) VALUES (?, ?)", arguments: [name, time])
-        try db.execute(
-            sql: """
-                INSERT INTO keys (id, project, kind, write_key, scopes, created_at) VALUES (?, ?, 'write', ?, ?, ?)
-                """,
-            arguments: [KeyText.makeID(prefix: "key_"), name, made.writeKey, Set([Scope.collect]).text, time])
-        try db.execute(
-            sql: """
-                INSERT INTO keys (id, project, kind, secret_hash, scopes, created_at) VALUES (?, ?, 'secret', ?, ?, ?)
-                """,
-            arguments: [
-                KeyText.makeID(prefix: "key_"), name, blob(Digest256(of: Array(made.secretKey.utf8)).bytes),
-                Set([Scope.admin]).text, time,
-            ])
+        try insertKey(
+            project: name, kind: .write, text: made.writeKey, name: "first write key", scopes: [.collect], in: db)
+        try insertKey(
+            project: name, kind: .secret, text: made.secretKey, name: "first secret key", scopes: [.admin], in: db)
         return made
     }
 
@@ -85,7 +76,8 @@ extension ControlStore {
                 sql: """
                     SELECT name, created_at, seen_seq,
                         (SELECT group_concat(write_key, ' ') FROM
-                            (SELECT write_key FROM keys WHERE project = name AND kind = 'write' ORDER BY created_at, id)
+                            (SELECT write_key FROM keys WHERE project = projects.name AND kind = 'write' AND revoked_at IS NULL
+                            ORDER BY created_at, id)
                         ) AS write_keys
                     FROM projects ORDER BY name
                     """

@@ -25,6 +25,19 @@ public final class SluiceServer: Service {
         table.routes.map { ($0.method.rawValue, $0.path) }
     }
 
+    /// The scope that a key needs for a route, by method and path, for the same test.
+    package var scopes: [String: String] {
+        var scopes: [String: String] = [:]
+        for route in table.routes {
+            switch route.access {
+            case .scope(let scope): scopes["\(route.method.rawValue) \(route.path)"] = scope.rawValue
+            case .loopbackOrAdmin: scopes["\(route.method.rawValue) \(route.path)"] = "admin"
+            case .open, .collection: break
+            }
+        }
+        return scopes
+    }
+
     /// How many requests wait for bytes of their bodies, for the test that ends the server while one does.
     package var awaitedBodies: Int { state.bodies.count }
 

@@ -63,9 +63,10 @@ struct AccessTests {
     func scopes() async throws {
         try await DataFolder.with { folder in
             let control = try ControlStore(directory: folder.path)
-            let reader = try await control.createSecretKey(project: "default", scopes: [.peopleRead])
-            let expired = try await control.createSecretKey(
-                project: "default", scopes: [.admin], expiresAt: Timestamp(microseconds: 1))
+            let reader = try await control.createKey(project: "default", name: "reader", scopes: [.peopleRead]).text
+            let expired = try await control.createKey(
+                project: "default", name: "old", scopes: [.admin], expiresAt: Timestamp(microseconds: 1)
+            ).text
             try control.close()
             try await folder.serve { server in
                 let people = try await server.send(.GET, "/v1/people", key: reader)

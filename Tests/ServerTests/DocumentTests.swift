@@ -16,6 +16,8 @@ struct DocumentTests {
             #expect(documented == routed, "\(documented.symmetricDifference(routed))")
             #expect(outline.operations.allSatisfy { !$0.summary.isEmpty && !$0.tag.isEmpty })
             for operation in outline.operations {
+                let needed = server.server.scopes["\(operation.method) \(operation.path)"]
+                #expect(operation.scope == needed, "\(operation.method) \(operation.path)")
                 let path = operation.path.split(separator: "/").map { $0.hasPrefix("{") ? "/1" : "/" + $0 }.joined()
                 let answer = try await server.send(HTTPMethod(rawValue: operation.method), path)
                 #expect(answer.status != 404 && answer.status != 405, "\(operation.method) \(operation.path)")

@@ -12,6 +12,7 @@ enum Migrations {
         migrator.registerMigration("006_suppressions", migrate: suppressions)
         migrator.registerMigration("007_retention", migrate: retention)
         migrator.registerMigration("008_removed_exports", migrate: removedExports)
+        migrator.registerMigration("009_keys", migrate: keys)
         return migrator
     }
 }

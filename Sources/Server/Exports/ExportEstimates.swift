@@ -1,4 +1,5 @@
 internal import Control
+internal import EventStore
 internal import Exports
 internal import Hummingbird
 internal import Model
@@ -14,6 +15,7 @@ enum ExportEstimates {
         let asked = try ExportRoutes.request(try Body.parse(bytes), exchange)
         let seq = try await runtime.pin(exchange)
         let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
+        try exchange.requireColumns(resolved.needs.union(asked.spec.asOfSeq == nil ? [] : [.builtin(.seq)]))
         let estimate = try await ExportRunner.estimate(resolved, on: runtime.store)
         let pace = try await pace(of: resolved, project: runtime.name, exchange.app.control)
         let milliseconds = (estimate.seconds(pace) * 1_000).rounded()

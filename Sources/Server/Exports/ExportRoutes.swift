@@ -1,4 +1,5 @@
 internal import Control
+internal import EventStore
 internal import Exports
 internal import HTTPTypes
 internal import Hummingbird
@@ -7,13 +8,13 @@ internal import Model
 /// Exports: asked for, watched, fetched, cancelled.
 enum ExportRoutes {
     static let routes = [
-        Route(.post, "/v1/exports", .scope(.exportsWrite), create),
-        Route(.get, "/v1/exports", .scope(.exportsWrite), list),
-        Route(.post, "/v1/exports/estimate", .scope(.exportsWrite), ExportEstimates.estimate),
-        Route(.get, "/v1/exports/{id}", .scope(.exportsWrite), show),
-        Route(.delete, "/v1/exports/{id}", .scope(.exportsWrite), remove),
-        Route(.get, "/v1/exports/{id}/file", .scope(.exportsWrite), ExportFiles.file),
-        Route(.get, "/v1/exports/{id}/manifest", .scope(.exportsWrite), ExportFiles.manifest),
+        Route(.post, "/v1/exports", .scope(.exportsWrite), columns: .asked, create),
+        Route(.get, "/v1/exports", .scope(.exportsRead), list),
+        Route(.post, "/v1/exports/estimate", .scope(.exportsWrite), columns: .asked, ExportEstimates.estimate),
+        Route(.get, "/v1/exports/{id}", .scope(.exportsRead), columns: .asked, show),
+        Route(.delete, "/v1/exports/{id}", .scope(.exportsWrite), columns: .asked, remove),
+        Route(.get, "/v1/exports/{id}/file", .scope(.exportsRead), columns: .asked, ExportFiles.file),
+        Route(.get, "/v1/exports/{id}/manifest", .scope(.exportsRead), columns: .asked, ExportFiles.manifest),
     ]
 
     private static func create(_ exchange: Exchange) async throws -> Response {
@@ -25,6 +26,7 @@ enum ExportRoutes {
             // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
             let seq = try await runtime.pin(exchange)
             let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
+            try exchange.requireColumns(resolved.needs.union(asked.spec.asOfSeq == nil ? [] : [.builtin(.seq)]))
             let record = try await exchange.app.exports.enqueue(
                 asked.json, resolved: resolved, project: runtime.name, out: out)
             let answer: JSONValue = ["id": .string(record.id), "status": .string(record.status.rawValue)]
@@ -106,6 +108,13 @@ extension Exchange {
         let id = parameters[0]
         guard let record = try await app.control.export(id, project: try requireCaller().project) else {
             throw Problem.notFound("there is no export \(id.prefix(64))")
+        }
+        // Another key may have asked for it: the specification and the files may have columns that this one does not read.
+        if try !requireCaller().grant.isAll {
+            let spec = try ExportSpec(json: try JSONValue(text: record.resolved))
+            let resolved = try await project().resolve(
+                spec, durableSeq: spec.asOfSeq ?? .max, now: record.createdAt)
+            try requireColumns(resolved.needs)
         }
         return record
     }

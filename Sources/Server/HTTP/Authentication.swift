@@ -1,4 +1,5 @@
 internal import Control
+internal import EventStore
 internal import HTTPTypes
 internal import Hummingbird
 internal import Model
@@ -9,42 +10,50 @@ internal import Model
     internal import Foundation
 #endif
 
-/// Who calls.
-struct Caller: Sendable {
-    /// The project that the key belongs to.
-    let project: String
-    let scopes: Set<Scope>
-    /// Whether the caller owns the data folder: it came over the socket in it.
-    var isOwner = false
-
-    /// Whether the caller may see and make other projects: the owner, and admins of the default project.
-    var governsProjects: Bool { isOwner || (project == ControlStore.defaultProject && scopes.contains(.admin)) }
-}
-
 /// Finds the key of a request and checks what it opens.
 enum Authentication {
     /// The caller, or nil on routes that need none.
-    static func check(_ access: Route.Access, _ exchange: Exchange) throws(Problem) -> Caller? {
-        switch access {
+    static func check(_ route: Route, _ exchange: Exchange) throws(Problem) -> Caller? {
+        switch route.access {
         case .open, .collection: return nil
         case .loopbackOrAdmin:
             // A proxy on this machine forwards what comes from elsewhere: that is not from here.
             let forwarded =
                 exchange.request.headers.contains(.forwarded) || exchange.request.headers.contains(.xForwardedFor)
             if exchange.context.isLoopback, !forwarded { return nil }
-            return try check(.scope(.admin), exchange)
+            return try holder(of: .admin, exchange)
         case .scope(let scope):
-            guard let text = headerKey(exchange.request.headers) else {
-                if exchange.isTrusted { return try owner(exchange) }
-                throw .unauthorized("send a key as Authorization: Bearer KEY, or as Basic with the key as user name")
-            }
-            guard let key = exchange.app.keys.find(text, at: exchange.receivedAt) else { throw unknownKey }
-            guard key.kind == .secret else {
-                throw .forbidden("a write key can only send events; this needs a secret key")
-            }
-            guard key.scopes.allows(scope) else { throw .forbidden("this key lacks the scope \(scope.rawValue)") }
-            return Caller(project: key.project, scopes: key.scopes)
+            let caller = try holder(of: scope, exchange)
+            try check(caller, route)
+            return caller
         }
+    }
+
+    /// Checks that a route gives out no column that the caller may not see, as far as the route alone can tell.
+    private static func check(_ caller: Caller, _ route: Route) throws(Problem) {
+        guard !caller.grant.isAll else { return }
+        switch route.columns {
+        case .none, .asked: break
+        case .always(let needs): if let missing = caller.grant.missing(of: needs) { throw .column(missing) }
+        case .refused:
+            throw .forbidden(
+                "this key reads some columns only, and \(route.path) cannot be asked for these alone; use a key without a "
+                    + "list of columns")
+        }
+    }
+
+    /// The caller, whose key has the scope.
+    private static func holder(of scope: Scope, _ exchange: Exchange) throws(Problem) -> Caller {
+        guard let text = headerKey(exchange.request.headers) else {
+            if exchange.isTrusted { return try owner(exchange) }
+            throw .unauthorized("send a key as Authorization: Bearer KEY, or as Basic with the key as user name")
+        }
+        guard let key = exchange.app.keys.find(text, at: exchange.receivedAt) else { throw unknownKey }
+        guard key.kind == .secret else {
+            throw .forbidden("a write key can only send events; this needs a secret key")
+        }
+        guard key.scopes.allows(scope) else { throw .forbidden("this key lacks the scope \(scope.rawValue)") }
+        return Caller(key)
     }
 
     /// The caller of a collection route, whose key is the first of: header, `other` (query or body).
@@ -73,14 +82,14 @@ enum Authentication {
 
     /// The caller of that key, if it is one.
     static func collector(_ text: String, _ exchange: Exchange) -> Caller? {
-        exchange.app.keys.find(text, at: exchange.receivedAt).map { Caller(project: $0.project, scopes: $0.scopes) }
+        exchange.app.keys.find(text, at: exchange.receivedAt).map(Caller.init)
     }
 
     /// The caller over the socket, for the project that it names.
     static func owner(_ exchange: Exchange) throws(Problem) -> Caller {
         let project = exchange.request.headers[.sluiceProject] ?? ControlStore.defaultProject
         guard exchange.app.projects.runtime(project) != nil else { throw .notFound("there is no project \(project)") }
-        return Caller(project: project, scopes: [.admin], isOwner: true)
+        return Caller(ownerIn: project)
     }
 
     private static let unknownKey = Problem.unauthorized("the key is not known here, or has expired")

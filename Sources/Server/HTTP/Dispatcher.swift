@@ -46,13 +46,13 @@ struct Dispatcher: HTTPResponder {
             request: request, context: context, app: app, receivedAt: SystemClock.now(), isTrusted: isTrusted,
             parameters: found.parameters)
         if let route = found.node.route(request.method) {
-            exchange.caller = try Authentication.check(route.access, exchange)
+            exchange.caller = try Authentication.check(route, exchange)
             return try await route.handle(exchange)
         }
         switch request.method {
         case .head:
             guard let route = found.node.route(.get) else { throw Problem.methodNotAllowed(found.node.allowed) }
-            exchange.caller = try Authentication.check(route.access, exchange)
+            exchange.caller = try Authentication.check(route, exchange)
             return try await route.handle(exchange).createHeadResponse()
         case .options: return CORS.preflight(found.node, request)
         default: throw Problem.methodNotAllowed(found.node.allowed)

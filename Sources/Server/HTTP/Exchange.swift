@@ -1,4 +1,5 @@
 internal import Control
+internal import EventStore
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
@@ -56,6 +57,11 @@ struct Exchange: Sendable {
         let name = try requireCaller().project
         guard let runtime = app.projects.runtime(name) else { throw .notFound("there is no project \(name)") }
         return runtime
+    }
+
+    /// Checks that the caller may see columns that the answer has, or that say which rows it has.
+    func requireColumns(_ needs: Set<ColumnNeed>) throws(Problem) {
+        if let missing = try requireCaller().grant.missing(of: needs) { throw .column(missing) }
     }
 
     /// The query's parameters.

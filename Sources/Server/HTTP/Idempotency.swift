@@ -45,4 +45,10 @@ enum Idempotency {
             }
         }
     }
+
+    /// An answer with null in place of a secret, to be kept.
+    static func without(_ name: String, _ answer: [UInt8]) -> [UInt8] {
+        guard case .object(let members)? = try? JSONValue(answer.span) else { return [] }
+        return Array(JSONValue.object(members.map { $0.key == name ? .init($0.key, nil) : $0 }).text.utf8)
+    }
 }

@@ -1,3 +1,4 @@
+internal import EventStore
 internal import HTTPTypes
 internal import Hummingbird
 internal import Model
@@ -61,6 +62,16 @@ extension Problem {
     }
 
     static func forbidden(_ detail: String) -> Problem { Problem(.forbidden, "forbidden", detail) }
+
+    /// A column that the key may not see.
+    static func column(_ need: ColumnNeed) -> Problem {
+        var problem = Problem(
+            .forbidden, "column_forbidden",
+            "this key does not read the column \(need.text), which this gives out, selects by or sorts by")
+        problem.members = [.init("column", .string(need.text))]
+        return problem
+    }
+
     static func notFound(_ detail: String) -> Problem { Problem(.notFound, "not_found", detail) }
     static func conflict(_ code: String, _ detail: String) -> Problem { Problem(.conflict, code, detail) }
 

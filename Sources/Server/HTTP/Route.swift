@@ -1,4 +1,5 @@
 internal import Control
+internal import EventStore
 internal import HTTPTypes
 internal import Hummingbird
 
@@ -16,19 +17,33 @@ struct Route: Sendable {
         case scope(Scope)
     }
 
+    /// What a route gives out of people and events, for keys that read some columns only.
+    enum Columns: Sendable {
+        /// Nobody has said: such keys are refused, so that a route that knows nothing of columns gives none away.
+        case refused
+        /// Nothing of people and events.
+        case none
+        /// These, in every answer.
+        case always(Set<ColumnNeed>)
+        /// What the request asks for: the handler checks it, by `Exchange.requireColumns`.
+        case asked
+    }
+
     let method: HTTPRequest.Method
     /// The path, with `{name}` for a variable part: `/v1/people/{id}`.
     let path: String
     let access: Access
+    let columns: Columns
     let handle: @Sendable (Exchange) async throws -> Response
 
     init(
-        _ method: HTTPRequest.Method, _ path: String, _ access: Access,
+        _ method: HTTPRequest.Method, _ path: String, _ access: Access, columns: Columns = .refused,
         _ handle: @escaping @Sendable (Exchange) async throws -> Response
     ) {
         self.method = method
         self.path = path
         self.access = access
+        self.columns = columns
         self.handle = handle
     }
 }

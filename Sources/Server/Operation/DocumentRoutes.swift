@@ -32,6 +32,8 @@ package struct APIOutline: Sendable, Equatable {
         package let method: String
         package var summary = ""
         package var tag = ""
+        /// The scope that its description names first.
+        package var scope: String?
     }
 
     package private(set) var operations: [Operation] = []
@@ -55,12 +57,17 @@ package struct APIOutline: Sendable, Equatable {
                 if mark.hasPrefix("*"), let place = anchors[mark.dropFirst()] {
                     operation.summary = operations[place].summary
                     operation.tag = operations[place].tag
+                    operation.scope = operations[place].scope
                 }
                 operations.append(operation)
-            } else if indent == 6, !operations.isEmpty {
-                if text.hasPrefix("summary: ") { operations[operations.count - 1].summary = String(text.dropFirst(9)) }
+            } else if indent >= 6, let last = operations.indices.last {
+                if operations[last].scope == nil, let mark = text.firstRange(of: "Scope `") {
+                    operations[last].scope = String(text[mark.upperBound...].prefix { $0 != "`" })
+                }
+                guard indent == 6 else { continue }
+                if text.hasPrefix("summary: ") { operations[last].summary = String(text.dropFirst(9)) }
                 if text.hasPrefix("tags: [") {
-                    operations[operations.count - 1].tag = String(text.dropFirst(7).prefix { $0 != "]" })
+                    operations[last].tag = String(text.dropFirst(7).prefix { $0 != "]" })
                 }
             }
         }

@@ -10,8 +10,13 @@ internal import People
 
 /// Aliases: the log of what was tied, and the way back.
 enum AliasRoutes {
+    /// What an alias's document has.
+    private static let columns: Set<ColumnNeed> = [
+        .builtin(.seq), .builtin(.timestamp), .builtin(.identity), .builtin(.other), .builtin(.undoneSeq),
+    ]
+
     static let routes = [
-        Route(.get, "/v1/aliases", .scope(.peopleRead)) { exchange in
+        Route(.get, "/v1/aliases", .scope(.peopleRead), columns: .always(columns)) { exchange in
             let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
             return try await exchange.read { reader in try reader.aliases(limit: limit, cursor: cursor).json }
         },

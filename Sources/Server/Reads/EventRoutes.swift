@@ -8,16 +8,21 @@ internal import People
 /// Names of events and properties, and what was refused.
 enum EventRoutes {
     static let routes = [
-        Route(.get, "/v1/events/names", .scope(.eventsRead), names),
+        Route(.get, "/v1/events/names", .scope(.eventsRead), columns: .asked, names),
         Route(.get, "/v1/rejects", .scope(.eventsRead)) { exchange in
             let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
             return try await exchange.read { reader in try reader.rejects(limit: limit, cursor: cursor).json }
         },
     ]
 
+    /// What an event's document has.
+    static let eventColumns = Set(Dataset.events.columns.map { ColumnExpression($0).need(in: .events) })
+
     /// There are few names (KISSmetrics allows 65,535), but a page is a page.
     private static func names(_ exchange: Exchange) async throws -> Response {
         let runtime = try exchange.project()
+        let isOfProperties = exchange.query["kind"] == "property"
+        try exchange.requireColumns(isOfProperties ? [.properties, .personProperties] : [.builtin(.event)])
         let limit = try exchange.query.limit()
         let offset = Int(try exchange.query.integer("cursor", in: 0...Int64(Int32.max)) ?? 0)
         _ = try await runtime.pin(exchange)

@@ -10,11 +10,19 @@ internal import People
 /// Persons: by identity, by id, what they did, and how their properties changed.
 enum PeopleRoutes {
     static let routes = [
-        Route(.get, "/v1/people", .scope(.peopleRead), list),
-        Route(.get, "/v1/people/{id}", .scope(.peopleRead), person),
-        Route(.get, "/v1/people/{id}/events", .scope(.eventsRead), events),
-        Route(.get, "/v1/people/{id}/properties", .scope(.peopleRead), changes),
-        Route(.get, "/v1/people/{id}/properties/{name}", .scope(.peopleRead), property),
+        Route(.get, "/v1/people", .scope(.peopleRead), columns: .always(personColumns), list),
+        Route(.get, "/v1/people/{id}", .scope(.peopleRead), columns: .always(personColumns), person),
+        Route(
+            .get, "/v1/people/{id}/events", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns), events),
+        Route(.get, "/v1/people/{id}/properties", .scope(.peopleRead), columns: .always(changeColumns), changes),
+        Route(.get, "/v1/people/{id}/properties/{name}", .scope(.peopleRead), columns: .asked, property),
+    ]
+
+    /// What a person's document has.
+    private static let personColumns = Set(Dataset.people.columns.map { ColumnExpression($0).need(in: .people) })
+    /// What a property's change has, and its value.
+    private static let changeColumns: Set<ColumnNeed> = [
+        .builtin(.seq), .builtin(.timestamp), .builtin(.identity), .builtin(.name), .builtin(.value),
     ]
 
     /// One person by identity, or all of them by pages.
@@ -52,6 +60,8 @@ enum PeopleRoutes {
     /// The history of one property, or with `at` its value at one moment of it.
     private static func property(_ exchange: Exchange) async throws -> Response {
         let name = exchange.parameters[1]
+        try exchange.requireColumns(changeColumns.subtracting([.builtin(.name), .builtin(.value)]))
+        try exchange.requireColumns([.person(ExactText(name))])
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
         let moment: PropertyMoment? =
             switch exchange.query["at"] {
@@ -77,6 +87,8 @@ extension Exchange {
     func reading<T: Sendable>(_ body: @escaping @Sendable (PeopleReader) throws -> T) async throws -> T {
         let runtime = try project()
         let asOf = try query.integer("as_of_seq", in: 0...Int64.max)
+        // Whoever may ask as of any seq finds out when each row was stored.
+        if asOf != nil { try requireColumns([.builtin(.seq)]) }
         let durable = runtime.journal.durableSeq
         if let asOf, asOf > durable {
             throw Problem.badRequest("as_of_seq is \(asOf), which is beyond what is stored (\(durable))")

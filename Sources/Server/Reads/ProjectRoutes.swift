@@ -35,16 +35,10 @@ enum ProjectRoutes {
             throw Problem.forbidden("only an admin key of the project \(ControlStore.defaultProject) makes projects")
         }
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
-        return try await Idempotency.run(exchange, body: bytes, kept: withoutSecret) {
+        return try await Idempotency.run(exchange, body: bytes, kept: { Idempotency.without("secret_key", $0) }) {
             let made = try await make(try Body.parse(bytes), exchange)
             return (.created, Array(made.json.text.utf8))
         }
-    }
-
-    private static func withoutSecret(_ answer: [UInt8]) -> [UInt8] {
-        guard case .object(let members)? = try? JSONValue(answer.span) else { return [] }
-        let kept = members.map { $0.key == "secret_key" ? .init($0.key, nil) : $0 }
-        return Array(JSONValue.object(kept).text.utf8)
     }
 
     private static func make(_ body: JSONValue, _ exchange: Exchange) async throws -> NewProject {

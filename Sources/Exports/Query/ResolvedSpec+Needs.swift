@@ -1,0 +1,19 @@
+public import EventStore
+
+extension ResolvedSpec {
+    /// Every column that the export gives out, or tells something of by what it selects and sorts by.
+    public var needs: Set<ColumnNeed> {
+        var needs = Set(columns.map { $0.need(in: dataset) })
+        if let condition { needs.formUnion(condition.needs(in: dataset)) }
+        if from != nil || to != nil || order == .timestamp { needs.insert(.builtin(.timestamp)) }
+        // Changes and aliases are in this order where none is asked for.
+        if isIncremental || (order == .seq && dataset == .events) { needs.insert(.builtin(.seq)) }
+        if isIdentified { needs.insert(.builtin(.named)) }
+        if format == .kissmetrics {
+            // The layout has all that there is.
+            needs.formUnion(Dataset.events.columns.map { ColumnExpression($0).need(in: .events) })
+            needs.formUnion([.personProperties, .builtin(.other), .builtin(.identities)])
+        }
+        return needs
+    }
+}
