@@ -8,9 +8,9 @@ from sluice import cli, until
 from test_erasure import OTHER, WHO, VALUE, files_with, status_of
 
 
-def erase(server, *identities):
-    """Erases, and returns the receipts of exports by the export's id."""
-    done = json.loads(server.cli("erase", *identities, "--json").stdout)
+def erase(server, *identities, code=0):
+    """Erases, and returns the receipts of exports by the export's id. The code is 1 if one of them is not verified."""
+    done = json.loads(server.cli("erase", *identities, "--json", code=code).stdout)
     assert done["status"] == "succeeded", done
     receipts = {}
     for copy in done["copies"]:
@@ -134,7 +134,7 @@ def test_files_that_were_moved_are_not_written_again(folder):
     (aside / "removed.csv").unlink()
     # Somebody's own file now, as far as anybody can tell.
     (aside / "alone.csv.manifest.json").unlink()
-    receipts = erase(folder, WHO)
+    receipts = erase(folder, WHO, code=1)
     told = {name: (receipts[export][0]["verified"], receipts[export][0]["how"]) for name, export in files.items()}
     assert told["moved"][0] and told["removed"][0] and "nothing was touched" in told["removed"][1], told
     assert told["kept"] == (True, "file removed"), told
@@ -172,7 +172,7 @@ def test_layouts_that_somebody_changed_end_no_erasure(folder):
         file.write("more\n")
     (folder.data.parent / "stateless/sluice-state.json").unlink()
     shutil.rmtree(folder.data.parent / "gone")
-    receipts = erase(folder, WHO)
+    receipts = erase(folder, WHO, code=1)
     assert receipts.keys() == {*layouts.values(), again, early}
     verified = {name: all(copy["verified"] for copy in receipts[export]) for name, export in layouts.items()}
     assert verified == {"consumed": True, "changed": False, "stateless": False, "gone": True, "whole": True}, receipts
