@@ -6,6 +6,8 @@ public final class Lane: Sendable {
     private let worker: LaneWorker
     private let interrupter: Interrupter
     private let lastJob = Atomic<UInt64>(0)
+    /// The threads of a lane that stands back.
+    private let threads: ThreadExecutor?
 
     /// Opens a connection and prepares it.
     ///
@@ -20,9 +22,9 @@ public final class Lane: Sendable {
         let connection = try database.connect()
         try setUp(connection)
         interrupter = connection.interrupter
-        let executor: any SerialExecutor =
-            try niceness > 0 ? ThreadExecutor(niceness: niceness) : QueueExecutor(label: "duckdb." + name)
-        worker = LaneWorker(connection: connection, executor: executor)
+        threads = try niceness > 0 ? ThreadExecutor(niceness: niceness) : nil
+        worker = LaneWorker(
+            connection: connection, executor: threads ?? QueueExecutor(label: "duckdb." + name))
     }
 
     /// Runs `body` on the lane and gives back what it gives back.
@@ -36,6 +38,10 @@ public final class Lane: Sendable {
             interrupter.cancel(job: job)
         }
     }
+
+    /// Whether a lane that stands back does not do so from its next job on, since somebody waits for that. Other lanes never
+    /// stand back.
+    public func hurry(_ hurries: Bool) { threads?.hurry(hurries) }
 
     /// How far the running statement is, from 0 to 1; nil when nothing runs or DuckDB cannot tell.
     public var progress: Double? { interrupter.progress }

@@ -26,6 +26,10 @@ public final class EventStore: Sendable {
     let activeRows: Atomic<Int64>
     let gate = StoreGate()
     let ties: PersonTies
+    /// What the engine may take; work that keeps much in memory says so.
+    public let memory: EngineMemory
+    /// The texts of identities that came in of late.
+    public let recent: RecentIdentities
     /// How often rows were taken out of the store for good; manifests name it.
     let epoch: Atomic<Int64>
     private let lanes: Mutex<StoreLanes?>
@@ -42,6 +46,8 @@ public final class EventStore: Sendable {
         layouts = LayoutBook(cold.layout) { compaction.wake() }
         activeRows = Atomic(cold.activeRows)
         ties = cold.ties
+        recent = RecentIdentities(ties: cold.ties)
+        memory = EngineMemory(settings)
         epoch = Atomic(state["erasure_epoch"] ?? 0)
         self.lanes = Mutex(lanes)
         self.logger = logger
@@ -128,7 +134,7 @@ public final class EventStore: Sendable {
         defer { layouts.unpin(layout) }
         return try await lanes.readers.run { connection in
             try layout.show(on: connection)
-            return try body(connection, Pinned(seq: seq, layout: layout, ties: ties))
+            return try memory.usual(connection) { try body($0, Pinned(seq: seq, layout: layout, ties: ties)) }
         }
     }
 
@@ -159,14 +165,20 @@ public final class EventStore: Sendable {
 
     /// Runs `body` on the connection that makes cold files.
     func compactor<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await opened().compactor.run(body)
+        try await opened().compactor.run { connection in try memory.usual(connection, body) }
     }
 
     /// Runs `body` on the one connection that writes.
-    func writing<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
+    ///
+    /// - Parameter isAwaited: whether somebody waits for it; otherwise it stands back behind whoever wants the processors.
+    func writing<T: Sendable>(
+        isAwaited: Bool = false, _ body: @Sendable (Connection) throws -> T
+    ) async throws -> T {
         try await gate.enter(.write)
         defer { gate.leave(.write) }
-        return try await opened().writer.run(body)
+        let writer = try opened().writer
+        writer.hurry(isAwaited)
+        return try await writer.run { connection in try memory.usual(connection, body) }
     }
 
     private func opened() throws(StoreError) -> StoreLanes {
@@ -197,6 +209,7 @@ public final class EventStore: Sendable {
         let connection = try opened.connect()
         for file in files { try folder.attach(file, connection) }
         try ties.load(connection)
+        recent.forget()
         activeRows.store(try Generations.rows(layouts.current.active, connection), ordering: .relaxed)
         let lanes = try StoreLanes(opened, settings)
         self.lanes.withLock { $0 = lanes }

@@ -2,11 +2,13 @@ internal import Glibc
 
 /// How a store is opened. Every value has a default that suits a small server.
 public struct StoreSettings: Sendable {
-    /// The engine's own bound on its memory, in its words.
+    /// The engine's own bound on its memory, in its words, while something runs that needs it (`EngineMemory`).
     public var memoryLimit = "600MB"
-    /// The same while it writes a Parquet file, whose row groups are gathered in memory: with less its threads wait for each
-    /// other.
+    /// The same while it writes a Parquet file.
     public var fileMemoryLimit = "800MB"
+    /// The same while rows are exported as they lie and nothing else goes on: the engine would fill more with blocks that it
+    /// does not need again.
+    public var passingMemory = "600MB"
     /// Threads of the engine, and connections that read; the number of cores.
     public var threads = StoreSettings.cores
     /// Readers that may wait for a connection before `.busy`.
@@ -33,7 +35,7 @@ public struct StoreSettings: Sendable {
     /// Rows that the engine sorts at once for an export that it writes itself.
     public var sortedRows: Int64 = 400_000
     /// Bytes of rows that are sorted in memory for other exports; more go through a file.
-    public var sortedBytes = 64 << 20
+    public var sortedBytes = 40 << 20
     /// By how much the compactor stands back: behind the applier, whose work is awaited.
     public var compactorNiceness: Int32 = 15
     /// Slots of one generation of the identity cache, a power of two; 24 bytes each, and there are two generations.

@@ -14,6 +14,9 @@ struct ExportJob: Sendable {
     let settings: StoreSettings
     /// Where rows lie; they stay there while it runs.
     let layout: Layout
+    /// What the store remembers of who came in of late.
+    let recent: RecentIdentities
+    let memory: EngineMemory
     /// A folder for rows that are sorted and do not fit the memory.
     let scratch: String
     /// How often rows were taken out of the store; none are while it runs.
@@ -23,10 +26,23 @@ struct ExportJob: Sendable {
     func run(_ connection: Connection) throws -> Manifest {
         if spec.format == .kissmetrics { return try LayoutJob(job: self).run(connection) }
         try TokenFunctions.register(on: connection)
+        do { return try run(connection, least: .passing) } catch let error as DuckDBError
+            where error.code == .outOfMemory && settings.passingMemory != settings.memoryLimit
+        {
+            // Rows that are unusually wide: once more, with all that there is.
+            return try run(connection, least: .usual)
+        }
+    }
+
+    private func run(_ connection: Connection, least: EngineMemory.Demand) throws -> Manifest {
         let writer: ExportQuery.Writer = spec.format == .parquet ? .engine : .rows
         let run = IdentityFunctions.makeRun()
         var query = try ExportQuery(spec, writer: writer, all: [], run: run)
         let style = try CellStyle(spec, connection)
+        let demand = query.demand.rawValue < least.rawValue ? least : query.demand
+        try memory.begin(demand, connection)
+        // Once nothing of the export is in memory any more.
+        defer { memory.end(demand, connection) }
         let identities = try preparePeople(query, style, connection)
         if let identities, writer == .engine {
             try IdentityFunctions.register(on: connection)
@@ -49,14 +65,13 @@ struct ExportJob: Sendable {
             let people = try PeopleAsOf(connection, asOf: spec.asOfSeq)
             if query.needsPeopleTable { try people.materialise(connection) }
             guard query.needsIdentityTable else { return nil }
-            let isOfWindow =
+            let window: WindowIdentities? =
                 switch spec.dataset {
-                case .events: try WindowIdentities.make(spec, [.events], layout, connection)
-                case .propertyChanges: try WindowIdentities.make(spec, [.propertyChanges], layout, connection)
-                case .people, .identities, .aliases: false
+                case .events: try WindowIdentities(spec, [.events], layout, recent, connection)
+                case .propertyChanges: try WindowIdentities(spec, [.propertyChanges], layout, recent, connection)
+                case .people, .identities, .aliases: nil
                 }
-            return try IdentityTable(
-                connection, people, format: spec.format, style: style, isOfWindow: isOfWindow)
+            return try IdentityTable(connection, people, window, format: spec.format, style: style)
         }
         try Self.makeTables(query, connection)
         return identities

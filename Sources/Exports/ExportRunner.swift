@@ -61,7 +61,8 @@ public enum ExportRunner {
             return try await store.withExportLane { lane, layout in
                 let job = ExportJob(
                     spec: spec, path: path, exportID: exportID, runID: runID, progress: progress,
-                    settings: store.settings, layout: layout, scratch: store.scratchFolder,
+                    settings: store.settings, layout: layout, recent: store.recent, memory: store.memory,
+                    scratch: store.scratchFolder,
                     erasureEpoch: store.erasureEpoch)
                 do {
                     let manifest = try await lane.run { connection in try job.run(connection) }

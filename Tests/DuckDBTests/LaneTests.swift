@@ -181,6 +181,11 @@ struct LaneTests {
         database = nil
         let seen = try await lane.run { _ in getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
         #expect(seen == usual + 5)
+        for round in 1...200 {
+            lane.hurry(!round.isMultiple(of: 2))
+            let seen = try await lane.run { _ in getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
+            #expect(seen == (round.isMultiple(of: 2) ? usual + 5 : usual))
+        }
         for number in 0..<100 {
             #expect(try await lane.run { try $0.row("SELECT \(number)") } == [.int(Int64(number))])
         }

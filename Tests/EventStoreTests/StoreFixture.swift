@@ -62,7 +62,8 @@ func batch(_ items: ArraySlice<Item>, first: Int64) -> ItemBatch {
 /// The tables in memory and an applier on them, without lanes and journal.
 final class MemoryStore {
     let connection: Connection
-    let ties = PersonTies()
+    let ties: PersonTies
+    let recent: RecentIdentities
     private let settings: StoreSettings
     private var applier: BatchApplier
     private var next: Int64 = 1
@@ -76,7 +77,9 @@ final class MemoryStore {
         var settings = StoreSettings()
         settings.identityCacheSlots = cacheSlots
         self.settings = settings
-        applier = BatchApplier(settings, ties)
+        ties = PersonTies()
+        recent = RecentIdentities(ties: ties)
+        applier = BatchApplier(settings, ties, recent)
     }
 
     /// Applies items in batches of `size`.
@@ -90,7 +93,7 @@ final class MemoryStore {
     }
 
     /// Forgets what is in memory, as a restart does.
-    func restart() { applier = BatchApplier(settings, ties) }
+    func restart() { applier = BatchApplier(settings, ties, recent) }
 
     /// Every row of every table, in physical order, as texts.
     func dump() throws -> [String] {

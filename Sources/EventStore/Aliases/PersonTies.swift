@@ -48,6 +48,11 @@ public final class PersonTies: Sendable {
     /// Whether an identity may be tied to others.
     public func isTied(_ identity: Int64) -> Bool { state.withLock { $0.isTied(identity) } }
 
+    /// Of each of these identities whether it may be tied to others.
+    func tied(among identities: [Int64]) -> [Bool] {
+        state.withLock { state in identities.map { state.isTied($0) } }
+    }
+
     /// The text of an identity that is a person by itself, if somebody asked for it of late.
     public func single(_ identity: Int64) -> Single? {
         state.withLock { state in state.isTied(identity) ? nil : state.singles[identity] }

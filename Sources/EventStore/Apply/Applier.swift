@@ -46,7 +46,7 @@ public struct Applier: Sendable {
     }
 
     private func follow(_ progress: ApplyProgress) async throws {
-        let source = JournalSource(journal, settings: store.settings, ties: store.ties)
+        let source = JournalSource(journal, store)
         let settings = store.settings
         var pause = settings.gathering
         while !Task.isCancelled {
@@ -72,7 +72,8 @@ public struct Applier: Sendable {
         var pause = Duration.milliseconds(100)
         while true {
             do {
-                let step = try await store.writing { connection in
+                let isAwaited = progress.isAwaited(upTo: journal.durableSeq)
+                let step = try await store.writing(isAwaited: isAwaited) { connection in
                     let active = store.layouts.current.active
                     let step = try source.applyNext(
                         connection, after: progress.snapshot.appliedSeq, generation: active)
@@ -111,10 +112,10 @@ private final class JournalSource: @unchecked Sendable {
     /// The batch that is being applied, kept until the store has it.
     private var batch: ItemBatch?
 
-    init(_ journal: Journal, settings: StoreSettings, ties: PersonTies) {
+    init(_ journal: Journal, _ store: EventStore) {
         self.journal = journal
-        self.settings = settings
-        applier = BatchApplier(settings, ties)
+        settings = store.settings
+        applier = BatchApplier(store.settings, store.ties, store.recent)
     }
 
     /// Whether there are items that were read and not applied yet.

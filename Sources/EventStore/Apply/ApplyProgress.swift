@@ -79,6 +79,11 @@ final class ApplyProgress: Sendable {
         }
     }
 
+    /// Whether anybody waits for a `seq` that is not above `durableSeq`.
+    func isAwaited(upTo durableSeq: Int64) -> Bool {
+        state.withLock { state in state.waiting.values.contains { $0.seq <= durableSeq } }
+    }
+
     // MARK: Gathering
 
     /// Returns after `duration`, or as soon as somebody waits for a seq, or when the task is cancelled.

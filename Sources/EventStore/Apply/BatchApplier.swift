@@ -18,10 +18,12 @@ final class BatchApplier {
     private var members = PropertyMembers()
     private let settings: StoreSettings
     private let ties: PersonTies
+    private let recent: RecentIdentities
 
-    init(_ settings: StoreSettings, _ ties: PersonTies) {
+    init(_ settings: StoreSettings, _ ties: PersonTies, _ recent: RecentIdentities) {
         self.settings = settings
         self.ties = ties
+        self.recent = recent
     }
 
     /// Applies a batch in one transaction; one that is in the store already changes nothing.
@@ -42,18 +44,19 @@ final class BatchApplier {
         }
         // Moved out, so that its arrays have one owner and are changed in place.
         memory = nil
-        let rows = try storing {
+        let (written, rows) = try storing {
             try connection.transaction { (connection) throws(StoreError) in
                 try self.write(batch, &work, connection, generation)
             }
         }
         memory = work
-        return rows
+        try recent.note(batch) { place in rows.identity(of: place) }
+        return written
     }
 
     private func write(
         _ batch: ItemBatch, _ work: inout Memory, _ connection: Connection, _ generation: Int64
-    ) throws(StoreError) -> Int64 {
+    ) throws(StoreError) -> (written: Int64, rows: RowWriter) {
         let existing = work.book.count
         let (pass, ids, newcomers) = try work.book.resolve(batch, connection)
         let rows = RowWriter(connection: connection, generation: generation, batch: batch, pass: pass, ids: ids)
@@ -78,7 +81,7 @@ final class BatchApplier {
             try StateRows.write(
                 connection, appliedSeq: batch.lastSeq, identityCount: work.book.count, committedAt: batch.committedAt)
         }
-        return written
+        return (written, rows)
     }
 
     private func load(_ connection: Connection) throws(StoreError) -> Memory {

@@ -14,6 +14,12 @@ struct RowWriter {
     /// The id behind a reference.
     func id(_ reference: Int64) -> Int64 { reference > 0 ? reference : ids[Int(-reference) - 1] }
 
+    /// The id of the identity of the batch's item at a place; 0 for kinds that have none.
+    func identity(of place: Int) -> Int64 {
+        let reference = pass.refs[place]
+        return reference == 0 ? 0 : id(reference)
+    }
+
     /// Events and property changes; how many rows they are.
     func writeItems(names: inout NameTable, members: inout PropertyMembers) throws(StoreError) -> Int64 {
         guard pass.eventCount > 0 || pass.changeCount > 0 else { return 0 }

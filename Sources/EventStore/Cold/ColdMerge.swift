@@ -29,7 +29,11 @@ struct ColdMerge {
                     return try SortedMerge([SortedRun(connection.sibling(), statement, table, makesWay)])
                 }
                 let id = firstID + Int64(made.count)
-                if let file = try write(merges, id: id, tier: { _ in 0 }, while: { _ in true }) { made.append(file) }
+                if let file = try write(
+                    merges, id: id, rows: Self.sortedRows, tier: { _ in 0 }, while: { _ in true })
+                {
+                    made.append(file)
+                }
             }
         }
     }
@@ -86,7 +90,7 @@ struct ColdMerge {
 
     /// The same file without some of its rows; none if none are left.
     func rewrite(_ file: ColdFile, without goes: (RowTable) -> String?) throws -> [ColdFile] {
-        let writer = try ColdWriter(connection, folder, id: firstID)
+        let writer = try ColdWriter(connection, folder, id: firstID, rows: file.contents.rows)
         do {
             for table in RowTable.allCases {
                 try writer.write(table, from: Layout.Source.file(file).name(table), without: goes(table))
@@ -99,17 +103,21 @@ struct ColdMerge {
     }
 
     private func merge(
-        _ merges: [SortedMerge], _ own: Set<Month>, _ tier: (ColdContents) -> Int64, _ made: inout [ColdFile]
+        _ merges: [SortedMerge], _ own: [Month: Int64], _ tier: (ColdContents) -> Int64, _ made: inout [ColdFile]
     ) throws {
-        let shared = try ColdWriter(try connection.sibling(), folder, id: firstID)
+        let shared = try ColdWriter(try connection.sibling(), folder, id: firstID, rows: 0)
         do {
             while let month = merges.compactMap({ $0.key?.month }).min() {
-                guard own.contains(month) else {
-                    try fill(shared, merges) { !own.contains($0.month) }
+                guard own[month] != nil else {
+                    try fill(shared, merges) { own[$0.month] == nil }
                     continue
                 }
                 let id = firstID + 1 + Int64(made.count)
-                if let file = try write(merges, id: id, tier: tier, while: { $0.month == month }) { made.append(file) }
+                if let file = try write(
+                    merges, id: id, rows: own[month] ?? 0, tier: tier, while: { $0.month == month })
+                {
+                    made.append(file)
+                }
             }
             if let file = try shared.finish(tier: tier) { made.append(file) }
         } catch {
@@ -118,10 +126,12 @@ struct ColdMerge {
         }
     }
 
-    /// The months of the inputs that get a file of their own.
-    private func ownMonths(_ inputs: [ColdFile]) throws -> Set<Month> {
+    /// The months of the inputs that get a file of their own, with the number of their rows.
+    private func ownMonths(_ inputs: [ColdFile]) throws -> [Month: Int64] {
         let only = Set(inputs.map(\.contents.months))
-        if only.count == 1, let months = only.first, months.count == 1 { return [months.lowerBound] }
+        if only.count == 1, let months = only.first, months.count == 1 {
+            return [months.lowerBound: inputs.reduce(0) { $0 + $1.contents.rows }]
+        }
         var rows: [Month: Int64] = [:]
         for file in inputs {
             for table in RowTable.allCases {
@@ -131,7 +141,7 @@ struct ColdMerge {
                 for row in counts { rows[Month(rawValue: row[0].int ?? 0), default: 0] += row[1].int ?? 0 }
             }
         }
-        return Set(rows.filter { $0.value >= monthRows || months.contains($0.key) }.keys)
+        return rows.filter { $0.value >= monthRows || months.contains($0.key) }
     }
 
     private func fill(_ writer: ColdWriter, _ merges: [SortedMerge], while belongs: (SortKey) -> Bool) throws {
@@ -139,9 +149,9 @@ struct ColdMerge {
     }
 
     private func write(
-        _ merges: [SortedMerge], id: Int64, tier: (ColdContents) -> Int64, while belongs: (SortKey) -> Bool
+        _ merges: [SortedMerge], id: Int64, rows: Int64, tier: (ColdContents) -> Int64, while belongs: (SortKey) -> Bool
     ) throws -> ColdFile? {
-        let writer = try ColdWriter(try connection.sibling(), folder, id: id)
+        let writer = try ColdWriter(try connection.sibling(), folder, id: id, rows: rows)
         do {
             try fill(writer, merges, while: belongs)
             return try writer.finish(tier: tier)

@@ -5,9 +5,14 @@ internal import Model
 ///
 /// It has a connection of its own, since the sorted rows are read meanwhile.
 final class ColdWriter {
-    /// Rows that are read to find one person's: an eighth of the engine's usual size makes a look-up a third quicker and
-    /// the file a twentieth larger, and costs a reader of everything nothing.
-    private static let rowGroupRows = 16_384
+    /// Rows of a row group, of which one is read to find one person's: an eighth of the engine's usual size makes a look-up a third
+    /// quicker and the file a twentieth larger, and costs a reader of everything nothing. But each group is asked whether it can
+    /// have the person, so that there are to be a few hundred of them at most, however large the file is.
+    static func rowGroupRows(of rows: Int64) -> Int {
+        var size = 16_384
+        while size < 131_072, rows > Int64(size) * 256 { size *= 2 }
+        return size
+    }
 
     private let connection: Connection
     private let folder: ColdFolder
@@ -19,7 +24,8 @@ final class ColdWriter {
     private var range = ContentRange()
     private var isOpen = false
 
-    init(_ connection: Connection, _ folder: ColdFolder, id: Int64) throws {
+    /// - Parameter rows: how many it will have, about.
+    init(_ connection: Connection, _ folder: ColdFolder, id: Int64, rows: Int64) throws {
         self.connection = connection
         self.folder = folder
         self.id = id
@@ -27,7 +33,7 @@ final class ColdWriter {
         path = folder.temporaryPath(id)
         try folder.remove(path)
         try connection.execute(
-            "ATTACH \(DuckDBDialect.quoted(path)) AS \(catalog) (ROW_GROUP_SIZE \(Self.rowGroupRows))")
+            "ATTACH \(DuckDBDialect.quoted(path)) AS \(catalog) (ROW_GROUP_SIZE \(Self.rowGroupRows(of: rows)))")
         isOpen = true
         do {
             try connection.execute("BEGIN TRANSACTION")

@@ -14,10 +14,9 @@ struct LayoutJob {
         do {
             let spec = try start(folder)
             let identities = try connection.transaction { connection throws -> IdentityTable in
-                let isOfWindow = try WindowIdentities.make(spec, RowTable.allCases, job.layout, connection)
+                let window = try WindowIdentities(spec, RowTable.allCases, job.layout, job.recent, connection)
                 return try IdentityTable(
-                    connection, PeopleAsOf(connection, asOf: spec.asOfSeq), format: .ndjson, style: nil,
-                    isOfWindow: isOfWindow)
+                    connection, PeopleAsOf(connection, asOf: spec.asOfSeq), window, format: .ndjson, style: nil)
             }
             var writer = LayoutWriter(spec, identities, folder, job.progress)
             try writer.write(connection)

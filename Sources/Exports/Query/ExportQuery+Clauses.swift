@@ -38,6 +38,14 @@ extension ExportQuery {
         return sql
     }
 
+    /// The memory that the engine needs for it. Rows that come as they are stored, and are sorted here if at all, pass by.
+    var demand: EngineMemory.Demand {
+        if writer == .engine { return .file }
+        let isOfRows = spec.dataset == .events || spec.dataset == .propertyChanges
+        let isPlain = isOfRows && !hasJoins && !needsPeopleTable && needs.sets.isEmpty && !needsPropertiesTable
+        return isPlain && !spec.columns.contains { $0.source == .allProperties } ? .passing : .usual
+    }
+
     /// The temporary table of the persons' properties, for datasets that are read by several statements.
     static let propertiesTable = "export_properties"
 

@@ -7,61 +7,85 @@ internal import Model
 struct IdentityTable: Sendable {
     /// The texts one after another, already written as fields of the format (as they are for Parquet).
     private(set) var fields: [UInt8] = []
-    /// Where the field of identity `i` begins; that of `i + 1` is its end.
+    /// Where the field of identity `i` begins; that of `i + 1` is its end. Only with all identities.
     private var starts: [Int] = [0, 0]
+    /// Where the fields of a window's identities lie; nil with all identities.
+    private(set) var places: [Int64: Range<Int>]?
     /// The person of each identity, by its number; empty while everyone is their own.
     private(set) var persons: [Int64] = []
 
-    /// Reads the identities that exist as of `seq`. Call it in the transaction that made `relation`.
+    /// Reads the identities that exist as of a `seq`. Call it in the transaction that made `people` and `window`.
     ///
     /// - Parameters:
+    ///   - window: the only ones that are asked for; nil for all.
     ///   - style: how the cells of a CSV look; nil where they are as usual.
-    ///   - isOfWindow: whether only those of `WindowIdentities` are asked for.
     init(
-        _ connection: Connection, _ people: PeopleAsOf, format: ExportFormat, style: CellStyle?, isOfWindow: Bool
+        _ connection: Connection, _ people: PeopleAsOf, _ window: WindowIdentities?, format: ExportFormat,
+        style: CellStyle?
     ) throws {
-        let only = isOfWindow ? " WHERE identity_id IN (SELECT identity_id FROM \(WindowIdentities.table))" : ""
-        let rows = try connection.query(
-            "SELECT identity_id, identity, person_id FROM (\(people.sql))\(only) ORDER BY identity_id")
+        let field = IdentityField(format: format, style: style)
+        var only = ""
+        if let window {
+            places = [:]
+            var out = Output(capacity: 4_096)
+            unsafe window.remembered.forEach { identity, text in
+                // The text is lent for the call.
+                unsafe add(identity, text, person: identity, field, &out)
+            }
+            guard window.hasOthers else { return }
+            only = " WHERE identity_id IN (SELECT identity_id FROM \(WindowIdentities.table))"
+        }
+        try read(
+            connection, "SELECT identity_id, identity, person_id FROM (\(people.sql))\(only) ORDER BY identity_id",
+            field)
+    }
+
+    private mutating func read(_ connection: Connection, _ sql: String, _ field: IdentityField) throws {
+        try reserve(connection, field.format)
+        let rows = try connection.query(sql)
         var out = Output(capacity: 4_096)
         while let chunk = try rows.nextChunk() {
             try Task.checkCancellation()
             for row in 0..<chunk.rowCount {
                 let id = chunk.int64(0, row: row)
                 let person = chunk.int64(2, row: row)
-                // Numbers that do not exist (any more) have no text.
-                while starts.count - 1 < Int(id) { starts.append(fields.count) }
                 chunk.text(1, row: row) { text in
-                    unsafe text.withUnsafeBufferPointer { bytes in
-                        guard let start = bytes.baseAddress else { return }
-                        out.removeAll()
-                        // The text is lent for the call.
-                        switch format {
-                        case .csv:
-                            if let style {
-                                unsafe out.put(cell: start, bytes.count, style)
-                            } else {
-                                unsafe out.put(csv: start, bytes.count)
-                            }
-                        case .ndjson, .kissmetrics: unsafe out.put(jsonString: start, bytes.count)
-                        case .parquet:
-                            out.reserve(bytes.count)
-                            unsafe out.put(start, bytes.count)
-                        }
-                        unsafe fields.append(contentsOf: out.bytes)
-                    }
-                }
-                starts.append(fields.count)
-                if person != id, persons.isEmpty { persons = (0..<id).map { $0 } }
-                if !persons.isEmpty {
-                    while persons.count < Int(id) { persons.append(Int64(persons.count)) }
-                    persons.append(person)
+                    // The text is lent for the call.
+                    unsafe text.withUnsafeBufferPointer { unsafe add(id, $0, person: person, field, &out) }
                 }
             }
         }
     }
 
-    /// One more than the greatest number.
+    /// Makes room for all, so that arrays of millions are not copied while they grow.
+    private mutating func reserve(_ connection: Connection, _ format: ExportFormat) throws {
+        guard places == nil,
+            let found = try connection.row("SELECT max(identity_id), sum(strlen(identity)) FROM identities"),
+            let last = found[0].int, let bytes = found[1].int
+        else { return }
+        starts.reserveCapacity(Int(last) + 2)
+        // Quotes come on top, where a text needs them; and numbers of those that are gone have none.
+        fields.reserveCapacity(Int(bytes) + (format == .ndjson ? 2 * Int(last) : 0))
+    }
+
+    /// Adds an identity; those of the tables come in the order of their numbers.
+    private mutating func add(
+        _ id: Int64, _ text: UnsafeBufferPointer<UInt8>, person: Int64, _ field: IdentityField, _ out: inout Output
+    ) {
+        // Numbers that do not exist (any more) have no text.
+        while places == nil, starts.count - 1 < Int(id) { starts.append(fields.count) }
+        let start = fields.count
+        unsafe field.write(text, &out)
+        unsafe fields.append(contentsOf: out.bytes)
+        if places == nil { starts.append(fields.count) } else { places?[id] = start..<fields.count }
+        if person != id, persons.isEmpty { persons = (0..<id).map { $0 } }
+        if !persons.isEmpty {
+            while persons.count < Int(id) { persons.append(Int64(persons.count)) }
+            persons.append(person)
+        }
+    }
+
+    /// One more than the greatest number; only with all identities.
     var count: Int { starts.count - 1 }
 
     /// The person of an identity; its own number where nothing tied it.
@@ -74,6 +98,7 @@ struct IdentityTable: Sendable {
     /// Where the field of an identity lies in `fields`; empty where there is no such identity.
     @inline(__always)
     func field(_ identity: Int64) -> Range<Int> {
+        if let places { return places[identity] ?? 0..<0 }
         let i = Int(identity)
         guard i > 0, i &+ 1 < starts.count else { return 0..<0 }
         return starts[i]..<starts[i &+ 1]
@@ -88,5 +113,31 @@ struct IdentityTable: Sendable {
         var seen: UInt8 = 0
         for range in found where !range.isEmpty { seen ^= fields[range.lowerBound] }
         return seen
+    }
+}
+
+/// How the text of an identity is written as a field of a format.
+struct IdentityField: Sendable {
+    let format: ExportFormat
+    let style: CellStyle?
+
+    /// Puts the field, and nothing else, into `out`.
+    func write(_ text: UnsafeBufferPointer<UInt8>, _ out: inout Output) {
+        out.removeAll()
+        guard let start = text.baseAddress else { return }
+        let count = text.count
+        // The text is lent for the call.
+        switch format {
+        case .csv:
+            if let style {
+                unsafe out.put(cell: start, count, style)
+            } else {
+                unsafe out.put(csv: start, count)
+            }
+        case .ndjson, .kissmetrics: unsafe out.put(jsonString: start, count)
+        case .parquet:
+            out.reserve(count)
+            unsafe out.put(start, count)
+        }
     }
 }

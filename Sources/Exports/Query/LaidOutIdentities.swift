@@ -9,6 +9,8 @@ internal import Model
     // Owned; the texts that are too long for their slots, freed in `deinit`.
     private let long: UnsafeMutableRawBufferPointer
     private let rows: [Row]
+    /// Where the row of an identity is; nil where it is at its number.
+    private let places: [Int64: Int]?
 
     /// Text and person side by side: whoever asks for both waits for the memory once.
     private struct Row {
@@ -21,10 +23,12 @@ internal import Model
         // Copied to where it stays, whatever becomes of the table.
         unsafe long = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, fields.count), alignment: 16)
         unsafe long.copyBytes(from: fields)
+        let numbers = table.places.map { Array($0.keys) } ?? Array(0..<Int64(table.count))
+        places = table.places == nil ? nil : Dictionary(uniqueKeysWithValues: zip(numbers, numbers.indices))
         var rows: [Row] = []
-        rows.reserveCapacity(table.count)
+        rows.reserveCapacity(numbers.count)
         var out = Output(capacity: 32)
-        for identity in 0..<Int64(table.count) {
+        for identity in numbers {
             let range = table.field(identity)
             out.removeAll()
             NumberWriter.put(person: table.person(identity), &out)
@@ -38,18 +42,20 @@ internal import Model
 
     deinit { unsafe long.deallocate() }
 
+    @inline(__always)
+    private func row(_ identity: Int64) -> Row? {
+        let i = places.map { $0[identity] ?? -1 } ?? Int(identity)
+        return i >= 0 && i < rows.count ? rows[i] : nil
+    }
+
     /// The text of an identity; nil where there is none.
     @inline(__always)
     func text(_ identity: Int64) -> LaidOutText? {
-        let i = Int(identity)
-        guard i >= 0, i < rows.count, !rows[i].text.isEmpty else { return nil }
-        return rows[i].text
+        guard let row = row(identity), !row.text.isEmpty else { return nil }
+        return row.text
     }
 
     /// The public id of an identity's person; nil for a number that nobody has.
     @inline(__always)
-    func person(_ identity: Int64) -> LaidOutText? {
-        let i = Int(identity)
-        return i >= 0 && i < rows.count ? rows[i].person : nil
-    }
+    func person(_ identity: Int64) -> LaidOutText? { row(identity)?.person }
 }

@@ -20,9 +20,6 @@ struct EngineWriter {
     /// Writes all parts.
     func write(_ connection: Connection, _ files: inout PartSet) throws {
         progress.follow(connection.interrupter)
-        try connection.execute(DuckDBDialect.memoryLimit(settings.fileMemoryLimit))
-        // Where the engine cannot go back at once, the next export's end does it.
-        defer { try? connection.execute(DuckDBDialect.memoryLimit(settings.memoryLimit)) }
         guard let size = query.spec.partRows else {
             try writePart(&files, connection) { path in
                 var rows: Int64 = 0

@@ -84,6 +84,9 @@ struct RowSorter: ~Copyable {
         }
         try spill()
         guard let runs = runs.take() else { return }
+        // The merge has buffers of its own.
+        entries = []
+        bytes = Output(capacity: 1 << 12)
         unsafe try runs.merge(body)
     }
 

@@ -89,7 +89,7 @@ struct RunFile: ~Copyable {
         self.descriptor = descriptor
         self.path = path
         rest = range
-        unsafe buffer = .allocate(byteCount: 1 << 17, alignment: 16)
+        unsafe buffer = .allocate(byteCount: 1 << 16, alignment: 16)
     }
 
     deinit { unsafe buffer.deallocate() }

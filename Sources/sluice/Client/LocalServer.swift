@@ -7,12 +7,15 @@ enum LocalServer {
     private static let patience = Duration.seconds(600)
 
     /// Runs a body while the server is up, and shuts it down gracefully afterwards, whatever the body did.
-    static func run<T: Sendable>(_ folder: DataFolder, _ body: @escaping @Sendable () async throws -> T) async throws
-        -> T
-    {
+    ///
+    /// - Parameter onlyExports: whether that is all that the body does; rows then pass through little memory.
+    static func run<T: Sendable>(
+        _ folder: DataFolder, onlyExports: Bool = false, _ body: @escaping @Sendable () async throws -> T
+    ) async throws -> T {
         var configuration = ServerConfiguration(dataDirectory: folder.path)
         configuration.listen = nil
         configuration.keepsRetention = false
+        if onlyExports { configuration.passingMemory = 64 << 20 }
         // Errors reach the command as answers; the log would only repeat them.
         configuration.logLevel = .critical
         let server: SluiceServer

@@ -5,7 +5,8 @@ import Glibc
 enum Session {
     /// Runs a body with a client; Ctrl-C cancels it.
     static func run<T: Sendable>(
-        _ options: ConnectionOptions, _ body: @escaping @Sendable (APIClient) async throws -> T
+        _ options: ConnectionOptions, onlyExports: Bool = false,
+        _ body: @escaping @Sendable (APIClient) async throws -> T
     ) async throws -> T {
         switch try options.resolve() {
         case .server(let url, let key): return try await APIClient.withClient(url: url, key: key, body)
@@ -14,7 +15,7 @@ enum Session {
             if folder.hasLiveServer {
                 return try await APIClient.withClient(socket: folder.socket, project: options.project, body)
             }
-            return try await LocalServer.run(folder) {
+            return try await LocalServer.run(folder, onlyExports: onlyExports) {
                 try await APIClient.withClient(
                     socket: folder.socket, project: options.project, isShortLived: true, body)
             }

@@ -114,7 +114,7 @@ struct Export: AsyncParsableCommand {
             throw Failure(.usage, "--part-rows splits into files; \(out) is a pipe or a device")
         }
         let identities = try identities(for: target, out)
-        let manifest = try await Session.run(connection) { client in
+        let manifest = try await Session.run(connection, onlyExports: true) { client in
             try await ExportRun(client: client, spec: spec, target: target).run()
         }
         switch target {
