@@ -10,7 +10,8 @@ final class ColdWriter {
     /// have the person, so that there are to be a few hundred of them at most, however large the file is.
     static func rowGroupRows(of rows: Int64) -> Int {
         var size = 16_384
-        while size < 131_072, rows > Int64(size) * 256 { size *= 2 }
+        // The engine's usual size is the largest that every version of it reads.
+        while size < 65_536, rows > Int64(size) * 256 { size *= 2 }
         return size
     }
 
