@@ -1,5 +1,3 @@
-internal import DuckDB
-
 /// Why a report that is right could not be answered.
 public struct ReportError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The closed set of kinds; fit for a metric's label.
@@ -8,10 +6,6 @@ public struct ReportError: Error, Sendable, Equatable, CustomStringConvertible {
         case timeLimit = "report_time_limit"
         /// It needs more memory than the engine may use.
         case memory = "report_memory"
-        /// A `seq` that nothing has reached yet.
-        case notYet = "not_yet"
-        /// A cell that the report does not have.
-        case noCell = "no_cell"
     }
 
     public let code: Code

@@ -30,10 +30,31 @@ public enum ReportRunner {
         }
     }
 
+    /// The people of a cell of a report's answer, in order, and where they go on.
+    ///
+    /// - Parameters:
+    ///   - cell: see `ReportRun.people`.
+    ///   - page: as of when, and after whom.
+    public static func people(
+        _ json: JSONValue, cell: JSONValue, on store: EventStore, page: ReportPage, limit: Int, within time: Duration
+    ) async throws -> (people: [ReportPerson], next: ReportPage?) {
+        try await within(time, on: store) { connection in
+            let run = try ReportRun(json, asOf: page.asOfSeq, now: page.asOf, connection)
+            let found = try run.people(SpecNode(cell, path: "cell"), after: page.after, limit: limit + 1)
+            let shown = Array(found.prefix(limit))
+            let next = found.count > limit ? shown.last : nil
+            return (
+                try run.identities(shown),
+                next.map { ReportPage(asOfSeq: page.asOfSeq, asOf: page.asOf, after: $0) }
+            )
+        }
+    }
+
     /// Runs `body` on a lane for reports, and stops it after a time.
     static func within<T: Sendable>(
         _ limit: Duration, on store: EventStore, _ body: @escaping @Sendable (Connection) throws -> T
     ) async throws -> T {
+        guard limit > .zero else { throw ReportError.timeLimit(limit) }
         do {
             return try await withThrowingTaskGroup(of: T?.self) { group in
                 group.addTask {

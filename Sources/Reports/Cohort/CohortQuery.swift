@@ -46,17 +46,19 @@ struct CohortQuery {
         ]
         for period in 0..<spec.periods {
             let isIn = ReportDialect.hasPeriod("mark", period, isWide: isWide)
-            columns.append("coalesce(\(ReportDialect.only(ReportDialect.wholeSum("n"), where: isIn)), 0)")
+            columns.append(ReportDialect.wholeSum("n", where: isIn))
         }
         return "WITH \(parts.joined(", ")) SELECT \(columns.joined(", ")) FROM (\(same)) h GROUP BY k ORDER BY k"
     }
 
-    /// The persons of a cohort, or those of them who returned in a period, in order.
-    func people(cohort: Int64, period: Int?, after: Int64, limit: Int) -> SQLFragment {
+    /// The persons of a row, or those of them who returned in a period, in order.
+    ///
+    /// - Parameter row: the test for the row, of `k` and `v`.
+    func people(row: SQLFragment, period: Int?, after: Int64, limit: Int) -> SQLFragment {
         let returned: SQLFragment =
             period.map { " AND \(ReportDialect.hasPeriod("mark", $0, isWide: isWide))" } ?? .empty
         return """
-            WITH \(parts.joined(", ")) SELECT who FROM members WHERE k = \(cohort)\(returned) AND who > \(after) \
+            WITH \(parts.joined(", ")) SELECT who FROM members WHERE \(row)\(returned) AND who > \(after) \
             ORDER BY who LIMIT \(Int64(limit))
             """
     }
@@ -82,25 +84,25 @@ struct CohortQuery {
     /// Returns may come after the range: people who started at its end have time, too.
     private mutating func marks() throws(QueryError) -> SQLFragment {
         let test = try query.test(spec.comeback)
-        var columns: [SQLFragment] = ["\(query.who) AS who", "\(query.time) AS at"]
+        var columns: [SQLFragment] = ["\(query.who) AS who", "\(query.time) AS ts"]
         if spec.canCoincide { columns.append("\(query.place) AS o") }
         // Nothing before the range can follow a start.
         let rows = try query.events(columns, where: [test], in: TimeWindow(from: query.frame.from))
-        let isAfter: SQLFragment = spec.canCoincide ? "r.o > s.o1" : "r.at >= s.t1"
+        let isAfter: SQLFragment = spec.canCoincide ? "r.o > s.o1" : "r.ts >= s.t1"
         let joined: SQLFragment = "(\(rows)) r JOIN starts s ON s.who = r.who WHERE \(isAfter)"
         switch spec.mode {
         case .every:
-            let hits: SQLFragment = "SELECT r.who, \(period("r.at", "s.t1")) AS period FROM \(joined)"
+            let hits: SQLFragment = "SELECT r.who, \(period("r.ts", "s.t1")) AS period FROM \(joined)"
             return """
                 SELECT h.who, \(ReportDialect.periods("h.period", isWide: isWide)) AS mark, count(*) AS hits \
                 FROM (\(hits)) h WHERE h.period < \(Int64(spec.periods)) GROUP BY h.who
                 """
         case .first:
             let firsts: SQLFragment =
-                "SELECT r.who, \(ReportDialect.any("s.t1")) AS t1, min(r.at) AS at, count(*) AS hits FROM \(joined) GROUP BY r.who"
+                "SELECT r.who, \(ReportDialect.any("s.t1")) AS t1, min(r.ts) AS ts, count(*) AS hits FROM \(joined) GROUP BY r.who"
             let bit = ReportDialect.periodBit("g.period", isWide: isWide)
             return """
-                SELECT g.who, \(bit) AS mark, g.hits FROM (SELECT h.who, \(period("h.at", "h.t1")) AS period, h.hits \
+                SELECT g.who, \(bit) AS mark, g.hits FROM (SELECT h.who, \(period("h.ts", "h.t1")) AS period, h.hits \
                 FROM (\(firsts)) h) g WHERE g.period < \(Int64(spec.periods))
                 """
         }
@@ -116,7 +118,7 @@ struct CohortQuery {
 
     private mutating func valued(_ breakdown: Breakdown) throws(QueryError) -> SQLFragment {
         if ownBreakdown != nil { return "SELECT s.*, s.own AS v FROM starts s" }
-        let values = try query.values(breakdown, at: "SELECT who, t1 AS at FROM starts")
+        let values = try query.values(breakdown, at: "SELECT who, t1 AS ts FROM starts")
         return "SELECT s.*, w.v FROM starts s LEFT JOIN (\(values)) w ON w.who = s.who"
     }
 }

@@ -36,7 +36,7 @@ struct FunnelQuery {
         let hasRivals = (0..<spec.steps.count).contains { !spec.rivals(of: $0).isEmpty }
         follow = spec.order == .strict ? .number : hasRivals ? .place : .time
         parts = [try base()]
-        parts.append("a1 AS (SELECT who, at AS t1\(start(1)) FROM base WHERE \(ReportDialect.hasBit("step", 0)))")
+        parts.append("a1 AS (SELECT who, ts AS t1\(start(1)) FROM base WHERE \(ReportDialect.hasBit("step", 0)))")
         for step in 1..<count { parts.append(ReportDialect.once(.name("a", step + 1), level(step))) }
         parts.append(ReportDialect.once("best", best))
         if let breakdown = spec.breakdown {
@@ -81,11 +81,11 @@ struct FunnelQuery {
     /// - Parameters:
     ///   - step: the step, from 1.
     ///   - isDropped: those who reached the step before and not this one.
-    ///   - group: the group's number; nil for all.
-    func people(step: Int, isDropped: Bool, group: Int64?, after: Int64, limit: Int) -> SQLFragment {
+    ///   - group: the test for the group; nil for all.
+    func people(step: Int, isDropped: Bool, group: SQLFragment?, after: Int64, limit: Int) -> SQLFragment {
         let reached: SQLFragment =
             isDropped ? "reached = \(Int64(step) - 1)" : "reached >= \(Int64(step))"
-        let inGroup: SQLFragment = group.map { " AND k = \($0)" } ?? .empty
+        let inGroup: SQLFragment = group.map { " AND \($0)" } ?? .empty
         return """
             WITH \(parts.joined(", ")) SELECT who FROM \(spec.breakdown == nil ? "best" : "keyed") \
             WHERE \(reached)\(inGroup) AND who > \(after) ORDER BY who LIMIT \(Int64(limit))
@@ -99,7 +99,7 @@ struct FunnelQuery {
         var tests: [SQLFragment] = []
         for step in spec.steps { tests.append(try query.test(step)) }
         var columns: [SQLFragment] = [
-            "\(query.who) AS who", "\(query.time) AS at", "\(ReportDialect.mask(tests)) AS step",
+            "\(query.who) AS who", "\(query.time) AS ts", "\(ReportDialect.mask(tests)) AS step",
         ]
         if follow == .place { columns.append("\(query.place) AS o") }
         if needsSeq { columns.append("e.seq AS seq") }
@@ -115,7 +115,7 @@ struct FunnelQuery {
         }
         let rows = try query.events(columns, where: wanted, in: query.frame.window)
         guard follow == .number else { return ReportDialect.once("base", rows) }
-        let position = ReportDialect.position(by: "h.at, h.seq")
+        let position = ReportDialect.position(by: "h.ts, h.seq")
         return ReportDialect.once("base", "SELECT h.*, \(position) AS o FROM (\(rows)) h")
     }
 
@@ -139,21 +139,21 @@ struct FunnelQuery {
             columns.append("l.\(SQLFragment.name("t", earlier))")
             if hasOrder { columns.append("l.\(SQLFragment.name("o", earlier))") }
         }
-        columns.append("r.at AS \(SQLFragment.name("t", step + 1))")
+        columns.append("r.ts AS \(SQLFragment.name("t", step + 1))")
         if hasOrder { columns.append("r.o AS \(SQLFragment.name("o", step + 1))") }
         let (left, last): (SQLFragment, SQLFragment) = (.name("a", step), .name("t", step))
         let right: SQLFragment =
-            "(SELECT who, at\(hasOrder ? ", o" : .empty) FROM base WHERE \(ReportDialect.hasBit("step", step))) r"
+            "(SELECT who, ts\(hasOrder ? ", o" : .empty) FROM base WHERE \(ReportDialect.hasBit("step", step))) r"
         let join: SQLFragment
         switch follow {
-        case .time: join = ReportDialect.next("\(left) l", right, at: "r.at", from: "l.\(last)")
+        case .time: join = ReportDialect.next("\(left) l", right, at: "r.ts", from: "l.\(last)")
         case .place:
             let after = spec.rivals(of: step).map { "\(SQLFragment.name("o", $0 + 1)) + 1" as SQLFragment }
             let low = ReportDialect.greatest([ReportDialect.placeStart(last)] + after)
             join = ReportDialect.next("(SELECT *, \(low) AS low FROM \(left)) l", right, at: "r.o", from: "l.low")
         case .number: join = "\(left) l JOIN \(right) ON l.who = r.who AND r.o = l.\(SQLFragment.name("o", step)) + 1"
         }
-        let within: SQLFragment = spec.window.map { " WHERE r.at <= l.t1 + \($0)" } ?? .empty
+        let within: SQLFragment = spec.window.map { " WHERE r.ts <= l.t1 + \($0)" } ?? .empty
         return "SELECT \(columns.joined(", ")) FROM \(join)\(within)"
     }
 
@@ -169,7 +169,8 @@ struct FunnelQuery {
                     let name = SQLFragment.name(letter, at)
                     columns.append(at <= step ? "min(\(name)) AS \(name)" : "NULL AS \(name)")
                 }
-                columns.append("\(at == step ? "count(*)" : "NULL") AS \(SQLFragment.name("n", at))")
+                let number = SQLFragment.name("n", at)
+                columns.append(at == step ? "count(*) AS \(number)" : "NULL AS \(number)")
             }
             levels.append("SELECT \(columns.joined(", ")) FROM \(SQLFragment.name("a", step)) GROUP BY who")
         }
@@ -192,14 +193,14 @@ struct FunnelQuery {
         if ownBreakdown != nil {
             let isStep = ReportDialect.hasBit("e.step", breakdown.step - 1)
             let same: SQLFragment =
-                follow == .time ? "e.at = b.\(time)" : "e.o = b.\(SQLFragment.name("o", breakdown.step))"
+                follow == .time ? "e.ts = b.\(time)" : "e.o = b.\(SQLFragment.name("o", breakdown.step))"
             values = """
                 SELECT b.who, \(ReportDialect.first("e.v", by: "e.seq")) AS v FROM best b \
                 JOIN base e ON e.who = b.who AND \(same) WHERE \(isStep) GROUP BY b.who
                 """
         } else {
             values = try query.values(
-                breakdown, at: "SELECT who, \(time) AS at FROM best WHERE reached >= \(Int64(breakdown.step))")
+                breakdown, at: "SELECT who, \(time) AS ts FROM best WHERE reached >= \(Int64(breakdown.step))")
         }
         return "SELECT b.*, w.v FROM best b LEFT JOIN (\(values)) w ON w.who = b.who"
     }

@@ -78,8 +78,10 @@ struct MetricQuery {
     ///
     /// - Parameters:
     ///   - bucket: the bucket's number; nil for all.
-    ///   - group: the group's number; nil for all.
-    mutating func people(bucket: Int64?, group: Int64?, after: Int64, limit: Int) throws(QueryError) -> SQLFragment {
+    ///   - group: the test for the group; nil for all.
+    mutating func people(bucket: Int64?, group: SQLFragment?, after: Int64, limit: Int) throws(QueryError)
+        -> SQLFragment
+    {
         let number = interval.map { $0.bucket(query.time, in: zone) } ?? "0"
         let rows = try self.rows(["\(number) AS b", "\(try value()) AS v", "\(query.who) AS who"])
         var parts = [ReportDialect.once("base", rows)]
@@ -90,7 +92,7 @@ struct MetricQuery {
         }
         var tests: [SQLFragment] = ["who > \(after)"]
         if let bucket { tests.append("b = \(bucket)") }
-        if let group { tests.append("k = \(group)") }
+        if let group { tests.append(group) }
         return """
             WITH \(parts.joined(", ")) SELECT DISTINCT who FROM keyed WHERE \(tests.joined(" AND ")) \
             ORDER BY who LIMIT \(Int64(limit))

@@ -57,6 +57,17 @@ public enum Interval: String, Sendable, CaseIterable {
         }
     }
 
+    /// The bucket with a label; nil if none has it.
+    func bucket(labelled text: String, in zone: ReportZone) -> Int64? {
+        guard let written = WrittenTime(text) else { return nil }
+        let number: Int64
+        switch self {
+        case .hour: number = self.number(written.timestamp(), in: zone)
+        case .day, .week, .month: number = self.number(written.timestamp(), in: .utc)
+        }
+        return label(number, in: zone) == text ? number : nil
+    }
+
     private static func text(_ date: CivilDate) -> String {
         func padded(_ number: Int64, _ width: Int) -> String {
             let digits = String(number)

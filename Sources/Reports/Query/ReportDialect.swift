@@ -1,5 +1,6 @@
 internal import DuckDB
 internal import EventStore
+internal import Model
 
 /// The engine's words that reports use beside those of `DuckDBDialect`. Another engine gets a file like this one.
 enum ReportDialect {
@@ -114,6 +115,11 @@ enum ReportDialect {
 
     /// The sum of whole numbers, as one.
     static func wholeSum(_ value: SQLFragment) -> SQLFragment { "CAST(coalesce(sum(\(value)), 0) AS BIGINT)" }
+
+    /// The same of those rows of a group of which `test` holds.
+    static func wholeSum(_ value: SQLFragment, where test: SQLFragment) -> SQLFragment {
+        "CAST(coalesce(\(only("sum(\(value))", where: test)), 0) AS BIGINT)"
+    }
 
     /// Which place a group has in an order, from 1.
     static func rank(by order: SQLFragment) -> SQLFragment { "row_number() OVER (ORDER BY \(order))" }

@@ -114,7 +114,7 @@ extension ReportQuery {
             return """
                 SELECT h.who, \(last) AS v FROM (\(moments)) h JOIN \(personMap) m ON m.person_id = h.who \
                 JOIN property_changes c ON c.identity_id = m.identity_id \
-                WHERE \(isWanted) AND c.timestamp <= \(ReportDialect.moment("h.at")) GROUP BY h.who
+                WHERE \(isWanted) AND c.timestamp <= \(ReportDialect.moment("h.ts")) GROUP BY h.who
                 """
         }
     }

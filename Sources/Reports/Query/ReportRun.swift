@@ -14,7 +14,7 @@ struct ReportRun {
     init(_ json: JSONValue, asOf: Int64, now: Timestamp, _ connection: Connection) throws {
         try TokenFunctions.register(on: connection)
         let name = try Report.timezone(json)
-        let moment = { (local: Int64) throws(QueryError) -> Timestamp in
+        func moment(_ local: Int64) throws(QueryError) -> Timestamp {
             try Self.moment(of: local, in: name, connection)
         }
         // A wrong name is an error even where no time needs it.

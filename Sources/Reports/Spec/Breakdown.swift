@@ -1,10 +1,10 @@
-public import EventStore
-public import Model
+internal import EventStore
+internal import Model
 
 /// By what an answer is divided: `{"event_property": "plan"}` or `{"person_property": "plan", "value": "first"}`.
-public struct Breakdown: Sendable, Equatable {
+struct Breakdown: Sendable, Equatable {
     /// Which of the values that a property had.
-    public enum Moment: String, Sendable, CaseIterable {
+    enum Moment: String, Sendable, CaseIterable {
         /// The first: of events, in the report's range; of persons, ever.
         case first
         /// The last: of events, in the report's range; of persons, as of the answer.
@@ -17,13 +17,13 @@ public struct Breakdown: Sendable, Equatable {
     /// The most values that can be shown.
     static let most: Int64 = 1_000
 
-    public let name: String
-    public let isOfPerson: Bool
-    public let moment: Moment
+    let name: String
+    let isOfPerson: Bool
+    let moment: Moment
     /// The step whose event counts, from 1; for `at_step` of funnels.
-    public let step: Int
+    let step: Int
     /// How many values are shown; the rest is one more, "other".
-    public let top: Int
+    let top: Int
 
     /// - Parameters:
     ///   - steps: how many steps the report has; 1 where it has none.

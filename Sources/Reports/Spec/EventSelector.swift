@@ -1,13 +1,13 @@
-public import EventStore
-public import Model
+internal import EventStore
+internal import Model
 
 /// Which events are meant: `{"event": "Signed Up", "where": {…}}`. Without names, events of any.
-public struct EventSelector: Sendable, Equatable {
+struct EventSelector: Sendable, Equatable {
     static let fields = ["event", "where"]
 
     /// The names; nil for events of any name.
-    public let names: [String]?
-    public let condition: Condition?
+    let names: [String]?
+    let condition: Condition?
     /// The names as written.
     let written: JSONValue
     /// Where it stands in the specification.

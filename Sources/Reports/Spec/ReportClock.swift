@@ -9,16 +9,17 @@ public struct ReportClock {
     public let timezone: String
     /// Whether zones by name are known here; otherwise they count as UTC, which is enough to check a specification.
     public let knowsZones: Bool
-    private let zone: (_ local: Int64) throws(QueryError) -> Timestamp
+    private let zone: Zone?
 
-    /// - Parameter zone: the moment of a local time in the zone, asked only for names.
-    public init(
-        now: Timestamp, timezone: String, zone: ((_ local: Int64) throws(QueryError) -> Timestamp)? = nil
-    ) {
+    /// The moment of a local time in a zone that has a name.
+    public typealias Zone = (_ local: Int64) throws(QueryError) -> Timestamp
+
+    /// - Parameter zone: asked only for zones by name; nil where they are not known.
+    public init(now: Timestamp, timezone: String, zone: Zone? = nil) {
         self.now = now
         self.timezone = timezone
         knowsZones = zone != nil
-        self.zone = zone ?? { (local) throws(QueryError) in Timestamp(microseconds: local) }
+        self.zone = zone
     }
 
     /// A date is its start in the zone; a time without an offset is one of the zone; `-7d` is so long before `now`.
@@ -40,6 +41,7 @@ public struct ReportClock {
         guard let written = WrittenTime(text) else { return Timestamp(epochSeconds: text) }
         if written.offsetSeconds != nil { return written.timestamp() }
         if let offset = Self.offset(timezone) { return written.timestamp(defaultOffset: offset) }
+        guard let zone else { return written.timestamp() }
         return try zone(written.timestamp().microseconds)
     }
 
