@@ -13,6 +13,10 @@ extension ReportRun {
             case .funnel(let spec): try people(spec, cell, after, limit)
             case .cohort(let spec): try people(spec, cell, after, limit)
             case .metric(let spec): try people(spec, cell, after, limit)
+            case .revenue, .attribution:
+                throw QueryError(
+                    .invalidReport, at: "report.type",
+                    "the people of a \(report.kind.rawValue) report cannot be listed; ask a metric of the same event")
             }
         return try rows(statement, needs).compactMap { $0[0].int }
     }

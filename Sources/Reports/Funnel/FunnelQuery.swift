@@ -86,8 +86,9 @@ struct FunnelQuery {
         let reached: SQLFragment =
             isDropped ? "reached = \(Int64(step) - 1)" : "reached >= \(Int64(step))"
         let inGroup: SQLFragment = group.map { " AND \($0)" } ?? .empty
+        let source: SQLFragment = spec.breakdown == nil ? "best" : "keyed"
         return """
-            WITH \(parts.joined(", ")) SELECT who FROM \(spec.breakdown == nil ? "best" : "keyed") \
+            WITH \(parts.joined(", ")) SELECT who FROM \(source) \
             WHERE \(reached)\(inGroup) AND who > \(after) ORDER BY who LIMIT \(Int64(limit))
             """
     }

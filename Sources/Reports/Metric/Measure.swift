@@ -27,9 +27,10 @@ struct Measure: Sendable, Equatable {
     /// The property whose numbers are measured; empty where none are.
     let property: String
 
-    init(_ node: SpecNode, _ clock: ReportClock) throws(QueryError) {
+    /// - Parameter usually: what is measured if it does not say.
+    init(_ node: SpecNode, _ clock: ReportClock, usually: Of = .events) throws(QueryError) {
         events = try EventSelector(node, clock, others: ["of", "property"])
-        of = try node["of"].map { (node) throws(QueryError) in try Self.read(node) } ?? .events
+        of = try node["of"].map { (node) throws(QueryError) in try Self.read(node) } ?? usually
         switch (of.isOfNumbers, node["property"]) {
         case (true, .some(let name)): property = try name.text("a property's name")
         case (true, nil): throw node.error("\"property\" is missing: whose numbers are measured?")

@@ -52,13 +52,20 @@ extension Measure {
         case .events, .people, .least, .greatest, .quantile: return values[0]
         case .sum, .average:
             guard case .whole(let count) = values[0], count > 0 else { return ofNothing }
-            let sum: ReportNumber
-            switch (values[1], values[2]) {
-            case (let exact, .none): sum = exact
-            case (.none, let rest): sum = rest
-            case (let exact, let rest): sum = .double((exact.double ?? 0) + (rest.double ?? 0))
-            }
-            return of == .sum ? sum : .double((sum.double ?? 0) / Double(count))
+            let total = sum(values[1], values[2])
+            return of == .sum ? total : .double((total.double ?? 0) / Double(count))
+        }
+    }
+}
+
+extension Measure {
+    /// A sum of its two parts, the exact one and the rest.
+    func sum(_ exact: ReportNumber, _ rest: ReportNumber) -> ReportNumber {
+        switch (exact, rest) {
+        case (.none, .none): .whole(0)
+        case (_, .none): exact
+        case (.none, _): rest
+        default: .double((exact.double ?? 0) + (rest.double ?? 0))
         }
     }
 }

@@ -102,14 +102,19 @@ extension ReportRun {
         return .string(interval.label(bucket, in: zone))
     }
 
-    /// Every bucket of the range, also those in which nothing happened. Where the range has no end, the buckets that have
-    /// something are its ends; a range that begins so long ago ends now.
     private func buckets(
         _ spec: MetricSpec, _ results: [MetricResult], _ window: TimeWindow
     ) throws -> [Int64] {
         guard let interval = spec.interval else { return [0] }
         let found = results.compactMap(\.buckets)
-        let (least, greatest) = (found.map(\.lowerBound).min(), found.map(\.upperBound).max())
+        return try numbers(interval, found.map(\.lowerBound).min(), found.map(\.upperBound).max(), window)
+    }
+
+    /// Every bucket of a range, also those in which nothing happened. Where the range has no end, the buckets that have
+    /// something are its ends; a range that begins so long ago ends now.
+    func numbers(
+        _ interval: Interval, _ least: Int64?, _ greatest: Int64?, _ window: TimeWindow
+    ) throws -> [Int64] {
         let first = window.from.map { interval.number($0, in: zone) } ?? least
         var last = greatest
         if let to = window.to {

@@ -69,6 +69,18 @@ enum ReportDialect {
         "\(left) ASOF JOIN \(right) ON l.who = r.who AND \(at) >= \(low)"
     }
 
+    /// As `next`, with the one row on the right that is before it or at it.
+    static func previous(
+        _ left: SQLFragment, _ right: SQLFragment, at: SQLFragment, until high: SQLFragment
+    ) -> SQLFragment {
+        "\(left) ASOF JOIN \(right) ON l.who = r.who AND \(high) >= \(at)"
+    }
+
+    /// The same column of a person's next row, by that column.
+    static func following(_ value: SQLFragment) -> SQLFragment {
+        "lead(\(value)) OVER (PARTITION BY who ORDER BY \(value))"
+    }
+
     /// A part of a statement that is worked out once, however often it is named.
     static func once(_ name: SQLFragment, _ query: SQLFragment) -> SQLFragment {
         "\(name) AS MATERIALIZED (\(query))"

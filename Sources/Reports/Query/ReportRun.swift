@@ -90,6 +90,8 @@ struct ReportRun {
             case .funnel(let spec): try funnel(spec)
             case .cohort(let spec): try cohort(spec)
             case .metric(let spec): try metric(spec)
+            case .revenue(let spec): try revenue(spec)
+            case .attribution(let spec): try attribution(spec)
             }
         return ReportAnswer(report: report, asOfSeq: asOf, looked: looked, result: result)
     }

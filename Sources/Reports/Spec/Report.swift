@@ -8,12 +8,16 @@ public struct Report: Sendable, Equatable {
         case funnel
         case cohort
         case metric
+        case revenue
+        case attribution
     }
 
     enum Question: Sendable, Equatable {
         case funnel(FunnelSpec)
         case cohort(CohortSpec)
         case metric(MetricSpec)
+        case revenue(RevenueSpec)
+        case attribution(AttributionSpec)
     }
 
     public let kind: Kind
@@ -31,6 +35,8 @@ public struct Report: Sendable, Equatable {
         case .funnel: question = .funnel(try FunnelSpec(node, clock))
         case .cohort: question = .cohort(try CohortSpec(node, clock))
         case .metric: question = .metric(try MetricSpec(node, clock, frame))
+        case .revenue: question = .revenue(try RevenueSpec(node, clock))
+        case .attribution: question = .attribution(try AttributionSpec(node, clock))
         }
     }
 
@@ -51,6 +57,8 @@ public struct Report: Sendable, Equatable {
         case .funnel(let spec): frame.needs.union(spec.needs)
         case .cohort(let spec): frame.needs.union(spec.needs)
         case .metric(let spec): frame.needs.union(spec.needs)
+        case .revenue(let spec): frame.needs.union(spec.needs)
+        case .attribution(let spec): frame.needs.union(spec.needs)
         }
     }
 }
