@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "Reports", dependencies: ["Model", "EventStore", "DuckDB"]),
         .target(
             name: "Exports",
-            dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "Age", "CCodecs", crypto]),
+            dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
         .target(name: "Collect", dependencies: ["Model", "Journal"]),
         .target(
             name: "Server",

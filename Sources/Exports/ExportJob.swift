@@ -22,6 +22,7 @@ struct ExportJob: Sendable {
     /// Makes everything; blocks.
     func run(_ connection: Connection) throws -> Manifest {
         if spec.format == .kissmetrics { return try LayoutJob(job: self).run(connection) }
+        if spec.dataset == .report { return try ReportJob(job: self).run(connection) }
         try TokenFunctions.register(on: connection)
         let writer: ExportQuery.Writer = spec.format == .parquet ? .engine : .rows
         let run = IdentityFunctions.makeRun()
@@ -53,7 +54,7 @@ struct ExportJob: Sendable {
                 switch spec.dataset {
                 case .events: try WindowIdentities.make(spec, [.events], layout, connection)
                 case .propertyChanges: try WindowIdentities.make(spec, [.propertyChanges], layout, connection)
-                case .people, .identities, .aliases: false
+                case .people, .identities, .aliases, .report: false
                 }
             return try IdentityTable(
                 connection, people, format: spec.format, style: style, isOfWindow: isOfWindow)

@@ -164,6 +164,43 @@ struct ReportTests {
         }
     }
 
+    @Test("Exports have the numbers of the answer, or the people behind one")
+    func exports() async throws {
+        try await withServer { server in
+            try await collect(server)
+            let (run, file) = try await server.export(["dataset": "report", "report": Self.funnel])
+            #expect(run["status"]?.stringValue == "succeeded", "\(run.text)")
+            let lines = [
+                "step,event,people,times,conversion,step_conversion,dropped,median_seconds,p90_seconds",
+                "1,Signed Up,2,2,1.0,1.0,0,,", "2,Purchased,1,1,0.5,0.5,1,1000,1000",
+            ]
+            #expect(file == lines.map { $0 + "\r\n" }.joined())
+            let manifest = run["manifest"] ?? .null
+            #expect(manifest["dataset"]?.stringValue == "report" && manifest["rows"]?.intValue == 2)
+            // The manifest's specification repeats the export, whatever was stored since.
+            try await server.collect([["identity": "eve", "event": "Signed Up", "timestamp": 1000]])
+            let again = try await server.export(manifest["spec"] ?? .null)
+            #expect(again.file == file)
+            let people = try await server.export([
+                "dataset": "report", "report": Self.funnel, "cell": ["step": 2], "format": "ndjson",
+            ])
+            #expect(people.file == #"{"person_id":"p_b","identities":["ann","ann@example.com"]}"# + "\n")
+            let parquet = try await server.export([
+                "dataset": "report", "report": Self.funnel, "format": "parquet",
+            ])
+            #expect(parquet.run["manifest"]?["rows"]?.intValue == 2, "\(parquet.run.text)")
+            let saved = try await ask(server, ["name": "Buyers", "report": Self.funnel], "/v1/reports")
+            let byID = try await server.export(["dataset": "report", "report_id": saved.json["id"] ?? .null])
+            #expect(byID.file.contains("2,Purchased,1,1"))
+            for wrong: JSONValue in [
+                ["dataset": "report"], ["dataset": "report", "report": Self.funnel, "columns": ["event"]],
+                ["dataset": "report", "report": ["type": "pie"]],
+            ] {
+                #expect(try await ask(server, wrong, "/v1/exports").status == 400)
+            }
+        }
+    }
+
     @Test("Keys need the scope, and columns in conditions, breakdowns and measures")
     func keys() async throws {
         try await withServer { server in

@@ -36,6 +36,8 @@ extension NamedTexts {
             switch key {
             case "where": condition(value)
             case "columns": value.mapStrings { redacted($0) }
+            case "report": redacted(report: value)
+            case "cell": value.mapMembers { literal($1, countsNumbers: true) }
             default: value
             }
         }
