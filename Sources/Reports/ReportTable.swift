@@ -28,7 +28,10 @@ public struct ReportTable: Sendable {
         // Temporary tables go whatever happens; where that fails, the next report replaces them.
         defer { try? ReportRun.cleanUp(connection) }
         let run = try ReportRun(report, asOf: asOf, now: now, connection)
-        if let cell { return try addPeople(of: SpecNode(cell, path: "cell"), run) }
+        if let cell {
+            try addPeople(of: SpecNode(cell, path: "cell"), run)
+            return
+        }
         let answer = try run.answer().json(milliseconds: 0)
         switch run.report.kind {
         case .funnel: addFunnel(answer)

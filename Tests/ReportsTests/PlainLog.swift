@@ -127,6 +127,8 @@ extension PlainLog {
         var rows: [Row]
         /// How many starts reached each step.
         var starts: [Int]
+        /// How long the first start took that reached each step.
+        var took: [Int64?]
         var key: String
     }
 
@@ -137,13 +139,17 @@ extension PlainLog {
             }
             var best: [Row] = []
             var starts = [Int](repeating: 0, count: funnel.steps.count)
+            var took = [Int64?](repeating: nil, count: funnel.steps.count)
             for (i, row) in rows.enumerated() where funnel.steps[0].takes(row) {
                 let way = funnel.isStrict ? strict(funnel, rows, i) : loose(funnel, rows, row)
-                for step in way.indices { starts[step] += 1 }
+                for step in way.indices {
+                    starts[step] += 1
+                    if took[step] == nil { took[step] = way[step].time - row.time }
+                }
                 if way.count > best.count { best = way }
             }
             guard !best.isEmpty else { return nil }
-            return Way(times: best.map(\.time), rows: best, starts: starts, key: key(funnel, rows, best))
+            return Way(times: best.map(\.time), rows: best, starts: starts, took: took, key: key(funnel, rows, best))
         }
     }
 

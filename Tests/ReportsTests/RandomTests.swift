@@ -128,7 +128,7 @@ struct RandomTests {
         #expect(answer.at("steps").numbers("times") == starts, "\(text)")
         guard funnel.breakdown != nil else {
             for step in funnel.steps.indices.dropFirst() {
-                let took = ways.filter { $0.times.count > step }.map { Double($0.times[step] - $0.times[0]) / 1e6 }
+                let took = ways.compactMap { $0.took[step].map { Double($0) / 1e6 } }
                 for (key, share) in [("median_seconds", 0.5), ("p90_seconds", 0.9)] {
                     let (found, wanted) = (answer.at("steps.\(step).\(key)").double, PlainLog.quantile(took, share))
                     #expect(near(found, wanted), "\(text): \(key) of \(step)")

@@ -71,7 +71,7 @@ struct CohortQuery {
 
     private mutating func starts() throws(QueryError) -> SQLFragment {
         var columns: [SQLFragment] = ["\(query.who) AS who", "min(\(query.time)) AS t1", "count(*) AS starts"]
-        if spec.canCoincide { columns.append("min(\(query.place)) AS o1") }
+        if spec.canCoincide { columns.append("\(ReportDialect.first("e.seq", by: query.place)) AS s1") }
         if let breakdown = ownBreakdown {
             let token = DuckDBDialect.token("e.properties", breakdown.name)
             columns.append("\(ReportDialect.first(token, by: query.place)) AS own")
@@ -85,10 +85,12 @@ struct CohortQuery {
     private mutating func marks() throws(QueryError) -> SQLFragment {
         let test = try query.test(spec.comeback)
         var columns: [SQLFragment] = ["\(query.who) AS who", "\(query.time) AS ts"]
-        if spec.canCoincide { columns.append("\(query.place) AS o") }
+        if spec.canCoincide { columns.append("e.seq AS seq") }
         // Nothing before the range can follow a start.
         let rows = try query.events(columns, where: [test], in: TimeWindow(from: query.frame.from))
-        let isAfter: SQLFragment = spec.canCoincide ? "r.o > s.o1" : "r.ts >= s.t1"
+        // By two numbers of a word each: one of two words costs more than the join.
+        let isAfter: SQLFragment =
+            spec.canCoincide ? "(r.ts > s.t1 OR (r.ts = s.t1 AND r.seq > s.s1))" : "r.ts >= s.t1"
         let joined: SQLFragment = "(\(rows)) r JOIN starts s ON s.who = r.who WHERE \(isAfter)"
         switch spec.mode {
         case .every:

@@ -3,10 +3,9 @@ internal import Model
 
 /// A funnel as one statement.
 ///
-/// `base` has every event that can serve a step, once, with a bit for each; `a1`, `a2`, … have a row for each start that
-/// reaches so far, with the times of its steps. Each next step is the earliest that can follow: whatever can be reached at all
-/// is reached that way. `best` has the start by which a person counts: of those that reach furthest, the earliest. Since a
-/// later start never reaches a step earlier than one before it, that start has the least time at each of its steps.
+/// `s1`, `s2`, … have the events that can serve a step; `a1`, `a2`, … a row for each start that reaches so far. Each next step is
+/// the earliest that can follow: whatever can be reached at all is reached that way. Since a later start never reaches a step
+/// earlier than one before it, a person's least times at a step are those of the first start that leads there.
 struct FunnelQuery {
     /// How two events of a person are compared.
     private enum Follow {
@@ -23,26 +22,25 @@ struct FunnelQuery {
     private let follow: Follow
     private var parts: [SQLFragment] = []
     private let count: Int
-    /// The least step of those in `best`: who did no more than the first matters only where they are shown by value, or by
-    /// name.
-    private let firstLevel: Int
+    /// Whether persons are wanted one by one, with all times of the start by which they count, and not only how many they are.
+    private let isOfPersons: Bool
 
-    /// - Parameter isForPeople: whether persons are asked for, and not only how many they are.
+    /// - Parameter isForPeople: whether persons are asked for.
     init(_ spec: FunnelSpec, _ query: ReportQuery, isForPeople: Bool = false) throws(QueryError) {
         self.spec = spec
-        firstLevel = spec.breakdown == nil && !isForPeople ? 2 : 1
         self.query = query
         count = spec.steps.count
+        isOfPersons = isForPeople || spec.breakdown != nil
         let hasRivals = (0..<spec.steps.count).contains { !spec.rivals(of: $0).isEmpty }
         follow = spec.order == .strict ? .number : hasRivals ? .place : .time
-        parts = [try base()]
-        parts.append("a1 AS (SELECT who, ts AS t1\(start(1)) FROM base WHERE \(ReportDialect.hasBit("step", 0)))")
+        parts = try events()
+        parts.append("a1 AS (SELECT who, ts AS t1\(start(1)) FROM s1)")
         for step in 1..<count { parts.append(ReportDialect.once(.name("a", step + 1), level(step))) }
+        guard isOfPersons else { return }
         parts.append(ReportDialect.once("best", best))
         if let breakdown = spec.breakdown {
             parts.append("valued AS (\(try valued(breakdown)))")
-            let starters = ReportDialect.only("count(*)", where: "reached >= 1")
-            parts += ReportQuery.grouped("valued", top: breakdown.top, by: starters)
+            parts += ReportQuery.grouped("valued", top: breakdown.top, by: "count(*)")
         }
     }
 
@@ -52,28 +50,39 @@ struct FunnelQuery {
     /// One row, or one a group: `k`, the value, events and people looked at, and then of each step people, times, median
     /// and 90th percentile.
     var statement: SQLFragment {
-        var columns: [SQLFragment] = []
-        let isGrouped = spec.breakdown != nil
-        columns += isGrouped ? ["k", ReportDialect.any("v")] : ["0", "NULL"]
-        columns += ["(SELECT coalesce(sum(u.n), 0)::BIGINT FROM per u)", "(SELECT count(*) FROM per u WHERE u.n > 0)"]
-        for step in 1...count {
-            if step == 1, !isGrouped {
-                columns += ["(SELECT count(*) FROM per u WHERE u.n1 > 0)", "(SELECT count(*) FROM a1)", "0", "0"]
-                continue
+        let events = (1...count).map { "(SELECT count(*) FROM \(SQLFragment.name("s", $0)))" as SQLFragment }
+        let looked: [SQLFragment] = [
+            follow == .time ? events.joined(" + ") : "(SELECT count(*) FROM base WHERE step <> 0)",
+            "(SELECT count(DISTINCT who) FROM s1)",
+        ]
+        var columns: [SQLFragment] = spec.breakdown == nil ? ["0", "NULL"] : ["k", ReportDialect.any("v")]
+        columns += looked
+        guard spec.breakdown == nil else {
+            for step in 1...count {
+                let took = SQLFragment.name("d", step)
+                columns += [
+                    ReportDialect.only("count(*)", where: "reached >= \(Int64(step))"),
+                    ReportDialect.wholeSum(.name("n", step)), ReportDialect.quantile(took, 0.5),
+                    ReportDialect.quantile(took, 0.9),
+                ]
             }
-            let isReached: SQLFragment = "reached >= \(Int64(step))"
-            let took: SQLFragment = "\(SQLFragment.name("t", step)) - t1"
-            columns += [
-                ReportDialect.only("count(*)", where: isReached),
-                isGrouped
-                    ? ReportDialect.wholeSum(.name("n", step))
-                    : "(SELECT count(*) FROM \(SQLFragment.name("a", step)))",
-                ReportDialect.only(ReportDialect.quantile(took, 0.5), where: isReached),
-                ReportDialect.only(ReportDialect.quantile(took, 0.9), where: isReached),
-            ]
+            return "WITH \(parts.joined(", ")) SELECT \(columns.joined(", ")) FROM keyed GROUP BY k ORDER BY k"
         }
-        let from: SQLFragment = isGrouped ? "keyed GROUP BY k ORDER BY k" : "best"
-        return "WITH \((parts + [per]).joined(", ")) SELECT \(columns.joined(", ")) FROM \(from)"
+        var sources: [SQLFragment] = []
+        for step in 1...count {
+            let level = SQLFragment.name("g", step)
+            let took: SQLFragment = step == 1 ? "0" : "min(t) - min(t1)"
+            let persons: SQLFragment =
+                "SELECT count(*) AS n, \(took) AS d FROM \(SQLFragment.name("a", step)) GROUP BY who"
+            sources.append(
+                """
+                (SELECT count(*) AS people, \(ReportDialect.wholeSum("n")) AS times, \
+                \(ReportDialect.quantile("d", 0.5)) AS median, \(ReportDialect.quantile("d", 0.9)) AS late \
+                FROM (\(persons)) h) \(level)
+                """)
+            columns += ["people", "times", "median", "late"].map { "\(level).\(SQLFragment(stringLiteral: $0))" }
+        }
+        return "WITH \(parts.joined(", ")) SELECT \(columns.joined(", ")) FROM \(sources.joined(", "))"
     }
 
     /// The persons of a cell, in order.
@@ -93,17 +102,39 @@ struct FunnelQuery {
             """
     }
 
-    // MARK: Parts
+    // MARK: Events
 
-    /// Every event that can serve a step.
-    private mutating func base() throws(QueryError) -> SQLFragment {
+    /// The parts that give the events of each step. Where steps cannot share events, each is read by itself: the engine finds
+    /// few rows in many sooner than it keeps many.
+    private mutating func events() throws(QueryError) -> [SQLFragment] {
         var tests: [SQLFragment] = []
         for step in spec.steps { tests.append(try query.test(step)) }
+        let base = try base(tests)
+        // What a condition knows of persons is gathered once.
+        if follow == .time, ownBreakdown == nil, query.needs.properties.names.isEmpty {
+            var parts: [SQLFragment] = []
+            for (i, test) in tests.enumerated() {
+                let rows = try query.events(
+                    ["\(query.who) AS who", "\(query.time) AS ts"], where: [test], in: query.frame.window)
+                parts.append(ReportDialect.once(.name("s", i + 1), rows))
+            }
+            return parts
+        }
+        let order: SQLFragment = follow == .time ? .empty : ", o"
+        return [base]
+            + tests.indices.map { step in
+                let isStep = ReportDialect.hasBit("step", step)
+                return "\(SQLFragment.name("s", step + 1)) AS (SELECT who, ts\(order) FROM base WHERE \(isStep))"
+            }
+    }
+
+    /// Every event that can serve a step, once, with a bit for each.
+    private mutating func base(_ tests: [SQLFragment]) throws(QueryError) -> SQLFragment {
         var columns: [SQLFragment] = [
             "\(query.who) AS who", "\(query.time) AS ts", "\(ReportDialect.mask(tests)) AS step",
         ]
         if follow == .place { columns.append("\(query.place) AS o") }
-        if needsSeq { columns.append("e.seq AS seq") }
+        if follow == .number || ownBreakdown != nil { columns.append("e.seq AS seq") }
         if let breakdown = ownBreakdown {
             let token = DuckDBDialect.token("e.properties", breakdown.name)
             columns.append("CASE WHEN \(tests[breakdown.step - 1]) THEN \(token) END AS v")
@@ -120,31 +151,33 @@ struct FunnelQuery {
         return ReportDialect.once("base", "SELECT h.*, \(position) AS o FROM (\(rows)) h")
     }
 
-    private var needsSeq: Bool { follow == .number || ownBreakdown != nil }
-
     /// The breakdown if its values are those of the steps' own events.
     private var ownBreakdown: Breakdown? {
         spec.breakdown.flatMap { !$0.isOfPerson && $0.moment == .atStep ? $0 : nil }
     }
+
+    // MARK: Starts
 
     /// The order's column of a step, where time alone does not do.
     private func start(_ step: Int) -> SQLFragment {
         follow == .time ? .empty : ", o AS \(SQLFragment.name("o", step))"
     }
 
+    /// The name of a step's time among the columns of its level: the last one is `t` where only that and the first are kept.
+    private func time(_ step: Int) -> SQLFragment { isOfPersons || step == 1 ? .name("t", step) : "t" }
+
     /// The starts that reach the step of index `step`, out of those that reached the one before.
     private func level(_ step: Int) -> SQLFragment {
         let hasOrder = follow != .time
         var columns: [SQLFragment] = ["l.who"]
         for earlier in 1...step {
-            columns.append("l.\(SQLFragment.name("t", earlier))")
+            if isOfPersons || earlier == 1 { columns.append("l.\(SQLFragment.name("t", earlier))") }
             if hasOrder { columns.append("l.\(SQLFragment.name("o", earlier))") }
         }
-        columns.append("r.ts AS \(SQLFragment.name("t", step + 1))")
+        columns.append("r.ts AS \(time(step + 1))")
         if hasOrder { columns.append("r.o AS \(SQLFragment.name("o", step + 1))") }
-        let (left, last): (SQLFragment, SQLFragment) = (.name("a", step), .name("t", step))
-        let right: SQLFragment =
-            "(SELECT who, ts\(hasOrder ? ", o" : .empty) FROM base WHERE \(ReportDialect.hasBit("step", step))) r"
+        let (left, last): (SQLFragment, SQLFragment) = (.name("a", step), time(step))
+        let right: SQLFragment = "\(SQLFragment.name("s", step + 1)) r"
         let join: SQLFragment
         switch follow {
         case .time: join = ReportDialect.next("\(left) l", right, at: "r.ts", from: "l.\(last)")
@@ -158,20 +191,25 @@ struct FunnelQuery {
         return "SELECT \(columns.joined(", ")) FROM \(join)\(within)"
     }
 
-    /// Persons, how far they came, and the times of their best start.
+    // MARK: Persons
+
+    /// Persons, how far they came, the times of the start by which they count (of those that reach furthest, the earliest), and
+    /// of each step how many starts lead there and how long the first of them took.
     private var best: SQLFragment {
         let orders = follow != .time && ownBreakdown != nil ? ["o"] : []
         let letters = ["t"] + orders
         var levels: [SQLFragment] = []
-        for step in firstLevel...count {
+        for step in 1...count {
             var columns: [SQLFragment] = ["who", "\(Int64(step)) AS reached"]
             for at in 1...count {
                 for letter in letters {
                     let name = SQLFragment.name(letter, at)
                     columns.append(at <= step ? "min(\(name)) AS \(name)" : "NULL AS \(name)")
                 }
-                let number = SQLFragment.name("n", at)
+                let (number, took): (SQLFragment, SQLFragment) = (.name("n", at), .name("d", at))
                 columns.append(at == step ? "count(*) AS \(number)" : "NULL AS \(number)")
+                columns.append(
+                    at == step ? "min(\(SQLFragment.name("t", at))) - min(t1) AS \(took)" : "NULL AS \(took)")
             }
             levels.append("SELECT \(columns.joined(", ")) FROM \(SQLFragment.name("a", step)) GROUP BY who")
         }
@@ -181,9 +219,12 @@ struct FunnelQuery {
                 let name = SQLFragment.name(letter, at)
                 columns.append("\(ReportDialect.lastPresent(name, by: "reached")) AS \(name)")
             }
-            columns.append("max(\(SQLFragment.name("n", at))) AS \(SQLFragment.name("n", at))")
+            for letter in ["n", "d"] {
+                let name = SQLFragment.name(letter, at)
+                columns.append("max(\(name)) AS \(name)")
+            }
         }
-        // The last level has all columns, so that the union takes its types.
+        // The last level has all times, so that the union takes its types.
         return "SELECT \(columns.joined(", ")) FROM (\(levels.reversed().joined(" UNION ALL "))) h GROUP BY who"
     }
 
@@ -204,14 +245,5 @@ struct FunnelQuery {
                 breakdown, at: "SELECT who, \(time) AS ts FROM best WHERE reached >= \(Int64(breakdown.step))")
         }
         return "SELECT b.*, w.v FROM best b LEFT JOIN (\(values)) w ON w.who = b.who"
-    }
-
-    /// Of each person in `base`, how many of their events serve a step, and how many the first.
-    private var per: SQLFragment {
-        let counts: SQLFragment = """
-            SELECT \(ReportDialect.only("count(*)", where: "step <> 0")) AS n, \
-            \(ReportDialect.only("count(*)", where: ReportDialect.hasBit("step", 0))) AS n1 FROM base GROUP BY who
-            """
-        return ReportDialect.once("per", counts)
     }
 }

@@ -67,7 +67,11 @@ struct ReportQuery {
         all += tests.filter { $0 != "true" }
         if let condition = frame.condition { all.append(try condition.sql(scope, &needs, path: "where")) }
         var from: SQLFragment = "events e"
-        if hasTies { from += " LEFT JOIN \(Self.tiesTable) m ON m.identity_id = e.identity_id" }
+        // Whose events they are is looked up only where somebody asks.
+        let isAsked = columns.contains { $0.mentions(who) } || all.contains { $0.mentions(who) }
+        if hasTies, isAsked || !needs.properties.names.isEmpty {
+            from += " LEFT JOIN \(Self.tiesTable) m ON m.identity_id = e.identity_id"
+        }
         if !needs.properties.names.isEmpty {
             from +=
                 " LEFT JOIN (\(needs.properties.relation(asOf: asOf, personMap: personMap))) p ON p.person_id = \(who)"
