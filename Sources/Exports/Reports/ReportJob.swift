@@ -1,3 +1,4 @@
+internal import Age
 internal import DuckDB
 internal import EventStore
 internal import Model
