@@ -54,15 +54,16 @@ let package = Package(
         .target(name: "Journal", dependencies: ["Model", "Threads", "CCodecs", logging]),
         .target(name: "EventStore", dependencies: ["Model", "Journal", "DuckDB", logging]),
         .target(name: "People", dependencies: ["Model", "EventStore", "DuckDB"]),
+        .target(name: "Reports", dependencies: ["Model", "EventStore", "DuckDB"]),
         .target(
             name: "Exports",
-            dependencies: ["Model", "EventStore", "DuckDB", "Codecs", "Age", "CCodecs", crypto]),
+            dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
         .target(name: "Collect", dependencies: ["Model", "Journal"]),
         .target(
             name: "Server",
             dependencies: [
-                "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People", "Exports",
-                "Collect",
+                "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People",
+                "Reports", "Exports", "Collect",
                 crypto, hummingbird, httpTypes, nio, nioPosix, nioHTTP, logging, lifecycle, signals,
             ],
             resources: [.embedInCode("Resources/openapi.yaml")]),
@@ -86,6 +87,9 @@ let package = Package(
         .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Journal", "Model", "DuckDB", logging]),
         .testTarget(
             name: "PeopleTests", dependencies: ["People", "EventStore", "Journal", "Model", "DuckDB", logging]),
+        .testTarget(
+            name: "ReportsTests",
+            dependencies: ["Reports", "EventStore", "Journal", "Collect", "Codecs", "Model", "DuckDB", logging]),
         .testTarget(name: "CollectTests", dependencies: ["Collect", "Journal", "Model"]),
         .testTarget(
             name: "ExportsTests",

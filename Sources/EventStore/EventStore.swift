@@ -163,6 +163,18 @@ public final class EventStore: Sendable {
         }
     }
 
+    /// Lends a lane for a report: as `withExportLane`, of lanes that are for reports only.
+    public func withReportLane<T: Sendable>(_ body: (Lane, Layout) async throws -> T) async throws -> T {
+        try await gate.enter(.long)
+        defer { gate.leave(.long) }
+        return try await opened().reports.withLane { lane in
+            let layout = layouts.pin()
+            defer { layouts.unpin(layout) }
+            try await lane.run { connection in try layout.show(on: connection) }
+            return try await body(lane, layout)
+        }
+    }
+
     /// Runs `body` on the connection that makes cold files.
     func compactor<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
         try await opened().compactor.run { connection in try memory.usual(connection, body) }
@@ -267,6 +279,7 @@ public final class EventStore: Sendable {
         guard let lanes = lanes.withLock({ $0.take() }) else { return }
         await lanes.readers.close()
         await lanes.exports.close()
+        await lanes.reports.close()
         await lanes.compactor.close()
         let failure = await Self.checkpoint(lanes.writer, folder)
         await lanes.writer.close()

@@ -6,6 +6,7 @@ struct StoreLanes: Sendable {
     let writer: Lane
     let readers: LanePool
     let exports: LanePool
+    let reports: LanePool
     let compactor: Lane
 
     static func database(_ path: String, _ settings: StoreSettings) throws(DuckDBError) -> Database {
@@ -35,6 +36,9 @@ struct StoreLanes: Sendable {
         exports = try LanePool(
             database: database, name: "exports", lanes: settings.exportLanes, waiting: settings.exportsWaiting,
             setUp: setUp)
+        reports = try LanePool(
+            database: database, name: "reports", lanes: settings.reportLanes, waiting: settings.reportsWaiting,
+            setUp: setUpQuiet)
         compactor = try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness)
     }
 
@@ -42,6 +46,7 @@ struct StoreLanes: Sendable {
     func close() async {
         await readers.close()
         await exports.close()
+        await reports.close()
         await compactor.close()
         await writer.close()
     }

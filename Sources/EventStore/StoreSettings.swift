@@ -16,6 +16,10 @@ public struct StoreSettings: Sendable {
     /// Connections for exports, apart from the readers.
     public var exportLanes = 2
     public var exportsWaiting = 64
+    /// Connections for reports, apart from the readers and the exports, so that neither waits for them.
+    public var reportLanes = 2
+    /// Reports that may wait for a connection before `.busy`.
+    public var reportsWaiting = 32
     /// The size of the write-ahead log at which the engine moves it into the file, in its words.
     public var checkpointThreshold = "64MB"
     /// The most items and bytes of the journal in one transaction.

@@ -25,6 +25,7 @@ struct ExportJob: Sendable {
     /// Makes everything; blocks.
     func run(_ connection: Connection) throws -> Manifest {
         if spec.format == .kissmetrics { return try LayoutJob(job: self).run(connection) }
+        if spec.dataset == .report { return try ReportJob(job: self).run(connection) }
         try TokenFunctions.register(on: connection)
         do { return try run(connection, least: .passing) } catch let error as DuckDBError
             where error.code == .outOfMemory && settings.passingMemory != settings.memoryLimit
@@ -69,7 +70,7 @@ struct ExportJob: Sendable {
                 switch spec.dataset {
                 case .events: try WindowIdentities(spec, [.events], layout, recent, connection)
                 case .propertyChanges: try WindowIdentities(spec, [.propertyChanges], layout, recent, connection)
-                case .people, .identities, .aliases: nil
+                case .people, .identities, .aliases, .report: nil
                 }
             return try IdentityTable(connection, people, window, format: spec.format, style: style)
         }

@@ -62,6 +62,10 @@ public struct ExportSpec: Sendable, Equatable {
     public var recipients: [AgeRecipient] = []
     /// The most rows of one file; nil for one file.
     public var partRows: Int?
+    /// Of the dataset `report`: the question, as the reports' API takes it.
+    public var report: JSONValue?
+    /// A number of the answer, whose people are exported instead of it.
+    public var cell: JSONValue?
     /// Answers as of this `seq` instead of the newest: a manifest's specification repeats its export.
     public var asOfSeq: Int64?
     /// The moment that relative times count from, instead of now.
@@ -76,7 +80,7 @@ extension ExportSpec {
     private static let fields =
         [
             "dataset", "columns", "where", "from", "to", "timezone", "seq_from", "seq_to", "order", "identified",
-            "format", "compression", "encrypt", "part_rows", "as_of_seq", "as_of",
+            "format", "compression", "encrypt", "part_rows", "as_of_seq", "as_of", "report", "cell",
         ] + SheetForm.fields
 
     /// Reads a specification as `POST /v1/exports` takes it and a manifest keeps it.
@@ -108,6 +112,8 @@ extension ExportSpec {
         compression = try Self.choice(json, "compression") ?? .none
         sheet = try SheetForm(json: json)
         if let value = json.given("encrypt") { recipients = try Self.recipients(value) }
+        report = json.given("report")
+        cell = json.given("cell")
         if let value = json.given("part_rows") {
             guard let rows = value.intValue, rows > 0 else {
                 throw Self.error("\"part_rows\" is a whole number above 0")

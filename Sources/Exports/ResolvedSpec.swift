@@ -34,6 +34,9 @@ public struct ResolvedSpec: Sendable, Equatable {
     /// Everything stored up to this `seq` counts, nothing after it.
     public let asOfSeq: Int64
     public let asOf: Timestamp
+    /// Of the dataset `report`: the question, and the cell whose people are exported instead of the answer.
+    public internal(set) var report: JSONValue?
+    public internal(set) var cell: JSONValue?
 
     /// What the names of its files should end with, such as `.csv.gz.age`.
     public var fileExtension: String { format.fileExtension(compression, isEncrypted: !recipients.isEmpty) }
@@ -41,9 +44,11 @@ public struct ResolvedSpec: Sendable, Equatable {
     /// The specification as a manifest keeps it; `ExportSpec(json:)` reads it, and gives the same export again.
     public var json: JSONValue {
         var members: [JSONValue.Member] = [
-            .init("dataset", .string(dataset.rawValue)),
-            .init("columns", .array(columnTexts.map { .string($0) })),
+            .init("dataset", .string(dataset.rawValue))
         ]
+        if let report { members.append(.init("report", report)) }
+        if let cell { members.append(.init("cell", cell)) }
+        if dataset != .report { members.append(.init("columns", .array(columnTexts.map { .string($0) }))) }
         if let conditionJSON { members.append(.init("where", conditionJSON)) }
         if let from { members.append(.init("from", .string(from.text))) }
         if let to { members.append(.init("to", .string(to.text))) }
@@ -51,7 +56,7 @@ public struct ResolvedSpec: Sendable, Equatable {
             members.append(.init("seq_from", JSONValue(seqFrom)))
             members.append(.init("seq_to", JSONValue(seqTo)))
         }
-        members.append(.init("order", .string(order.rawValue)))
+        if dataset != .report { members.append(.init("order", .string(order.rawValue))) }
         if isIdentified { members.append(.init("identified", true)) }
         members.append(.init("format", .string(format.rawValue)))
         members.append(.init("compression", .string(compression.rawValue)))
@@ -99,6 +104,7 @@ extension ExportSpec {
         if format != .csv, let field = sheet.asked.first {
             throw Self.error("\"\(field)\" is for CSV files only, and the format is \(format.rawValue)")
         }
+        if dataset == .report { return try resolvedReport(durableSeq: durableSeq, now: now, zone: zone) }
         let clock = SpecClock(timezone: timezone)
         // A wrong name is an error even where no time needs it.
         if SpecClock.offset(timezone) == nil { _ = try zone(0) }
@@ -194,7 +200,7 @@ extension ExportSpec {
     /// identities have one order only, that of their numbers.
     private func resolvedOrder(_ isIncremental: Bool) throws(ExportError) -> ExportOrder {
         switch dataset {
-        case .people, .identities:
+        case .people, .identities, .report:
             guard order == nil || order == .storage || isIncremental && order == .seq else {
                 throw Self.error("\(dataset.rawValue) have one order only, \"storage\"")
             }

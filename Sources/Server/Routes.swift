@@ -6,7 +6,7 @@ func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
     var routes =
         NativeRoutes.routes + KissmetricsRoutes.routes + SegmentRoutes.routes + PeopleRoutes.routes
         + AliasRoutes.routes + EventRoutes.routes + ProjectRoutes.routes + KeyRoutes.routes + ExportRoutes.routes
-        + ImportRoutes.routes
+        + ImportRoutes.routes + ReportRoutes.routes + SavedReportRoutes.routes
         + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes
         + SuppressionRoutes.routes + AccessRoutes.routes + HealthRoutes.routes + StatusRoutes.routes
         + DocumentRoutes.routes

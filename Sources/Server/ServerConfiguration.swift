@@ -56,6 +56,8 @@ public struct ServerConfiguration: Sendable {
 
     /// How long a read waits for the applier to reach the `seq` that it pinned.
     public var readWait: Duration = .seconds(10)
+    /// How long a report may take, its time of waiting for others included; over it, the answer is 504.
+    public var reportTime: Duration = .seconds(60)
     /// Exports that run at once; the others wait.
     public var exportsAtOnce = 2
     /// The engine's memory limit per project, in bytes.

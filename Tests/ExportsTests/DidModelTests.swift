@@ -194,7 +194,7 @@ extension PeopleModel {
                 events.filter { holds(condition, person(of: $0.identity), event: $0, asOf: asOf) }.map { "\($0.seq)" })
         case .propertyChanges: return Set(changes.filter { passes($0.identity) }.map { "\($0.seq)" })
         case .aliases: return Set(aliases.filter { passes($0.identity) }.map { "\($0.seq)" })
-        case .identities: return Set(allIdentities.filter(passes))
+        case .identities, .report: return Set(allIdentities.filter(passes))
         }
     }
 }

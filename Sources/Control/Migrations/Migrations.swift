@@ -13,6 +13,7 @@ enum Migrations {
         migrator.registerMigration("007_retention", migrate: retention)
         migrator.registerMigration("008_removed_exports", migrate: removedExports)
         migrator.registerMigration("009_keys", migrate: keys)
+        migrator.registerMigration("011_reports", migrate: reports)
         return migrator
     }
 }

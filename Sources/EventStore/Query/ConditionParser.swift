@@ -213,7 +213,7 @@ struct ConditionParser {
 
 extension JSONValue {
     /// What kind of value this is, for messages.
-    var kindName: String {
+    public var kindName: String {
         switch self {
         case .null: "null"
         case .bool: "true or false"

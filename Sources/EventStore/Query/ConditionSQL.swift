@@ -7,6 +7,13 @@ extension Condition {
         try render(scope, &needs, path: "where")
     }
 
+    /// As `sql`, where the condition stands at `path`, by which errors name its nodes.
+    public func sql(
+        _ scope: QueryScope, _ needs: inout PersonNeeds, path: String
+    ) throws(QueryError) -> SQLFragment {
+        try render(scope, &needs, path: path)
+    }
+
     func render(_ scope: QueryScope, _ needs: inout PersonNeeds, path: String) throws(QueryError) -> SQLFragment {
         switch self {
         case .all(let parts):

@@ -5,6 +5,8 @@ public enum Dataset: String, Sendable, CaseIterable {
     case propertyChanges = "property_changes"
     case aliases
     case identities
+    /// The answer of a report, or the people behind a number of it.
+    case report
 
     /// The dataset of a name as people write it; `property-changes` and `property_changes` are one.
     public init(name: String, path: String = "dataset") throws(QueryError) {
@@ -24,6 +26,8 @@ public enum Dataset: String, Sendable, CaseIterable {
         case .propertyChanges: [.seq, .personID, .identity, .timestamp, .name, .value]
         case .aliases: [.seq, .timestamp, .identity, .other, .undoneSeq, .derived, .personID]
         case .identities: [.identity, .personID, .named, .firstSeq]
+        // Its columns are those of its answer.
+        case .report: []
         }
     }
 
@@ -42,7 +46,7 @@ public enum Dataset: String, Sendable, CaseIterable {
     /// Whether a row belongs to one person, so that `person.<name>` has a meaning.
     public var hasPerson: Bool { true }
     /// Whether rows have a time that `from` and `to` select by.
-    public var hasTime: Bool { self != .identities }
+    public var hasTime: Bool { self != .identities && self != .report }
 }
 
 /// A column that the store has, by the name under which it leaves.

@@ -5,6 +5,7 @@ public struct QueryError: Error, Equatable, Sendable, CustomStringConvertible {
         case invalidCondition = "invalid_condition"
         case invalidColumn = "invalid_column"
         case unknownDataset = "unknown_dataset"
+        case invalidReport = "invalid_report"
         case tooLarge = "too_large"
     }
 

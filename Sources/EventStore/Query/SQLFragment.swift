@@ -68,6 +68,15 @@ public struct SQLFragment: Hashable, Sendable {
     /// Whether it has no text and no value.
     public var isEmpty: Bool { pieces.isEmpty }
 
+    /// Whether another fragment of plain text is in this one.
+    public func mentions(_ other: SQLFragment) -> Bool {
+        guard !other.pieces.isEmpty, pieces.count >= other.pieces.count else { return false }
+        for case .sql(let part) in other.pieces {
+            for case .sql(let text) in pieces where text.contains(part) { return true }
+        }
+        return false
+    }
+
     public static func + (a: SQLFragment, b: SQLFragment) -> SQLFragment { SQLFragment(pieces: a.pieces + b.pieces) }
     public static func += (a: inout SQLFragment, b: SQLFragment) { a.pieces += b.pieces }
 }

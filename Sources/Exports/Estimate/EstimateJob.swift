@@ -21,6 +21,7 @@ struct EstimateJob: Sendable {
             let shift = SampleWindows.shift(from: spec.seqFrom, to: spec.seqTo)
             let bucket = DuckDBDialect.shifted(query.rowNumber, by: shift)
             return SampleWindows(try counts(query.buckets(bucket), connection), shift: shift)
+        case .report: throw ExportSpec.error("a report is not estimated: ask it, its answer is short")
         case .people, .identities:
             return try connection.transaction { connection in
                 let last = try connection.row("SELECT max(identity_id) FROM identities")?[0].int ?? 0

@@ -15,7 +15,7 @@ extension ExportQuery {
             sql = rows ?? rowsTable
             join = " LEFT JOIN export_people m ON m.identity_id = c.identity_id"
         case .aliases: (sql, join) = (rowsTable, " LEFT JOIN export_people m ON m.identity_id = a.identity_id")
-        case .identities: (sql, join) = ("export_people m", .empty)
+        case .identities, .report: (sql, join) = ("export_people m", .empty)
         case .people: (sql, join) = ("(\(people)) q", .empty)
         }
         if needsPersonJoin { sql += join }
@@ -94,7 +94,7 @@ extension ExportQuery {
         case .events: window("e.seq") + times("e.timestamp")
         case .propertyChanges: window("c.seq") + times("c.timestamp")
         case .aliases: window("a.seq") + times("a.timestamp")
-        case .identities: spec.isIncremental ? window("m.first_seq") : []
+        case .identities, .report: spec.isIncremental ? window("m.first_seq") : []
         case .people: touched
         }
     }

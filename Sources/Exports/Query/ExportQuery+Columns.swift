@@ -48,7 +48,7 @@ extension ExportQuery {
         case .events: eventColumn(column)
         case .propertyChanges: changeColumn(column)
         case .aliases: aliasColumn(column)
-        case .identities: identityColumn(column)
+        case .identities, .report: identityColumn(column)
         case .people: personColumn(column)
         }
     }

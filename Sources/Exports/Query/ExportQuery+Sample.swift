@@ -11,7 +11,7 @@ extension ExportQuery {
         case .events: ("events", "e")
         case .propertyChanges: ("property_changes", "c")
         case .aliases: ("aliases", "a")
-        case .people, .identities: ("export_people", "m")
+        case .people, .identities, .report: ("export_people", "m")
         }
     }
 
@@ -36,7 +36,7 @@ extension ExportQuery {
         switch spec.dataset {
         case .events, .propertyChanges, .aliases: return "SELECT count(*) FROM \(rowsTable)"
         case .people: return "SELECT count(*) FROM export_people m WHERE m.identity_id = m.person_id"
-        case .identities:
+        case .identities, .report:
             let tests = ranges.isEmpty ? .empty : " WHERE " + ranges.joined(" AND ")
             return "SELECT count(*) FROM export_people m\(tests)"
         }

@@ -101,7 +101,7 @@ struct ExportQuery: Sendable {
             switch dataset {
             case .events: .event
             case .propertyChanges: .change
-            case .people, .aliases, .identities: .person
+            case .people, .aliases, .identities, .report: .person
             }
         return QueryScope(row: row, asOf: asOf, personMap: "export_people", personID: personID(dataset))
     }
@@ -206,7 +206,7 @@ struct ExportQuery: Sendable {
         case (.propertyChanges, .seq): "c.seq, c.name"
         case (.aliases, .timestamp): "a.timestamp, a.seq"
         case (.aliases, _): "a.seq"
-        case (.identities, _): "m.identity_id"
+        case (.identities, _), (.report, _): "m.identity_id"
         case (.people, _): "q.person_id"
         }
     }

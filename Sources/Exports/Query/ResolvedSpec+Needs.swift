@@ -1,8 +1,14 @@
 public import EventStore
+internal import Reports
 
 extension ResolvedSpec {
     /// Every column that the export gives out, or tells something of by what it selects and sorts by.
     public var needs: Set<ColumnNeed> {
+        if let report {
+            // What was resolved could be read.
+            let read = try? ReportRunner.check(report, now: asOf)
+            return (read?.needs ?? []).union(cell == nil ? [] : [.builtin(.personID), .builtin(.identities)])
+        }
         var needs = Set(columns.map { $0.need(in: dataset) })
         if let condition { needs.formUnion(condition.needs(in: dataset)) }
         if from != nil || to != nil || order == .timestamp { needs.insert(.builtin(.timestamp)) }

@@ -28,7 +28,7 @@ enum RowStatements {
         case .events: try ofRows(query, .events, connection, layout, settings)
         case .propertyChanges: try ofRows(query, .propertyChanges, connection, layout, settings)
         case .aliases: [Statement(sql: query.select(order: query.order), total: try count("aliases", connection))]
-        case .identities, .people:
+        case .identities, .people, .report:
             [Statement(sql: query.select(order: query.order), total: try count(PeopleAsOf.table, connection))]
         }
     }

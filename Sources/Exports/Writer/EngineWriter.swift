@@ -17,11 +17,13 @@ struct EngineWriter {
     let settings: StoreSettings
     let layout: Layout
 
+    private var file: EngineFile { EngineFile(recipients: query.spec.recipients) }
+
     /// Writes all parts.
     func write(_ connection: Connection, _ files: inout PartSet) throws {
         progress.follow(connection.interrupter)
         guard let size = query.spec.partRows else {
-            try writePart(&files, connection) { path in
+            try file.write(&files, connection) { path in
                 var rows: Int64 = 0
                 try write(connection, to: path, &rows)
                 return rows
@@ -33,7 +35,7 @@ struct EngineWriter {
         var from: Int64 = 0
         repeat {
             let to = min(total, from + Int64(size))
-            try writePart(&files, connection) { path in try copy(staged(from..<to), to: path, connection) }
+            try file.write(&files, connection) { path in try copy(staged(from..<to), to: path, connection) }
             from = to
             progress.set(rows: from, share: total > 0 ? Double(from) / Double(total) : 1)
         } while from < total
@@ -89,47 +91,5 @@ struct EngineWriter {
         }
         return
             "SELECT \(list.joined(", ")) FROM \(SQLFragment(stringLiteral: Self.table)) WHERE rowid >= \(range.lowerBound) AND rowid < \(range.upperBound)"
-    }
-
-    /// Writes one part, durable when it returns, and notes it with its digest. `body` tells how many rows it has.
-    private func writePart(
-        _ files: inout PartSet, _ connection: Connection, _ body: (_ path: String) throws -> Int64
-    ) throws {
-        let path = files.begin()
-        let (rows, file) =
-            if query.spec.recipients.isEmpty { try follow(path, files.total, body) } else {
-                try encrypt(path, files.total, connection.interrupter, body)
-            }
-        files.end(rows: rows, file)
-    }
-
-    /// Lets `body` write the file.
-    private func follow(
-        _ path: String, _ total: TotalDigest?, _ body: (_ path: String) throws -> Int64
-    ) throws -> (Int64, WrittenFile) {
-        // The engine would make it readable for everybody.
-        close(try FileSystem.create(path))
-        let followed = FollowedFile(path, total: total)
-        let rows: Int64
-        do { rows = try body(path) } catch {
-            followed.abandon()
-            throw error
-        }
-        return (rows, try followed.finish())
-    }
-
-    /// Lets `body` write into a pipe, and the file be what is encrypted of it.
-    private func encrypt(
-        _ path: String, _ total: TotalDigest?, _ interrupter: Interrupter, _ body: (_ path: String) throws -> Int64
-    ) throws -> (Int64, WrittenFile) {
-        // Parquet is packed inside.
-        let sink = try ByteSink(path: path, .none, for: query.spec.recipients, total: total)
-        let pipe = try EncryptedPipe(into: sink) { interrupter.interrupt() }
-        let rows: Int64
-        do { rows = try body(pipe.path) } catch {
-            // What stopped the engine comes before its own word that it was stopped.
-            throw pipe.abandon() ?? error
-        }
-        return (rows, try pipe.finish())
     }
 }

@@ -21,7 +21,7 @@ enum ExportRoutes {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         let runtime = try exchange.project()
         return try await Idempotency.run(exchange, body: bytes) {
-            let asked = try request(try Body.parse(bytes), exchange)
+            let asked = try request(try await exchange.exportBody(bytes), exchange)
             let out = try await place(asked.out, asked.spec.format)
             // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
             let seq = try await runtime.pin(exchange)
@@ -103,6 +103,15 @@ enum ExportRoutes {
 }
 
 extension Exchange {
+    /// The document that a body is, with the report itself in place of a saved one's id.
+    func exportBody(_ bytes: [UInt8]) async throws -> JSONValue {
+        let body = try Body.parse(bytes)
+        guard case .object(let members) = body, let id = body["report_id"], id != .null else { return body }
+        guard body["report"] == nil else { throw Problem.badRequest("either \"report\" or \"report_id\", not both") }
+        let report = try await namedReport(["report_id": id])
+        return .object(members.map { $0.key == "report_id" ? .init("report", report) : $0 })
+    }
+
     /// The export that the path names, of the caller's project.
     func exportRecord() async throws -> ExportRecord {
         let id = parameters[0]

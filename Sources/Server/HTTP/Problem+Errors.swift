@@ -10,6 +10,7 @@ internal import Journal
 internal import Model
 internal import NIOCore
 internal import People
+internal import Reports
 
 extension Problem {
     /// The only place where errors of the rooms become answers. Nil: a fault of ours, to be logged.
@@ -23,6 +24,7 @@ extension Problem {
         case let error as QueryError: self.init(error)
         case let error as PeopleError: self.init(error)
         case let error as ExportError: self.init(error)
+        case let error as ReportError: self.init(error)
         case let error as DuckDBError: self.init(error)
         case let error as ControlError: self.init(error)
         case is NIOTooManyBytesError: self = .tooLarge("the body is longer than this path takes")
@@ -91,6 +93,13 @@ extension Problem {
         // Too many ask at once, or memory is short: nothing is wrong with the request.
         case .store where error.isTransient: self = .unavailable("store_busy", error.message)
         case .cancelled, .files, .store, .mismatch, .order: return nil
+        }
+    }
+
+    init(_ error: ReportError) {
+        switch error.code {
+        case .timeLimit: self.init(.gatewayTimeout, error.code.rawValue, error.message)
+        case .memory: self = .unavailable(error.code.rawValue, error.message, retryAfter: 30)
         }
     }
 

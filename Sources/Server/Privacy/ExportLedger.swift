@@ -42,7 +42,7 @@ struct ExportWindow: Sendable, Equatable {
     /// Whether it can hold something of a person. Conditions do not count: the answer may be yes where it held nothing.
     func canHold(_ trace: PersonTrace) -> Bool {
         switch dataset {
-        case .people, .identities, .aliases: trace.firstSeq <= asOfSeq
+        case .people, .identities, .aliases, .report: trace.firstSeq <= asOfSeq
         case .events: trace.events.contains(where: holds) || isLayout && trace.changes.contains(where: holds)
         case .propertyChanges: trace.changes.contains(where: holds)
         }

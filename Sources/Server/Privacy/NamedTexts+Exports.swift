@@ -18,6 +18,12 @@ extension NamedTexts {
         return redacted
     }
 
+    /// A saved report, naming nobody: its conditions stand wherever it chooses events.
+    func redacted(report: JSONValue) -> JSONValue {
+        if case .array = report { return report.mapElements { redacted(report: $0) } }
+        return report.mapMembers { key, value in key == "where" ? condition(value) : redacted(report: value) }
+    }
+
     /// A document's text; the same bytes where nothing is to be changed.
     private func text(_ text: String, _ redact: (JSONValue) -> JSONValue) -> String {
         guard let json = try? JSONValue(text: text) else { return text }
@@ -30,6 +36,8 @@ extension NamedTexts {
             switch key {
             case "where": condition(value)
             case "columns": value.mapStrings { redacted($0) }
+            case "report": redacted(report: value)
+            case "cell": value.mapMembers { literal($1, countsNumbers: true) }
             default: value
             }
         }

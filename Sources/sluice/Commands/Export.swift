@@ -30,6 +30,9 @@ struct Export: AsyncParsableCommand {
             it with 'sluice verify'. With --out - the rows go to standard output, the manifest to standard error; a \
             named pipe or a device is written through like that. A link stays, and the file behind it is replaced.
 
+            'sluice export report' writes the answer of --report (JSON, @FILE, or a saved report's id), a row for each number; \
+            with --cell the people behind one, such as '{"step":2,"outcome":"dropped"}'.
+
             For spreadsheets a CSV can be as they want it: --bom, --delimiter ';', --decimal , (numbers alone, not \
             texts or JSON), --formula-guard, and times of a zone (2026-03-29T03:00:00.000000+02:00) with --timezone \
             Europe/Berlin. The zone is first of all that of --from and --to without one: where such are given, times \
@@ -51,7 +54,7 @@ struct Export: AsyncParsableCommand {
               sluice export people --data ./data --encrypt age1… --identity key.txt --out people.csv.gz.age
             """)
 
-    @Argument(help: "people, events, property-changes, aliases or identities.")
+    @Argument(help: "people, events, property-changes, aliases, identities or report.")
     var dataset: DatasetName
 
     @Option(
@@ -61,6 +64,14 @@ struct Export: AsyncParsableCommand {
     var out: String?
 
     @OptionGroup(title: "What") var selection: ExportSelection
+
+    @Option(
+        name: .long, help: ArgumentHelp("Of report: the question, or a saved one's id.", valueName: "JSON|@FILE|ID"))
+    var report: String?
+
+    @Option(name: .long, help: ArgumentHelp("Of report: the number whose people are meant.", valueName: "JSON"))
+    var cell: String?
+
     @OptionGroup(title: "How") var form: ExportForm
 
     @Option(name: .long, help: ArgumentHelp("Check what was encrypted with this identity file.", valueName: "FILE"))
@@ -75,6 +86,10 @@ struct Export: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
+        guard (dataset == .report) == (report != nil), cell == nil || report != nil else {
+            throw ValidationError(
+                "--report, and --cell beside it, go with 'sluice export report', which needs --report.")
+        }
         guard let out else {
             guard estimate else { throw ValidationError("--out is missing: name a file, or - for standard output.") }
             return
@@ -104,6 +119,13 @@ struct Export: AsyncParsableCommand {
 
     func run() async throws {
         var members: [JSONValue.Member] = [.init("dataset", .string(dataset.rawValue))]
+        if let report {
+            let isDocument = report.hasPrefix("{") || report.hasPrefix("@")
+            members.append(
+                isDocument
+                    ? .init("report", try ReportJSON.read(report, "--report")) : .init("report_id", .string(report)))
+        }
+        if let cell { members.append(.init("cell", try ReportJSON.read(cell, "--cell"))) }
         members += try selection.members()
         members += form.members(out: out ?? "")
         let spec = JSONValue.object(members)
@@ -121,7 +143,7 @@ struct Export: AsyncParsableCommand {
         case .stream where json: try Terminal.line(manifest.text)
         case .standardOutput, .stream: Terminal.note(manifest.text)
         case .file(let path):
-            try report(manifest, path: path)
+            try tell(manifest, path: path)
             if !identities.isEmpty { try await check(path, identities) }
         case .folder(let path): try reportRevisions(manifest, path: path)
         }
@@ -175,7 +197,7 @@ struct Export: AsyncParsableCommand {
         try Terminal.line("opened and checked: \(Text.bytes(opened.bytes)) are encrypted, SHA-256 \(opened.sha256)")
     }
 
-    private func report(_ manifest: JSONValue, path: String) throws {
+    private func tell(_ manifest: JSONValue, path: String) throws {
         if json { return try Terminal.line(manifest.text) }
         let parts = manifest["parts"]?.arrayValue ?? []
         let files = parts.count > 1 ? " in \(parts.count) files beside \(path)" : ""
@@ -191,9 +213,11 @@ struct Export: AsyncParsableCommand {
 
 /// The datasets, by the names that the command line takes.
 enum DatasetName: String, CaseIterable, ExpressibleByArgument {
-    case people, events, aliases, identities
+    case people, events, aliases, identities, report
     case propertyChanges = "property_changes"
 
     init?(argument: String) { self.init(rawValue: String(argument.map { $0 == "-" ? "_" : $0 })) }
-    static var allValueStrings: [String] { ["people", "events", "property-changes", "aliases", "identities"] }
+    static var allValueStrings: [String] {
+        ["people", "events", "property-changes", "aliases", "identities", "report"]
+    }
 }

@@ -1,0 +1,77 @@
+internal import EventStore
+internal import Model
+
+/// A revenue report as one statement: the payments of all time up to the range's end, once, and three things asked of them.
+struct RevenueQuery {
+    let spec: RevenueSpec
+    private var query: ReportQuery
+    private let zone: ReportZone
+
+    init(_ spec: RevenueSpec, _ query: ReportQuery, zone: ReportZone) {
+        self.spec = spec
+        self.query = query
+        self.zone = zone
+    }
+
+    var needs: PersonNeeds { query.needs }
+
+    /// Rows of what they are of (0 money, 1 gained, 2 lost), whether of all buckets together, the bucket, two parts of a sum,
+    /// people and events.
+    mutating func statement() throws(QueryError) -> SQLFragment {
+        let frame = query.frame
+        // Nobody is lost before the time without a payment is over.
+        let end = min(frame.to ?? .latest, Timestamp(microseconds: frame.asOf.microseconds + 1))
+        var isIn: [SQLFragment] = frame.from.map { ["ts >= \($0.microseconds)"] } ?? []
+        isIn.append("ts < \((frame.to ?? .latest).microseconds)")
+        let inRange = isIn.joined(" AND ")
+        let lostInRange = (isIn.dropLast() + ["ts < \(end.microseconds)"]).joined(" AND ")
+        let bucket = spec.interval?.bucket("ts", in: zone) ?? "0"
+        let money = [ReportDialect.decimalSum("x"), ReportDialect.restSum("x")]
+        let payers = ReportDialect.only("count(DISTINCT who)", where: "x > 0")
+        let parts = [
+            ReportDialect.once("pay", try payments()),
+            "gains AS (SELECT who, min(ts) AS ts FROM pay WHERE x > 0 GROUP BY who)",
+            ReportDialect.once("losses", try losses()),
+        ]
+        func rows(_ kind: Int64, _ columns: [SQLFragment], _ source: SQLFragment) -> SQLFragment {
+            """
+            SELECT \(kind) AS kind, \(ReportDialect.isTotal("b")) AS total, b, \(columns.joined(", ")) FROM \
+            (SELECT \(bucket) AS b, * FROM \(source)) h GROUP BY GROUPING SETS ((b), ())
+            """
+        }
+        let none: [SQLFragment] = ["NULL", "NULL"]
+        let all = [
+            rows(0, money + [payers, "count(*)"], "pay WHERE \(inRange)"),
+            rows(1, none + ["count(DISTINCT who)", "0"], "gains WHERE \(inRange)"),
+            rows(2, none + ["count(DISTINCT who)", "0"], "losses WHERE \(lostInRange)"),
+        ]
+        return "WITH \(parts.joined(", ")) \(all.joined(" UNION ALL "))"
+    }
+
+    private mutating func payments() throws(QueryError) -> SQLFragment {
+        let number = DuckDBDialect.number(DuckDBDialect.token("e.properties", spec.payments.property))
+        let test = try query.test(spec.payments.events)
+        return try query.events(
+            ["\(query.who) AS who", "\(query.time) AS ts", "\(number) AS x"], where: [test],
+            in: TimeWindow(to: query.frame.to))
+    }
+
+    /// The moments at which people who had paid were lost.
+    private mutating func losses() throws(QueryError) -> SQLFragment {
+        var all: [SQLFragment] = []
+        if let after = spec.churnAfter {
+            all.append(
+                """
+                SELECT who, ts + \(after) AS ts FROM (SELECT who, ts, \(ReportDialect.following("ts")) AS later \
+                FROM pay WHERE x > 0) h WHERE later IS NULL OR later > ts + \(after)
+                """)
+        }
+        if let events = spec.churnEvents {
+            let test = try query.test(events)
+            let rows = try query.events(
+                ["\(query.who) AS who", "\(query.time) AS ts"], where: [test], in: query.frame.window)
+            all.append("SELECT r.who, r.ts FROM (\(rows)) r JOIN gains g ON g.who = r.who AND g.ts <= r.ts")
+        }
+        return all.joined(" UNION ALL ")
+    }
+}

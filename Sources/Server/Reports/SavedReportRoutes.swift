@@ -1,0 +1,107 @@
+internal import Control
+internal import EventStore
+internal import HTTPTypes
+internal import Hummingbird
+internal import Model
+internal import Reports
+
+/// Reports that are kept under a name.
+enum SavedReportRoutes {
+    static let routes = [
+        Route(.get, "/v1/reports", .scope(.reportsRead), columns: .asked, list),
+        Route(.post, "/v1/reports", .scope(.reportsWrite), columns: .asked, create),
+        Route(.get, "/v1/reports/{id}", .scope(.reportsRead), columns: .asked, show),
+        Route(.put, "/v1/reports/{id}", .scope(.reportsWrite), columns: .asked, change),
+        Route(.delete, "/v1/reports/{id}", .scope(.reportsWrite), columns: .asked, remove),
+        Route(.get, "/v1/reports/{id}/result", .scope(.reportsRead), columns: .asked, result),
+    ]
+
+    private static let longestName = 255
+
+    /// A key with a list of columns finds the reports that it may ask.
+    private static func list(_ exchange: Exchange) async throws -> Response {
+        let caller = try exchange.requireCaller()
+        let limit = try exchange.query.limit()
+        var after = try exchange.query.integer("cursor", in: 0...Int64.max) ?? 0
+        var found: [SavedReport] = []
+        while found.count <= limit {
+            let page = try await exchange.app.control.reports(project: caller.project, after: after, limit: 1_000)
+            found += page.filter { saved in
+                guard !caller.grant.isAll else { return true }
+                let report = try? ReportRunner.check(saved.report, now: exchange.receivedAt)
+                return report.map { caller.grant.missing(of: $0.needs) == nil } ?? false
+            }
+            guard page.count == 1_000, let last = page.last else { break }
+            after = last.number
+        }
+        let shown = found.prefix(limit)
+        return .page(shown.map(\.json), next: found.count > limit ? shown.last.map { String($0.number) } : nil)
+    }
+
+    private static func create(_ exchange: Exchange) async throws -> Response {
+        let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
+        return try await Idempotency.run(exchange, body: bytes) {
+            let (name, report) = try read(Body.parse(bytes), exchange)
+            let saved = try await exchange.app.control.createReport(
+                project: exchange.requireCaller().project, name: name, report: report)
+            return (.created, Array(saved.json.text.utf8))
+        }
+    }
+
+    private static func show(_ exchange: Exchange) async throws -> Response { .json(try await allowed(exchange).json) }
+
+    private static func change(_ exchange: Exchange) async throws -> Response {
+        let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
+        let old = try await allowed(exchange)
+        let (name, report) = try read(Body.parse(bytes), exchange)
+        let project = try exchange.requireCaller().project
+        guard
+            let saved = try await exchange.app.control.changeReport(
+                old.id, project: project, name: name, report: report)
+        else { throw Problem.notFound("there is no report \(old.id)") }
+        return .json(saved.json)
+    }
+
+    private static func remove(_ exchange: Exchange) async throws -> Response {
+        let saved = try await allowed(exchange)
+        let project = try exchange.requireCaller().project
+        guard try await exchange.app.control.removeReport(saved.id, project: project) else {
+            throw Problem.notFound("there is no report \(saved.id)")
+        }
+        return Response(status: .noContent)
+    }
+
+    private static func result(_ exchange: Exchange) async throws -> Response {
+        try await ReportRoutes.answer(try await allowed(exchange).report, exchange)
+    }
+
+    /// The report that the path names, if the caller may see what it asks for.
+    private static func allowed(_ exchange: Exchange) async throws -> SavedReport {
+        let saved = try await exchange.savedReport(exchange.parameters[0])
+        if try !exchange.requireCaller().grant.isAll {
+            try exchange.requireColumns(try ReportRunner.check(saved.report, now: exchange.receivedAt).needs)
+        }
+        return saved
+    }
+
+    /// The name and the question of a body.
+    private static func read(_ body: JSONValue, _ exchange: Exchange) throws -> (name: String, report: JSONValue) {
+        guard case .object(let members) = body, let report = body["report"],
+            members.allSatisfy({ $0.key == "name" || $0.key == "report" })
+        else { throw Problem.badRequest("send {\"name\": \"…\", \"report\": {…}}") }
+        guard let name = body["name"]?.stringValue, (1...longestName).contains(name.utf8.count) else {
+            throw Problem.badRequest("name: a text of 1 to \(longestName) bytes should be here")
+        }
+        try exchange.requireColumns(try ReportRunner.check(report, now: exchange.receivedAt).needs)
+        return (name, report)
+    }
+}
+
+extension SavedReport {
+    fileprivate var json: JSONValue {
+        [
+            "id": .string(id), "name": .string(name), "report": report, "created_at": .string(createdAt.text),
+            "changed_at": .string(changedAt.text),
+        ]
+    }
+}

@@ -1,0 +1,122 @@
+"""Reports: from an imported log to an answer, by API and on the command line, against plain loops over the same file."""
+
+import csv
+import datetime
+import gzip
+import json
+import os
+
+import pytest
+
+from sluice import ROOT, Sluice
+
+STEPS = ["catalog", "product_view", "cart", "purchase"]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = Sluice(tmp_path_factory.mktemp("reports") / "data")
+    folder.cli("import", ROOT / "Examples/shop.csv.gz", "--map", "identity=user_id,event=event,timestamp=timestamp")
+    folder.start()
+    yield folder
+    folder.stop()
+
+
+@pytest.fixture(scope="module")
+def visits():
+    """Each visitor's events, in the order of time and of the file."""
+    found = {}
+    with gzip.open(ROOT / "Examples/shop.csv.gz", "rt", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            at = datetime.datetime.fromisoformat(row["timestamp"]).replace(tzinfo=datetime.timezone.utc)
+            found.setdefault(row["user_id"], []).append((at, number, row["event"]))
+    return {who: sorted(rows) for who, rows in found.items()}
+
+
+def reached(rows, steps, window):
+    """How many steps the person's best start reaches: the conditions are disjoint, so that equal times count."""
+    best = 0
+    for start in (at for at, _, event in rows if event == steps[0]):
+        last, count = start, 1
+        for step in steps[1:]:
+            after = [at for at, _, event in rows if event == step and at >= last]
+            if not after or after[0] - start > window:
+                break
+            last, count = after[0], count + 1
+        best = max(best, count)
+    return best
+
+
+def ask(server, report, status=200):
+    answer = server.request("POST", "/v1/reports/query", report)
+    assert answer.status == status, answer.body
+    return answer.json
+
+
+def test_funnel(shop, visits):
+    expected = [sum(reached(rows, STEPS, datetime.timedelta(days=7)) > step for rows in visits.values())
+                for step in range(len(STEPS))]
+    answer = ask(shop, {"type": "funnel", "steps": [{"event": name} for name in STEPS], "window": "7d"})
+    assert [step["people"] for step in answer["steps"]] == expected
+    printed = json.loads(shop.cli("report", "funnel", *STEPS, "--window", "7d", "--json").stdout)
+    assert printed["steps"] == answer["steps"]
+    table = shop.cli("report", "funnel", *STEPS, "--window", "7d").stdout
+    assert "1 catalog" in table and "looked at in" in table
+
+
+def test_metric_and_cohort(shop, visits):
+    days = {}
+    for who, rows in visits.items():
+        for at, _, event in rows:
+            if event == "cart":
+                days.setdefault(at.date().isoformat(), set()).add(who)
+    answer = ask(shop, {"type": "metric", "measure": {"event": "cart", "of": "people"}, "interval": "day"})
+    points = {point["t"]: point["value"] for point in answer["series"][0]["points"]}
+    assert {day: value for day, value in points.items() if value} == {day: len(who) for day, who in days.items()}
+    assert answer["series"][0]["total"] == len(set().union(*days.values()))
+    printed = json.loads(shop.cli("report", "metric", "cart", "--of", "people", "--interval", "day", "--json").stdout)
+    assert printed["series"] == answer["series"]
+    cohort = json.loads(shop.cli("report", "cohort", "--start", "catalog", "--return", "purchase", "--interval",
+                                 "month", "--periods", "3", "--json").stdout)
+    assert sum(row["people"] for row in cohort["rows"]) == sum(
+        any(event == "catalog" for _, _, event in rows) for rows in visits.values())
+    assert all(len(row["values"]) == 3 for row in cohort["rows"])
+
+
+def test_people_of_a_cell(shop, visits):
+    expected = sorted(who for who, rows in visits.items()
+                      if reached(rows, STEPS, datetime.timedelta(days=7)) == 2)
+    report = {"type": "funnel", "steps": [{"event": name} for name in STEPS], "window": "7d"}
+    found, cursor = [], None
+    while True:
+        page = shop.request("POST", "/v1/reports/people", {
+            "report": report, "cell": {"step": 3, "outcome": "dropped"}, "limit": 7, "cursor": cursor}).json
+        found += [person["identities"][0] for person in page["data"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert sorted(found) == expected
+
+
+def test_saved(shop):
+    made = shop.cli("report", "metric", "cart", "--interval", "month", "--save", "Carts").stdout.strip()
+    assert made.startswith("rep_") and "Carts" in shop.cli("report", "list").stdout
+    first = json.loads(shop.cli("report", "run", made, "--json").stdout)
+    assert first["series"] == ask(shop, {"report_id": made})["series"]
+    shop.cli("report", "delete", made)
+    ask(shop, {"report_id": made}, status=404)
+
+
+def test_wrong_usage(shop):
+    assert "steps" in shop.cli("report", "funnel", "one", code=64).stderr
+    assert "window" in shop.cli("report", "funnel", "a", "b", "--window", "soon", code=64).stderr
+
+
+@pytest.mark.skipif("loans" not in os.environ.get("SLUICE_DATA", ""), reason="SLUICE_DATA names no log of loans")
+def test_loans(folder):
+    folder.cli("import", os.environ["SLUICE_DATA"], "--map", "identity=case,event=event,timestamp=timestamp")
+    folder.start()
+    steps = [{"event": f"A_{name}"} for name in ["SUBMITTED", "PREACCEPTED", "ACCEPTED", "APPROVED"]]
+    for window, expected in [("7d", [13087, 7366, 5023, 126]), (None, [13087, 7367, 5113, 2246])]:
+        answer = ask(folder, {"type": "funnel", "steps": steps, "window": window})
+        assert [step["people"] for step in answer["steps"]] == expected

@@ -1,0 +1,68 @@
+"""The statements of `reference/engine.md`'s kind that reports are compared with, on the store's own files:
+
+    reports_side.py STORE RUNS      the median seconds of each, as JSON
+"""
+
+import json
+import pathlib
+import statistics
+import sys
+import time
+
+import duckdb
+
+FUNNEL = """
+    WITH s1 AS (SELECT identity_id p, timestamp ts FROM events WHERE event = 'Signed Up'),
+    s2 AS (SELECT identity_id p, timestamp ts FROM events WHERE event = 'Viewed Page'),
+    s3 AS (SELECT identity_id p, timestamp ts FROM events WHERE event = 'Added to Cart'),
+    s4 AS (SELECT identity_id p, timestamp ts FROM events WHERE event = 'Purchased'),
+    a AS (SELECT s1.p, s1.ts t1, s2.ts t2 FROM s1 ASOF JOIN s2 ON s1.p = s2.p AND s2.ts >= s1.ts
+        WHERE s2.ts <= s1.ts + INTERVAL 7 DAY),
+    b AS (SELECT a.p, a.t1, s3.ts t3 FROM a ASOF JOIN s3 ON a.p = s3.p AND s3.ts >= a.t2
+        WHERE s3.ts <= a.t1 + INTERVAL 7 DAY),
+    c AS (SELECT b.p, s4.ts t4 FROM b ASOF JOIN s4 ON b.p = s4.p AND s4.ts >= b.t3
+        WHERE s4.ts <= b.t1 + INTERVAL 7 DAY)
+    SELECT (SELECT count(DISTINCT p) FROM s1), (SELECT count(DISTINCT p) FROM a), (SELECT count(DISTINCT p) FROM b),
+        (SELECT count(DISTINCT p) FROM c)
+"""
+
+# Weeks in which each person did anything, a bit each; equal ones are counted together.
+RETENTION = """
+    WITH masks AS (
+        SELECT identity_id, bit_or(1::BIGINT << ((epoch_us(timestamp) - 1766966400000000) // 604800000000)) AS mask
+        FROM events GROUP BY identity_id
+    ), same AS (SELECT mask, count(*) AS n FROM masks GROUP BY mask)
+    SELECT w.range AS week, sum(n) FROM same, range(20) w WHERE mask >> w.range & 1 = 1 GROUP BY ALL ORDER BY ALL
+"""
+
+METRIC = """
+    WITH rows AS MATERIALIZED (
+        SELECT json_extract_string(properties, '$.page') AS page, date_trunc('day', timestamp) AS day, count(*) AS n
+        FROM events WHERE event = 'Purchased' GROUP BY ALL
+    ), top AS (SELECT page FROM rows GROUP BY page ORDER BY sum(n) DESC, page LIMIT 10)
+    SELECT coalesce(top.page, 'other') AS page, day, sum(n) FROM rows LEFT JOIN top USING (page) GROUP BY ALL ORDER BY ALL
+"""
+
+
+def main(store, runs):
+    store = pathlib.Path(store)
+    connection = duckdb.connect(config={"threads": 2, "memory_limit": "600MB"})
+    connection.sql(f"ATTACH '{store / 'hot.duckdb'}' AS hot (READ_ONLY)")
+    generations = [row[0] for row in connection.sql("SELECT id FROM hot.generations").fetchall()]
+    files = [row[0] for row in connection.sql("SELECT file FROM hot.cold_files").fetchall()]
+    for i, file in enumerate(files):
+        connection.sql(f"ATTACH '{store / 'cold' / file}' AS cold{i} (READ_ONLY)")
+    sources = [f"cold{i}.events" for i in range(len(files))] + [f"hot.events_{number}" for number in generations]
+    connection.sql("CREATE VIEW events AS " + " UNION ALL ".join(f"SELECT * FROM {source}" for source in sources))
+    found = {}
+    for name, statement in [("funnel", FUNNEL), ("retention", RETENTION), ("metric", METRIC)]:
+        times = []
+        for _ in range(int(runs) + 1):
+            start = time.perf_counter()
+            connection.execute(statement).fetchall()
+            times.append(time.perf_counter() - start)
+        found[name] = statistics.median(times)
+    print(json.dumps(found))
+
+
+main(*sys.argv[1:])
