@@ -169,7 +169,7 @@ public final class EventStore: Sendable {
         return try await opened().writer.run(body)
     }
 
-    private func opened() throws(StoreError) -> StoreLanes {
+    func opened() throws(StoreError) -> StoreLanes {
         guard let lanes = lanes.withLock({ $0 }) else { throw StoreError(.closed, "The store is closed.") }
         return lanes
     }
@@ -254,6 +254,7 @@ public final class EventStore: Sendable {
         guard let lanes = lanes.withLock({ $0.take() }) else { return }
         await lanes.readers.close()
         await lanes.exports.close()
+        await lanes.questions.close()
         await lanes.compactor.close()
         let failure = await Self.checkpoint(lanes.writer, folder)
         await lanes.writer.close()
