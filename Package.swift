@@ -85,7 +85,8 @@ let package = Package(
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Model", "Threads", logging]),
         .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Journal", "Model", "DuckDB", logging]),
         .testTarget(
-            name: "PeopleTests", dependencies: ["People", "EventStore", "Journal", "Model", "DuckDB", logging]),
+            name: "PeopleTests",
+            dependencies: ["People", "EventStore", "Journal", "Codecs", "Model", "DuckDB", logging]),
         .testTarget(name: "CollectTests", dependencies: ["Collect", "Journal", "Model"]),
         .testTarget(
             name: "ExportsTests",
@@ -93,7 +94,7 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "Control", "Model", "Codecs", logging, nio, nioHTTP,
+                "Server", "Control", "Collect", "Journal", "Model", "Codecs", logging, nio, nioHTTP,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
     ],

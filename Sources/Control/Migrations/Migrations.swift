@@ -13,6 +13,8 @@ enum Migrations {
         migrator.registerMigration("007_retention", migrate: retention)
         migrator.registerMigration("008_removed_exports", migrate: removedExports)
         migrator.registerMigration("009_keys", migrate: keys)
+        migrator.registerMigration("010_segments", migrate: segments)
+        migrator.registerMigration("011_catalogue", migrate: catalogue)
         return migrator
     }
 }

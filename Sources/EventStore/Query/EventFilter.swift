@@ -1,4 +1,4 @@
-public import Model
+internal import Model
 
 /// Which events of a list are wanted.
 public struct EventFilter: Sendable, Equatable {
