@@ -183,7 +183,7 @@ struct KeyTests {
                         || operation.path.hasPrefix("/v1/segments/")
                         || [
                             "POST /v1/exports", "POST /v1/imports", "GET /v1/exports", "POST /v1/segments",
-                            "POST /v1/people/search",
+                            "POST /v1/people/search", "POST /v1/people/batch",
                         ].contains(name)
                     #expect(try await unknown ? status(some) >= 400 : status(some) == 403, "\(name)")
                 }

@@ -84,6 +84,13 @@ struct SavedSegmentTests {
             #expect(answer.rows[0]["person"] == answer.rows[3]["person"] && answer.rows[1]["person"] == .null)
             let alone = try await server.send(.GET, "/v1/people?identity=cookie", key: server.secretKey)
             #expect(answer.rows[0]["person"] == alone.json)
+            let few: JSONValue = ["identities": ["ann", "nobody"], "columns": ["identities", "properties.plan"]]
+            let some = try await post(server, "/v1/people/batch", few).rows.map { $0["person"] }
+            #expect(some == [["identities": ["ann"], "properties.plan": "pro"], .null])
+            for columns in [[], ["count(Buy)"], ["person.x::double"], ["properties.*"], ["none"]] as [[String]] {
+                let wrong: JSONValue = ["identities": ["ann"], "columns": .array(columns.map { .string($0) })]
+                #expect(try await post(server, "/v1/people/batch", wrong).status == 400, "\(columns)")
+            }
             let many = JSONValue.array((0...1_000).map { .string("i\($0)") })
             #expect(try await post(server, "/v1/people/batch", ["identities": many]).status == 400)
             #expect(try await post(server, "/v1/people/batch", ["identities": [1]]).status == 400)
@@ -210,6 +217,14 @@ struct SavedSegmentTests {
             }
             #expect(try await server.send(.DELETE, path, key: key).status == 403)
             #expect(try await server.send(.GET, "/v1/segments", key: key).status == 403)
+            let few: JSONValue = [
+                "segment": ["person": "plan", "is": "pro"], "columns": ["person_id as id", "person.plan"],
+            ]
+            let found = try await post(server, "/v1/people/search", few, key: key)
+            #expect(found.rows == [["id": "p_b", "person.plan": "pro"]], "\(found.text)")
+            let batch = try await post(
+                server, "/v1/people/batch", ["identities": ["ann"], "columns": ["person.plan"]], key: key)
+            #expect(batch.status == 403 && batch.json["column"] == "identities")
             // What it may ask, it may save and count.
             let own = try await post(
                 server, "/v1/segments", ["name": "y", "segment": ["person": "plan", "is": "pro"]], key: key)

@@ -9,7 +9,8 @@ final class MemberCache: Sendable {
         /// How often rows went for good: what was found before is not told after.
         let epoch: Int64
         let asOfSeq: Int64
-        let condition: String
+        /// Of the condition, which can be long.
+        let digest: Hash128
     }
 
     private struct State {

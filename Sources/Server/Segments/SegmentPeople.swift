@@ -32,10 +32,11 @@ enum SegmentPeople {
         }
         let limit = try exchange.query.limit()
         let cursor = try exchange.query["cursor"].map { (text) throws(PeopleError) in try MatchCursor(text) }
+        let columns = try exchange.query.personColumns()
         let (_, question) = try await question(exchange, cursor)
         try exchange.requireColumns(question.needs)
-        try exchange.requireColumns(PeopleRoutes.personColumns)
-        return try await exchange.page(of: question, limit: limit, cursor: cursor)
+        try exchange.requireColumns(columns.needs)
+        return try await exchange.page(of: question, columns, limit: limit, cursor: cursor)
     }
 
     private static func member(_ exchange: Exchange) async throws -> Response {

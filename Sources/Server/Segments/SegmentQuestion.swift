@@ -19,9 +19,9 @@ struct SegmentQuestion: Sendable {
     var needs: Set<ColumnNeed> { tree.needs(in: .people) }
 
     /// Tells conditions apart.
-    var digest: Int64 {
+    var digest: Hash128 {
         let bytes = Array(json.text.utf8)
-        return Int64(bitPattern: Hash128(bytes.span).low)
+        return Hash128(bytes.span)
     }
 }
 
@@ -50,7 +50,7 @@ extension Exchange {
             QueryScope(row: .person, asOf: seq, personMap: "identities", personID: "q.person_id"), &needs,
             path: "segment")
         let question = SegmentQuestion(tree: tree, json: fixed, version: version, asOfSeq: seq, asOf: now)
-        if let cursor, cursor.digest != question.digest { throw PeopleError.strangeCursor }
+        if let cursor, cursor.digest != Int64(bitPattern: question.digest.low) { throw PeopleError.strangeCursor }
         return question
     }
 
@@ -82,7 +82,7 @@ extension Exchange {
         let runtime = try project()
         let key = MemberCache.Key(
             project: runtime.name, epoch: runtime.store.erasureEpoch, asOfSeq: question.asOfSeq,
-            condition: question.json.text)
+            digest: question.digest)
         if let known = app.members.find(key) { return known }
         let found = try await runtime.store.ask { connection, pinned in
             try PeopleReader(connection, pinned, asOf: question.asOfSeq).matching(question.tree)
@@ -100,7 +100,9 @@ extension Exchange {
     }
 
     /// A page of the persons of whom a condition holds, in the order in which they first appeared.
-    func page(of question: SegmentQuestion, limit: Int, cursor: MatchCursor?) async throws -> Response {
+    func page(
+        of question: SegmentQuestion, _ columns: PersonColumns, limit: Int, cursor: MatchCursor?
+    ) async throws -> Response {
         let found = try await members(of: question)
         let start = cursor.map { cursor in found.partitioningIndex { $0.number > cursor.after.number } } ?? 0
         let shown = Array(found[start...].prefix(limit))
@@ -108,12 +110,12 @@ extension Exchange {
         if let last = shown.last, start + shown.count < found.count {
             next =
                 MatchCursor(
-                    asOfSeq: question.asOfSeq, asOf: question.asOf, version: question.version, digest: question.digest,
-                    after: last
+                    asOfSeq: question.asOfSeq, asOf: question.asOf, version: question.version,
+                    digest: Int64(bitPattern: question.digest.low), after: last
                 ).text
         }
         let people = try await documents(of: shown, asOf: question.asOfSeq)
-        var body = Page(people, nextCursor: next).json
+        var body = Page(people.map { columns.document($0) }, nextCursor: next).json
         body.removeLast()
         let rest: JSONValue = [
             "count": JSONValue(Int64(found.count)), "as_of": .string(question.asOf.text),
