@@ -5,8 +5,10 @@ internal import Model
 extension PeopleReader {
     /// Events of everybody, newest first by (timestamp, seq), or oldest first. The pages of one walk show the events that were
     /// stored when it began. `QueryError` names the node of a condition that cannot be asked of events.
+    ///
+    /// - Parameter after: only events with a greater `seq`.
     public func events(
-        _ filter: EventFilter, isOldestFirst: Bool, limit: Int, cursor: String?
+        _ filter: EventFilter, after: Int64 = 0, isOldestFirst: Bool, limit: Int, cursor: String?
     ) throws -> Page<PersonEvent> {
         try PageLimit.check(limit)
         let place = try EventPlace(cursor)
@@ -14,6 +16,7 @@ extension PeopleReader {
             let asOf = min(place?.asOf ?? asOf, asOf)
             let isDescending = isOldestFirst == (place?.isBack ?? false)
             var tests = try filter.tests(asOf: asOf)
+            if after > 0 { tests.append("e.seq > \(after)") }
             if let place {
                 tests.append(
                     SQLFragment(

@@ -64,10 +64,12 @@ struct EventListTests {
             #expect(seqs(try await get("?from=1704067205&to=1704067207")) == [14, 13, 12, 11])
             #expect(seqs(try await get(#"?where=%7B%22property%22:%22n%22,%22lt%22:2%7D"#)) == [2, 1])
             #expect(seqs(try await get("?as_of_seq=2")) == [2, 1])
+            #expect(seqs(try await get("?seq_from=58")) == [60, 59])
             let persons = try await get("?limit=7").rows.map { $0["person_id"]?.stringValue ?? "" }
             #expect(Set(persons).count == 6)
             for wrong in [
                 "limit=0", "order=seq", "where=%7B%22person%22:%22n%22,%22is%22:1%7D", "cursor=p.b", "to=never",
+                "seq_from=-1",
             ] {
                 #expect(try await get("?\(wrong)").status == 400, "\(wrong)")
             }

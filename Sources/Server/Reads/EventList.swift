@@ -14,13 +14,14 @@ enum EventList {
 
     private static func list(_ exchange: Exchange) async throws -> Response {
         let filter = try await exchange.eventFilter()
-        if wantsLines(exchange.request) { return try await stream(exchange, filter) }
-        let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
+        let after = try exchange.query.integer("seq_from", in: 0...Int64.max) ?? 0
         let isOldestFirst = try exchange.query.choice("order", ["newest", "oldest"]) == "oldest"
+        if wantsLines(exchange.request) { return try await stream(exchange, filter, after: after) }
+        let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
         let seq = try await exchange.asOfSeq(nil)
         let page = try await exchange.project().store.ask { connection, pinned in
             try PeopleReader(connection, pinned, asOf: seq)
-                .events(filter, isOldestFirst: isOldestFirst, limit: limit, cursor: cursor).json
+                .events(filter, after: after, isOldestFirst: isOldestFirst, limit: limit, cursor: cursor).json
         }
         return .json(bytes: page)
     }
@@ -33,10 +34,11 @@ enum EventList {
 
     /// Lines in the order of their `seq`, read piece by piece: no connection to the store is held while a reader takes its
     /// time. What comes in meanwhile is not among them; `seq_from` goes on after a line.
-    private static func stream(_ exchange: Exchange, _ filter: EventFilter) async throws -> Response {
+    private static func stream(
+        _ exchange: Exchange, _ filter: EventFilter, after: Int64
+    ) async throws -> Response {
         let store = try exchange.project().store
         let through = try await exchange.asOfSeq(nil)
-        let after = try exchange.query.integer("seq_from", in: 0...Int64.max) ?? 0
         let limit = try exchange.query.integer("limit", in: 1...Int64.max) ?? .max
         var headers: HTTPFields = [.contentType: "application/x-ndjson", .cacheControl: "no-store"]
         headers[.sluiceAsOfSeq] = String(through)
