@@ -86,7 +86,8 @@ let package = Package(
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Model", "Threads", logging]),
         .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Journal", "Model", "DuckDB", logging]),
         .testTarget(
-            name: "PeopleTests", dependencies: ["People", "EventStore", "Journal", "Model", "DuckDB", logging]),
+            name: "PeopleTests",
+            dependencies: ["People", "EventStore", "Journal", "Codecs", "Model", "DuckDB", logging]),
         .testTarget(
             name: "ReportsTests",
             dependencies: ["Reports", "EventStore", "Journal", "Collect", "Codecs", "Model", "DuckDB", logging]),
@@ -97,7 +98,7 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "Control", "Model", "Codecs", logging, nio, nioHTTP,
+                "Server", "Control", "Collect", "Journal", "Model", "Codecs", logging, nio, nioHTTP,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
     ],

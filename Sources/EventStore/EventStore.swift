@@ -167,7 +167,7 @@ public final class EventStore: Sendable {
     public func withReportLane<T: Sendable>(_ body: (Lane, Layout) async throws -> T) async throws -> T {
         try await gate.enter(.long)
         defer { gate.leave(.long) }
-        return try await opened().reports.withLane { lane in
+        return try await opened().questions.withLane { lane in
             let layout = layouts.pin()
             defer { layouts.unpin(layout) }
             try await lane.run { connection in try layout.show(on: connection) }
@@ -193,7 +193,7 @@ public final class EventStore: Sendable {
         return try await writer.run { connection in try memory.usual(connection, body) }
     }
 
-    private func opened() throws(StoreError) -> StoreLanes {
+    func opened() throws(StoreError) -> StoreLanes {
         guard let lanes = lanes.withLock({ $0 }) else { throw StoreError(.closed, "The store is closed.") }
         return lanes
     }
@@ -279,7 +279,7 @@ public final class EventStore: Sendable {
         guard let lanes = lanes.withLock({ $0.take() }) else { return }
         await lanes.readers.close()
         await lanes.exports.close()
-        await lanes.reports.close()
+        await lanes.questions.close()
         await lanes.compactor.close()
         let failure = await Self.checkpoint(lanes.writer, folder)
         await lanes.writer.close()

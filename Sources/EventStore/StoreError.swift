@@ -22,6 +22,8 @@ public struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case changed
         /// The task that asked was cancelled.
         case cancelled
+        /// The question took longer than it may.
+        case tooLong
         /// The store is closed.
         case closed
         /// The folder or a file cannot be used.

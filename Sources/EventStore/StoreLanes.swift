@@ -6,7 +6,8 @@ struct StoreLanes: Sendable {
     let writer: Lane
     let readers: LanePool
     let exports: LanePool
-    let reports: LanePool
+    /// For questions about everybody.
+    let questions: LanePool
     let compactor: Lane
 
     static func database(_ path: String, _ settings: StoreSettings) throws(DuckDBError) -> Database {
@@ -22,6 +23,7 @@ struct StoreLanes: Sendable {
     init(_ database: Database, _ settings: StoreSettings) throws(DuckDBError) {
         let setUp: @Sendable (Connection) throws(DuckDBError) -> Void = { connection throws(DuckDBError) in
             try StoreFunctions.register(on: connection)
+            try TokenFunctions.register(on: connection)
         }
         self.database = database
         let setUpQuiet: @Sendable (Connection) throws(DuckDBError) -> Void = { connection throws(DuckDBError) in
@@ -36,8 +38,8 @@ struct StoreLanes: Sendable {
         exports = try LanePool(
             database: database, name: "exports", lanes: settings.exportLanes, waiting: settings.exportsWaiting,
             setUp: setUp)
-        reports = try LanePool(
-            database: database, name: "reports", lanes: settings.reportLanes, waiting: settings.reportsWaiting,
+        questions = try LanePool(
+            database: database, name: "questions", lanes: settings.questionLanes, waiting: settings.questionsWaiting,
             setUp: setUpQuiet)
         compactor = try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness)
     }
@@ -46,7 +48,7 @@ struct StoreLanes: Sendable {
     func close() async {
         await readers.close()
         await exports.close()
-        await reports.close()
+        await questions.close()
         await compactor.close()
         await writer.close()
     }

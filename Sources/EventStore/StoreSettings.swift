@@ -16,10 +16,11 @@ public struct StoreSettings: Sendable {
     /// Connections for exports, apart from the readers.
     public var exportLanes = 2
     public var exportsWaiting = 64
-    /// Connections for reports, apart from the readers and the exports, so that neither waits for them.
-    public var reportLanes = 2
-    /// Reports that may wait for a connection before `.busy`.
-    public var reportsWaiting = 32
+    /// Connections for questions about everybody (segments, lists of events, the catalogue), apart from both.
+    public var questionLanes = 2
+    public var questionsWaiting = 64
+    /// How long such a question may take before it is cut off.
+    public var questionLimit: Duration = .seconds(60)
     /// The size of the write-ahead log at which the engine moves it into the file, in its words.
     public var checkpointThreshold = "64MB"
     /// The most items and bytes of the journal in one transaction.

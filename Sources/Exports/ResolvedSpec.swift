@@ -72,12 +72,15 @@ public struct ResolvedSpec: Sendable, Equatable {
 }
 
 extension ExportSpec {
+    /// Any day, from which no period of the calendar leads out of the years that there are.
+    private static let someDay = Timestamp(microseconds: 1_577_836_800_000_000)
+
     /// Checks everything that can be checked without the store, as `resolve` does: for an answer to the caller before the
     /// export is queued.
     public func check() throws(ExportError) {
         // Neither now nor a zone by name is known here: which of two times comes first is left to `resolve`.
         _ = try resolve(
-            durableSeq: asOfSeq ?? max(seqTo ?? 0, seqFrom ?? 0), now: .latest, comparesTimes: false,
+            durableSeq: asOfSeq ?? max(seqTo ?? 0, seqFrom ?? 0), now: Self.someDay, comparesTimes: false,
             zone: { Timestamp(microseconds: $0) })
     }
 
@@ -113,7 +116,7 @@ extension ExportSpec {
             return try clock.moment(text, field, now: now, zone: zone)
         }
         let now = try moment(asOf, "as_of", now: now) ?? now
-        var zoned = [self.from, self.to, asOf].contains { $0.map(SpecClock.needsZone) ?? false }
+        var zoned = [self.from, self.to, asOf].contains { $0.map(QueryClock.needsZone) ?? false }
         let tree = try tree(clock, now: now, comparesTimes: comparesTimes, zoned: &zoned, zone: zone)
         let from = try moment(from, "from", now: now)
         let to = try moment(to, "to", now: now)
@@ -163,17 +166,17 @@ extension ExportSpec {
         var failure: ExportError?
         do {
             let tree = try Condition(condition) { (text, path) throws(QueryError) in
-                if SpecClock.needsZone(text) { zoned = true }
+                if QueryClock.needsZone(text) { zoned = true }
                 let moment: Timestamp?
                 do throws(ExportError) { moment = try clock.read(text, now: now, zone: zone) } catch {
                     failure = error
                     throw QueryError(.invalidCondition, at: path, error.message)
                 }
                 guard let moment else {
-                    throw QueryError(.invalidCondition, at: path, "\"\(text)\" \(SpecClock.isNoTime)")
+                    throw QueryError(.invalidCondition, at: path, "\"\(text)\" \(QueryClock.isNoTime)")
                 }
                 guard moment.isInRange else {
-                    throw QueryError(.invalidCondition, at: path, "\"\(text)\" \(SpecClock.isOutside)")
+                    throw QueryError(.invalidCondition, at: path, "\"\(text)\" \(QueryClock.isOutside)")
                 }
                 // Where two times cannot be compared yet, each is as good as the other.
                 return comparesTimes ? moment : now

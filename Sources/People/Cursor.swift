@@ -9,13 +9,19 @@ struct Cursor: Equatable {
         case changes = "c"
         case aliases = "a"
         case rejects = "r"
+        case matches = "s"
+        /// Events, towards those that were shown before.
+        case eventsBack = "b"
+        case sessions = "t"
 
         /// How many numbers its cursor holds.
         var width: Int {
             switch self {
             case .people, .aliases, .rejects: 1
-            case .events: 3
+            case .sessions: 2
+            case .events, .eventsBack: 3
             case .changes: 4
+            case .matches: 5
             }
         }
     }
@@ -40,7 +46,7 @@ struct Cursor: Equatable {
         let numbers = parts.dropFirst().compactMap { Base32.decode($0) }.map { Int64(bitPattern: $0) }
         guard parts.first.map(String.init) == list.rawValue, numbers.count == list.width, parts.count == list.width + 1
         else {
-            throw PeopleError(.cursor, "The cursor is none that this list gave out; ask again without one.")
+            throw PeopleError.strangeCursor
         }
         return numbers
     }

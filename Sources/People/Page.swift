@@ -20,13 +20,16 @@ public struct Page<Element: JSONWritable>: JSONWritable {
     public let elements: [Element]
     /// What to send for the next part; nil at the end.
     public let nextCursor: String?
+    /// What to send for the part before; nil at the start, and for lists that are read one way only.
+    public let previousCursor: String?
 
-    public init(_ elements: [Element], nextCursor: String?) {
+    public init(_ elements: [Element], nextCursor: String?, previousCursor: String? = nil) {
         self.elements = elements
         self.nextCursor = nextCursor
+        self.previousCursor = previousCursor
     }
 
-    /// `{"data":[…],"next_cursor":…}`.
+    /// `{"data":[…],"next_cursor":…}`, and `"prev_cursor"` where there is one.
     public func write(to out: inout [UInt8]) {
         out.append(utf8: "{\"data\":[")
         for (i, element) in elements.enumerated() {
@@ -35,6 +38,10 @@ public struct Page<Element: JSONWritable>: JSONWritable {
         }
         out.append(utf8: "],\"next_cursor\":")
         out.append(json: nextCursor)
+        if let previousCursor {
+            out.append(utf8: ",\"prev_cursor\":")
+            out.append(json: previousCursor)
+        }
         out.append(0x7d)
     }
 }

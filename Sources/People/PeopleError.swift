@@ -30,6 +30,19 @@ public struct PeopleError: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String { message }
 
+    /// The error for a cursor of another list.
+    public static let strangeCursor = PeopleError(
+        .cursor, "The cursor is none that this list gave out; ask again without one.")
+
+    /// The error for whatever reading threw.
+    init(reading error: any Error) {
+        switch error {
+        case let error as PeopleError: self = error
+        case let error as DuckDBError: self.init(error)
+        default: self.init(.store, String(describing: error))
+        }
+    }
+
     /// The error for one of the engine's.
     init(_ error: DuckDBError) {
         switch error.code {

@@ -90,7 +90,7 @@ public struct PeopleReader {
     }
 
     /// The relation of identities with their persons as of the `seq` that is shown.
-    private func persons() throws(DuckDBError) -> String { PeopleSQL.persons(try map()) }
+    func persons() throws(DuckDBError) -> String { PeopleSQL.persons(try map()) }
 
     func members(of person: Int64) throws(DuckDBError) -> Members { try members(of: person, try map()) }
 
@@ -126,7 +126,7 @@ public struct PeopleReader {
     private func person(_ number: Int64, _ map: String?) throws(DuckDBError) -> Person? {
         let members = try members(of: number, map)
         guard !members.all.isEmpty else { return nil }
-        var draft = Draft()
+        var draft = PersonDraft()
         draft.identities = members.all.map(\.text)
         let events = members.rows("timestamp", of: .events, in: layout, asOf: asOf)
         try each(PeopleSQL.activity(events), []) { chunk, row in
@@ -158,27 +158,6 @@ public struct PeopleReader {
         }
     }
 
-    /// People by number, in the order of the numbers.
-    func people(_ numbers: [Int64]) throws(DuckDBError) -> [Person] {
-        guard !numbers.isEmpty else { return [] }
-        let persons = try persons()
-        let wanted: [DuckValue] = [.list(numbers.map { .int($0) }), .int(asOf)]
-        var drafts: [Int64: Draft] = [:]
-        try each(PeopleSQL.allMembers(persons), wanted) { chunk, row in
-            drafts[chunk.int64(0, row: row), default: Draft()].identities.append(chunk.column(1).string(row))
-        }
-        try each(PeopleSQL.allActivity(persons), wanted) { chunk, row in
-            let number = chunk.int64(0, row: row)
-            drafts[number]?.firstSeen = Timestamp(microseconds: chunk.int64(1, row: row))
-            drafts[number]?.lastSeen = Timestamp(microseconds: chunk.int64(2, row: row))
-            drafts[number]?.eventsTotal = chunk.int64(3, row: row)
-        }
-        try each(PeopleSQL.allProperties(persons), wanted) { chunk, row in
-            drafts[chunk.int64(0, row: row)]?.add(chunk.column(1).bytes(row), chunk.column(2).bytes(row))
-        }
-        return numbers.compactMap { number in drafts[number]?.person(PersonID(number)) }
-    }
-
     // MARK: Steps
 
     /// Runs `body` in one transaction, so that its statements see the same rows.
@@ -200,28 +179,5 @@ public struct PeopleReader {
         while let chunk = try rows.nextChunk() {
             for row in 0..<chunk.rowCount { body(chunk, row) }
         }
-    }
-}
-
-/// A person while its parts come together.
-private struct Draft {
-    var identities: [String] = []
-    var properties: [UInt8] = [0x7b]
-    var firstSeen: Timestamp?
-    var lastSeen: Timestamp?
-    var eventsTotal: Int64 = 0
-
-    mutating func add(_ name: [UInt8], _ value: [UInt8]) {
-        guard value != Array("null".utf8) else { return }
-        if properties.count > 1 { properties.append(0x2c) }
-        JSONText.appendString(name.span, to: &properties)
-        properties.append(0x3a)
-        properties.append(contentsOf: value)
-    }
-
-    func person(_ id: PersonID) -> Person {
-        Person(
-            id: id, identities: identities, properties: properties + [0x7d], firstSeen: firstSeen, lastSeen: lastSeen,
-            eventsTotal: eventsTotal)
     }
 }

@@ -20,6 +20,18 @@ enum PeopleSQL {
         """
     }
 
+    /// The people who were there up to a `seq`.
+    static func everybody(_ persons: SQLFragment, asOf: Int64) -> SQLFragment {
+        "SELECT i.person_id FROM \(persons) i WHERE i.identity_id = i.person_id AND i.first_seq <= \(asOf)"
+    }
+
+    /// One person's identities with the person, as `persons` has everybody's.
+    static func only(_ members: Members, _ person: PersonID) -> SQLFragment {
+        let ids = members.all.map { "\($0.id)" }.joined(separator: ", ")
+        return SQLFragment(
+            stringLiteral: "(SELECT unnest([\(ids)]::BIGINT[]) AS identity_id, \(person.number)::BIGINT AS person_id)")
+    }
+
     /// Every identity with its person: as now, or with a relation of those whose person was another one then.
     static func persons(_ map: String?) -> String {
         guard let map else { return "identities" }
@@ -66,16 +78,47 @@ enum PeopleSQL {
         "SELECT name, \(DuckDBDialect.latestText("value")) FROM (\(rows)) c GROUP BY name ORDER BY name"
     }
 
-    /// Of rows of `timestamp` and `seq`: those before a place in the order newest first.
-    static func isBefore(_ time: Timestamp, _ seq: Int64) -> String {
-        // A cursor that nobody gave out may hold anything.
-        let time = DuckDBDialect.momentText(min(max(time, .earliest), .latest))
-        return "timestamp <= \(time) AND (timestamp < \(time) OR seq < \(max(seq, 0)))"
+    /// The times of the current values, of rows of `name, value, timestamp, seq`.
+    static func propertyTimes(_ rows: String) -> String {
+        """
+        SELECT name, max(timestamp) FROM (\(rows)) c GROUP BY name
+        HAVING \(DuckDBDialect.latestText("value")) <> 'null' ORDER BY name
+        """
     }
 
-    /// The newest rows.
-    static func newest(_ rows: String, limit: Int) -> String {
-        "\(rows) ORDER BY timestamp DESC, seq DESC LIMIT \(limit)"
+    /// Of rows of `timestamp` and `seq`: those that come after a place in an order by both.
+    static func comesAfter(_ time: Timestamp, _ seq: Int64, isDescending: Bool) -> String {
+        // A cursor that nobody gave out may hold anything.
+        let time = DuckDBDialect.momentText(min(max(time, .earliest), .latest))
+        let sign = isDescending ? "<" : ">"
+        return "timestamp \(sign)= \(time) AND (timestamp \(sign) \(time) OR seq \(sign) \(max(seq, 0)))"
+    }
+
+    /// The first rows in an order, of those that pass.
+    static func first(
+        _ rows: String, _ tests: [SQLFragment], isDescending: Bool, limit: Int
+    ) -> SQLFragment {
+        let order = isDescending ? "e.timestamp DESC, e.seq DESC" : "e.timestamp, e.seq"
+        return """
+            SELECT * FROM (\(SQLFragment(stringLiteral: rows))) e WHERE \(tests.joined(" AND ")) \
+            ORDER BY \(SQLFragment(stringLiteral: order)) LIMIT \(Int64(limit))
+            """
+    }
+
+    /// Sessions, newest first: first and last moment, and how many events, of rows of `timestamp, seq`. A session ends where
+    /// nothing follows for longer than `gap` microseconds.
+    ///
+    /// - Parameter start: only sessions that begin before it; nil for all.
+    static func sessions(_ rows: String, gap: Int64, before start: Timestamp?, limit: Int) -> String {
+        let moment = DuckDBDialect.microsecondsText("timestamp")
+        let having = start.map { "HAVING min(timestamp) < \(DuckDBDialect.momentText($0))" } ?? ""
+        return """
+            SELECT min(timestamp), max(timestamp), count(*) FROM (
+                SELECT timestamp, count(*) FILTER (WHERE isolated) OVER (ORDER BY timestamp, seq) AS session FROM (
+                    SELECT timestamp, seq, \(moment) - lag(\(moment)) OVER (ORDER BY timestamp, seq) > \(gap) AS isolated
+                    FROM (\(rows)) e) d) s
+            GROUP BY session \(having) ORDER BY min(timestamp) DESC LIMIT \(limit)
+            """
     }
 
     /// Changes of property $1, or of all if it is NULL, from the change ($2, $3) on in the order newest first; $4 of them
@@ -138,36 +181,6 @@ enum PeopleSQL {
         """
         SELECT seq, received_at, protocol, reason, raw FROM rejects WHERE seq > $1 AND seq <= \(asOf)
         ORDER BY seq LIMIT $2
-        """
-    }
-
-    // MARK: Many people
-
-    /// The identities of the people $1.
-    static func allMembers(_ persons: String) -> String {
-        """
-        SELECT person_id, identity FROM \(persons) i WHERE person_id IN (SELECT unnest($1)) AND first_seq <= $2
-        ORDER BY person_id, identity_id
-        """
-    }
-
-    /// First and last event and their number, for the people $1 that have any.
-    static func allActivity(_ persons: String) -> String {
-        """
-        SELECT i.person_id, min(e.timestamp), max(e.timestamp), count(*)
-        FROM events e JOIN \(persons) i ON i.identity_id = e.identity_id
-        WHERE i.person_id IN (SELECT unnest($1)) AND e.seq <= $2 GROUP BY i.person_id
-        """
-    }
-
-    /// The current values of the people $1, `null` among them.
-    static func allProperties(_ persons: String) -> String {
-        """
-        SELECT i.person_id, c.name, c.value
-        FROM property_changes c JOIN \(persons) i ON i.identity_id = c.identity_id
-        WHERE i.person_id IN (SELECT unnest($1)) AND c.seq <= $2
-        QUALIFY row_number() OVER (PARTITION BY i.person_id, c.name ORDER BY c.timestamp DESC, c.seq DESC) = 1
-        ORDER BY i.person_id, c.name
         """
     }
 

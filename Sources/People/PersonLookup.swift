@@ -38,7 +38,11 @@ public struct PersonLookup: Sendable {
     public func events(
         of person: PersonID, limit: Int = PageLimit.standard, cursor: String? = nil
     ) async throws(PeopleError) -> Page<PersonEvent> {
-        try await read { reader throws(PeopleError) in try reader.events(of: person, limit: limit, cursor: cursor) }
+        try await read { reader throws(PeopleError) in
+            do { return try reader.events(of: person, limit: limit, cursor: cursor) } catch {
+                throw PeopleError(reading: error)
+            }
+        }
     }
 
     /// The changes of one property of a person, or of all, newest first by (timestamp, seq).

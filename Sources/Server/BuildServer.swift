@@ -78,6 +78,7 @@ public func buildServer(
         socketListening.open(nil)
     }
 
+    services.append(LiveEnd(projects: projects))
     services.append(BodyWatchEnd(watch: state.bodies, grace: configuration.bodyGrace))
 
     var group = ServiceGroupConfiguration(services: services, logger: logger)

@@ -5,7 +5,9 @@ internal import Hummingbird
 func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
     var routes =
         NativeRoutes.routes + KissmetricsRoutes.routes + SegmentRoutes.routes + PeopleRoutes.routes
-        + AliasRoutes.routes + EventRoutes.routes + ProjectRoutes.routes + KeyRoutes.routes + ExportRoutes.routes
+        + PeopleSearch.routes + SavedSegmentRoutes.routes + SegmentPeople.routes + AliasRoutes.routes
+        + EventRoutes.routes + EventList.routes + LiveRoutes.routes + CatalogueRoutes.routes + ProjectRoutes.routes
+        + KeyRoutes.routes + ExportRoutes.routes
         + ImportRoutes.routes + ReportRoutes.routes + SavedReportRoutes.routes
         + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes
         + SuppressionRoutes.routes + AccessRoutes.routes + HealthRoutes.routes + StatusRoutes.routes

@@ -15,6 +15,7 @@ final class ServerState: Sendable {
     let metrics = ServerMetrics()
     let unknownKeys = UnknownKeys()
     let bodies = BodyWatch()
+    let members = MemberCache()
     let ids = IDGenerator()
     let logger: Logger
     let startedAt = SystemClock.now()

@@ -10,7 +10,7 @@ struct QueryConditionTests {
         (#"[]"#, "where: a condition is an object"),
         (#"{}"#, "where: a condition needs one of"),
         (#"{"all":[]}"#, "where.all: a list of at least one condition"),
-        (#"{"all":[{"event":"A"},{"property":"x","gt":true}]}"#, "where.all[1].gt: a number, a time or a text"),
+        (#"{"all":[{"event":"A"},{"property":"x","gt":true}]}"#, "where.all[1].gt: a number, a text, a time or"),
         (#"{"any":[{"not":{"property":"x","is":null}}]}"#, "where.any[0].not.is: null is no value"),
         (#"{"property":"x"}"#, "where: an operator is missing; one of is, is_not"),
         (#"{"property":"x","is":1,"gt":2}"#, "where: \"is\" and \"gt\" cannot be one condition"),

@@ -28,7 +28,8 @@ private struct DidGenerator {
             case 3 where !aliases.isEmpty:
                 items.append(item(.undo, "", name: "\(pick(aliases, orElse: 0))", "", at: second()))
             case 4, 5:
-                items.append(item(.set, identity, #"{"plan":"\#(pick(["pro", "free"], orElse: ""))"}"#, at: second()))
+                let plan = pick(["\"pro\"", "\"free\"", "null"], orElse: "")
+                items.append(item(.set, identity, #"{"plan":\#(plan)}"#, at: second()))
             default:
                 let properties = below(4) == 0 ? "{}" : #"{"n":\#(below(4))}"#
                 let name = pick(Self.names, orElse: "")
@@ -39,16 +40,45 @@ private struct DidGenerator {
     }
 
     mutating func condition(_ depth: Int) -> JSONValue {
-        switch below(depth > 0 ? 8 : 5) {
+        switch below(depth > 0 ? 11 : 8) {
         case 0: ["event": name()]
         case 1: ["person": "plan", "is": .string(pick(["pro", "free"], orElse: ""))]
-        case 5: ["not": condition(depth - 1)]
-        case 6, 7:
+        case 5: then()
+        case 6, 7: sequence()
+        case 8: ["not": condition(depth - 1)]
+        case 9, 10:
             .object([
                 .init(pick(["all", "any"], orElse: "all"), .array((0...below(3)).map { _ in condition(depth - 1) }))
             ])
         default: did()
         }
+    }
+
+    /// A value that is not the current one.
+    private mutating func then() -> JSONValue {
+        let at = pick(["first", "last", "ever", ""], orElse: "")
+        let test: JSONValue.Member =
+            switch below(3) {
+            case 0: .init("is", .string(pick(["pro", "free"], orElse: "")))
+            case 1: .init("is_not", .string(pick(["pro", "free"], orElse: "")))
+            default: .init("exists", .bool(below(2) == 0))
+            }
+        return .object([.init("person", "plan"), .init("at", at.isEmpty ? Self.time(second()) : .string(at)), test])
+    }
+
+    private mutating func sequence() -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init(
+                "sequence",
+                .array(
+                    (0..<2 + below(3)).map { _ in
+                        let event = JSONValue.Member("event", name())
+                        return .object(below(4) == 0 ? [event, .init("where", test(1))] : [event])
+                    }))
+        ]
+        if below(2) == 0 { members.append(.init("window", .string("\(1 + below(20))s"))) }
+        if below(3) == 0 { members.append(.init("within", .string("\(below(30))s"))) }
+        return .object(members)
     }
 
     mutating func name() -> JSONValue {
@@ -57,6 +87,7 @@ private struct DidGenerator {
     }
 
     mutating func did() -> JSONValue {
+        if below(8) == 0 { return ["did_not": name(), "within": .string("\(below(30))s")] }
         var members: [JSONValue.Member] = [.init("did", name())]
         var most: Int64?
         switch below(6) {

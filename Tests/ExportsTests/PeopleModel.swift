@@ -97,19 +97,59 @@ struct PeopleModel {
         case "property":
             guard let event else { return false }
             return passes(condition, event.properties[first.value.stringValue ?? ""] ?? .null)
-        case "person":
-            let name = first.value.stringValue ?? ""
-            let ofPerson = changes.filter { person.contains($0.identity) && $0.name == name }
-            return passes(condition, ofPerson.max { ($0.time, $0.seq) < ($1.time, $1.seq) }?.value ?? .null)
+        case "person": return personHolds(condition, person)
+        case "sequence": return isInOrder(condition, person, asOf)
+        case "did_not":
+            let never = JSONValue.object(members.map { $0.key == "did_not" ? .init("did", $0.value) : $0 })
+            return !did(never, person, asOf)
         default: return did(condition, person, asOf)
         }
     }
 
-    private func did(_ condition: JSONValue, _ person: Set<String>, _ asOf: Int64) -> Bool {
-        let such = events.filter { event in
-            person.contains(event.identity) && names(condition["did"] ?? .null).contains(event.name)
-                && (condition["where"].map { holds($0, person, event: event, asOf: asOf) } ?? true)
+    private func personHolds(_ condition: JSONValue, _ person: Set<String>) -> Bool {
+        let name = condition["person"]?.stringValue ?? ""
+        let ofPerson = changes.filter { person.contains($0.identity) && $0.name == name }
+            .sorted { ($0.time, $0.seq) < ($1.time, $1.seq) }
+        let values = ofPerson.map(\.value).filter { $0 != .null }
+        switch condition["at"]?.stringValue ?? "last" {
+        case "last": return passes(condition, ofPerson.last?.value ?? .null)
+        case "first": return passes(condition, values.first ?? .null)
+        case "ever":
+            if condition["exists"] == false { return values.isEmpty }
+            return values.contains { passes(condition, $0) }
+        case let text:
+            guard let moment = WrittenTime(text)?.timestamp().microseconds else { return false }
+            return passes(condition, ofPerson.last { $0.time <= moment }?.value ?? .null)
         }
+    }
+
+    /// Every chain of events is tried.
+    private func isInOrder(_ condition: JSONValue, _ person: Set<String>, _ asOf: Int64) -> Bool {
+        let steps = condition["sequence"]?.arrayValue ?? []
+        let all = steps.map { names($0["event"] ?? .null) }
+        // No name stands in two steps.
+        let isDisjoint = all.indices.allSatisfy { i in
+            all.indices.allSatisfy { j in i == j || Set(all[i]).isDisjoint(with: all[j]) }
+        }
+        let (from, to) = window(condition, asOf)
+        let longest = condition["window"]?.stringValue.map { (Int64($0.dropLast()) ?? 0) * 1_000_000 }
+        let mine = events.filter { person.contains($0.identity) && $0.time >= from && $0.time < to }
+        func goesOn(_ step: Int, after last: Event?, since start: Int64) -> Bool {
+            if step == steps.count { return true }
+            return mine.contains { event in
+                guard all[step].contains(event.name),
+                    steps[step]["where"].map({ holds($0, person, event: event, asOf: asOf) }) ?? true
+                else { return false }
+                guard let last else { return goesOn(step + 1, after: event, since: event.time) }
+                let isLater = isDisjoint ? event.time >= last.time : (event.time, event.seq) > (last.time, last.seq)
+                guard isLater, longest.map({ event.time - start <= $0 }) ?? true else { return false }
+                return goesOn(step + 1, after: event, since: start)
+            }
+        }
+        return goesOn(0, after: nil, since: 0)
+    }
+
+    private func window(_ condition: JSONValue, _ asOf: Int64) -> (from: Int64, to: Int64) {
         var (from, to) = (Int64.min, Int64.max)
         switch condition["within"] {
         case .string(let text)?: (from, to) = (asOf - (Int64(text.dropLast()) ?? 0) * 1_000_000, asOf)
@@ -118,6 +158,15 @@ struct PeopleModel {
             to = range["to"]?.stringValue.flatMap(WrittenTime.init)?.timestamp().microseconds ?? to
         case nil: break
         }
+        return (from, to)
+    }
+
+    private func did(_ condition: JSONValue, _ person: Set<String>, _ asOf: Int64) -> Bool {
+        let such = events.filter { event in
+            person.contains(event.identity) && names(condition["did"] ?? .null).contains(event.name)
+                && (condition["where"].map { holds($0, person, event: event, asOf: asOf) } ?? true)
+        }
+        let (from, to) = window(condition, asOf)
         let inside = such.filter { $0.time >= from && $0.time < to }
         if condition["first_ever"] == true {
             guard let earliest = such.map(\.time).min(), earliest >= from, earliest < to else { return false }
@@ -131,6 +180,7 @@ struct PeopleModel {
 
     private func passes(_ test: JSONValue, _ value: JSONValue) -> Bool {
         if let wanted = test["is"] { return value == wanted }
+        if let other = test["is_not"] { return value != other }
         if let limit = test["gte"]?.intValue { return value.intValue.map { $0 >= limit } ?? false }
         if let wanted = test["exists"]?.boolValue { return (value != .null) == wanted }
         return false

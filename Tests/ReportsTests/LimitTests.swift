@@ -14,7 +14,7 @@ struct LimitTests {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var settings = StoreSettings()
-        settings.reportLanes = 1
+        settings.questionLanes = 1
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store = try EventStore.open(directory: folder, settings: settings, logger: logger)
         // It ends by being interrupted, or not within a lifetime.

@@ -13,7 +13,9 @@ enum Migrations {
         migrator.registerMigration("007_retention", migrate: retention)
         migrator.registerMigration("008_removed_exports", migrate: removedExports)
         migrator.registerMigration("009_keys", migrate: keys)
-        migrator.registerMigration("011_reports", migrate: reports)
+        migrator.registerMigration("010_segments", migrate: segments)
+        migrator.registerMigration("011_catalogue", migrate: catalogue)
+        migrator.registerMigration("012_reports", migrate: reports)
         return migrator
     }
 }

@@ -52,6 +52,15 @@ extension Condition {
         case .property(let name, _):
             return [dataset == .propertyChanges ? .person(ExactText(name)) : .property(ExactText(name))]
         case .person(let name, _): return [.person(ExactText(name))]
+        case .personThen(let name, let time, _):
+            // Whoever may ask at any moment finds out when the value was set.
+            if case .at = time { return [.person(ExactText(name)), .builtin(.timestamp)] }
+            return [.person(ExactText(name))]
+        case .sequence(let sequence):
+            return sequence.steps.reduce(into: [.builtin(.event), .builtin(.timestamp)]) { needs, step in
+                if let test = step.test { needs.formUnion(test.needs(in: .events)) }
+            }
+        case .segment(let tree): return tree.needs(in: .people)
         case .did(let did):
             var needs = did.test?.needs(in: .events) ?? []
             needs.insert(.builtin(.event))

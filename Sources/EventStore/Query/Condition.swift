@@ -13,8 +13,24 @@ public indirect enum Condition: Sendable, Equatable {
     case property(String, PropertyTest)
     /// The person's current property passes the test.
     case person(String, PropertyTest)
+    /// A value of the person's property that is not the current one passes the test.
+    case personThen(String, PropertyTime, PropertyTest)
     /// The person, of an event the one who did it, did something so and so often.
     case did(Did)
+    /// The person did several things in order.
+    case sequence(EventSequence)
+    /// The person is in a saved segment, which is this condition on people.
+    case segment(Condition)
+}
+
+/// Which value of a person's property is asked, where it is not the current one. The order is time, then commit order.
+public enum PropertyTime: Sendable, Hashable {
+    /// The first value that the person ever had.
+    case first
+    /// Any value that the person ever had. Who never had one passes `exists: false` and nothing else.
+    case ever
+    /// The value that held at that moment: the latest change at or before it.
+    case at(Timestamp)
 }
 
 /// What is asked of one property's value.

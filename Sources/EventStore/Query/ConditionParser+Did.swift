@@ -1,6 +1,6 @@
 internal import Model
 
-/// The node `did`.
+/// The nodes `did` and `did_not`.
 extension ConditionParser {
     private static let didMembers = ["did", "at_least", "at_most", "exactly", "within", "first_ever", "where"]
 
@@ -15,8 +15,7 @@ extension ConditionParser {
         }
         let names = try names(json["did"] ?? .null, "\(path).did")
         let count = try count(json, path)
-        var window = TimeWindow()
-        if let value = json["within"] { window = try self.window(value, "\(path).within", times) }
+        let window = try window(json, path, times)
         var isFirstEver = false
         if let value = json["first_ever"] {
             guard let truth = value.boolValue else {
@@ -27,9 +26,21 @@ extension ConditionParser {
         guard !isFirstEver || count.atMost != 0 else {
             throw error("\(path).first_ever", "nobody does something for the first time and no time at all")
         }
-        var test: Condition?
-        if let value = json["where"] { test = try node(value, "\(path).where", depth: depth + 1, times: times) }
+        let test = try eventTest(json, path, depth, times)
         return Did(names, test: test, count: count, window: window, isFirstEver: isFirstEver)
+    }
+
+    /// Never, or never in the window.
+    mutating func didNot(
+        _ json: JSONValue, _ members: [JSONValue.Member], _ path: String, depth: Int, times: Condition.Times
+    ) throws(QueryError) -> Did {
+        for member in members where !["did_not", "within", "where"].contains(member.key) {
+            throw error(path, "\"\(member.key)\" does not go with \"did_not\"; there are within, where")
+        }
+        let names = try names(json["did_not"] ?? .null, "\(path).did_not")
+        let window = try window(json, path, times)
+        let test = try eventTest(json, path, depth, times)
+        return Did(names, test: test, count: CountTest(atLeast: 0, atMost: 0), window: window)
     }
 
     private func count(_ json: JSONValue, _ path: String) throws(QueryError) -> CountTest {
@@ -58,14 +69,29 @@ extension ConditionParser {
         return number
     }
 
-    /// `"30d"` is `{"from": "-30d", "to": "now"}`.
-    private func window(_ value: JSONValue, _ path: String, _ times: Condition.Times) throws(QueryError) -> TimeWindow {
+    /// The condition on each event, if there is one.
+    mutating func eventTest(
+        _ json: JSONValue, _ path: String, _ depth: Int, _ times: Condition.Times
+    ) throws(QueryError) -> Condition? {
+        guard let value = json["where"] else { return nil }
+        return try node(value, "\(path).where", depth: depth + 1, times: times)
+    }
+
+    /// When: `"30d"` is `{"from": "-30d", "to": "now"}`, and a period of the calendar is all of it.
+    func window(
+        _ node: JSONValue, _ nodePath: String, _ times: Condition.Times
+    ) throws(QueryError) -> TimeWindow {
+        guard let value = node["within"] else { return TimeWindow() }
+        let path = "\(nodePath).within"
         let from: Timestamp?
         let to: Timestamp?
         switch value {
         case .string(let text) where Self.isDuration(text):
             from = try times("-" + text, path)
             to = try times("now", path)
+        case .string(let text) where QueryClock.periodAfter(text) != nil:
+            from = try times(text, path)
+            to = try times(QueryClock.periodAfter(text) ?? text, path)
         case .object(let members) where !members.isEmpty:
             for member in members where member.key != "from" && member.key != "to" {
                 throw error(path, "there is no \"\(member.key)\"; there are \"from\" and \"to\"")
@@ -74,7 +100,9 @@ extension ConditionParser {
             to = try moment(value, "to", path, times)
         default:
             throw error(
-                path, "a duration such as 30d (s m h d w), or an object with \"from\" and \"to\", should be here")
+                path,
+                "a duration such as 30d (s m h d w), a period such as last_month, or an object with \"from\" and \"to\", should be here"
+            )
         }
         if let from, let to, from > to { throw error(path, "\"from\" (\(from.text)) is after \"to\" (\(to.text))") }
         return TimeWindow(from: from, to: to)

@@ -20,20 +20,6 @@ extension Condition {
         self = try parser.node(json, path, depth: 0, times: times)
     }
 
-    /// The JSON of which this was read, with each `within` as two moments: it means the same whenever it is read.
-    public func fixed(_ json: JSONValue) -> JSONValue {
-        guard case .object(let members) = json else { return json }
-        return .object(
-            members.map { member in
-                switch (self, member.key, member.value) {
-                case (.all(let parts), "all", .array(let elements)), (.any(let parts), "any", .array(let elements)):
-                    .init(member.key, .array(zip(parts, elements).map { $0.fixed($1) }))
-                case (.not(let part), "not", let value): .init(member.key, part.fixed(value))
-                case (.did(let did), "within", _): .init(member.key, did.window.json)
-                default: member
-                }
-            })
-    }
 }
 
 struct ConditionParser {
@@ -42,7 +28,9 @@ struct ConditionParser {
     private static let operators = [
         "is", "is_not", "gt", "gte", "lt", "lte", "contains", "starts_with", "exists", "in",
     ]
-    private static let kinds = ["all", "any", "not", "event", "property", "person", "did"]
+    private static let kinds = [
+        "all", "any", "not", "event", "property", "person", "did", "did_not", "sequence", "segment",
+    ]
     private static let shapes =
         kinds.dropLast().map { "\"\($0)\"" }.joined(separator: ", ") + " or \"\(kinds[kinds.count - 1])\""
 
@@ -67,8 +55,14 @@ struct ConditionParser {
             throw error(
                 path, "\"\(kinds[0])\" and \"\(kinds[1])\" cannot be one condition; put each in its own under \"all\"")
         }
-        if kind == "property" || kind == "person" { return try leaf(members, kind, path) }
-        if kind == "did" { return .did(try did(json, members, path, depth: depth, times: times)) }
+        switch kind {
+        case "property", "person": return try leaf(members, kind, path, times)
+        case "did": return .did(try did(json, members, path, depth: depth, times: times))
+        case "did_not": return .did(try didNot(json, members, path, depth: depth, times: times))
+        case "sequence": return .sequence(try sequence(json, members, path, depth: depth, times: times))
+        case "segment": return .segment(try segment(json, members, path, depth: depth, times: times))
+        default: break
+        }
         for member in members where member.key != kind {
             throw error(path, "\"\(member.key)\" does not go with \"\(kind)\"")
         }
@@ -110,8 +104,11 @@ struct ConditionParser {
         return out
     }
 
-    private func leaf(_ members: [JSONValue.Member], _ kind: String, _ path: String) throws(QueryError) -> Condition {
+    private func leaf(
+        _ members: [JSONValue.Member], _ kind: String, _ path: String, _ times: Condition.Times
+    ) throws(QueryError) -> Condition {
         var name: String?
+        var moment: PropertyTime?
         var test: (key: String, value: JSONValue)?
         for member in members {
             if member.key == kind {
@@ -119,6 +116,8 @@ struct ConditionParser {
                     throw error("\(path).\(kind)", "a property's name should be here, not \(member.value.kindName)")
                 }
                 name = text
+            } else if kind == "person", member.key == "at" {
+                moment = try propertyTime(member.value, "\(path).at", times)
             } else if Self.operators.contains(member.key) {
                 if let first = test {
                     throw error(
@@ -135,11 +134,27 @@ struct ConditionParser {
         guard let name, let test else {
             throw error(path, "an operator is missing; one of \(Self.operators.joined(separator: ", "))")
         }
-        let parsed = try self.test(test.key, test.value, "\(path).\(test.key)")
+        let parsed = try self.test(test.key, test.value, "\(path).\(test.key)", times)
+        if let moment { return .personThen(name, moment, parsed) }
         return kind == "property" ? .property(name, parsed) : .person(name, parsed)
     }
 
-    private func test(_ key: String, _ value: JSONValue, _ path: String) throws(QueryError) -> PropertyTest {
+    /// `first`, `ever` or a time; nil for `last`, which is the current value.
+    private func propertyTime(
+        _ value: JSONValue, _ path: String, _ times: Condition.Times
+    ) throws(QueryError) -> PropertyTime? {
+        switch value {
+        case "last": return nil
+        case "first": return .first
+        case "ever": return .ever
+        case .string(let text), .number(let text): return .at(try times(text, path))
+        default: throw error(path, "first, last, ever or a time should be here, not \(value.kindName)")
+        }
+    }
+
+    private func test(
+        _ key: String, _ value: JSONValue, _ path: String, _ times: Condition.Times
+    ) throws(QueryError) -> PropertyTest {
         switch key {
         case "is": return .equals(try scalar(value, path))
         case "is_not": return .differs(try scalar(value, path))
@@ -162,7 +177,7 @@ struct ConditionParser {
             guard let comparison = PropertyTest.Comparison(rawValue: key) else {
                 throw error(path, "there is no such operator")
             }
-            return .compare(comparison, try operand(value, path))
+            return .compare(comparison, try operand(value, path, times))
         }
     }
 
@@ -178,13 +193,23 @@ struct ConditionParser {
         }
     }
 
-    private func operand(_ value: JSONValue, _ path: String) throws(QueryError) -> PropertyTest.Operand {
+    private func operand(
+        _ value: JSONValue, _ path: String, _ times: Condition.Times
+    ) throws(QueryError) -> PropertyTest.Operand {
         switch value {
+        // A time that depends on when it is asked, or on the zone: a text alone is compared as it is written.
+        case .object(let members) where members.count == 1 && members[0].key == "time":
+            guard case .string(let text) = members[0].value else {
+                throw error("\(path).time", "a time such as -30d should be here, not \(members[0].value.kindName)")
+            }
+            return .time(try times(text, "\(path).time"))
         case .number(let text): return .number(try number(text, path))
         case .string(let text):
             if let time = WrittenTime(text) { return .time(time.timestamp()) }
             return .text(text)
-        default: throw error(path, "a number, a time or a text should be here, not \(value.kindName)")
+        default:
+            throw error(
+                path, "a number, a text, a time or {\"time\": \"-30d\"} should be here, not \(value.kindName)")
         }
     }
 

@@ -3,13 +3,10 @@ extension Condition {
     ///
     /// What it needs to know of persons is added to `needs`: the FROM clause must join the properties as `p`, and the
     /// table of the sets must be there.
-    public func sql(_ scope: QueryScope, _ needs: inout PersonNeeds) throws(QueryError) -> SQLFragment {
-        try render(scope, &needs, path: "where")
-    }
-
-    /// As `sql`, where the condition stands at `path`, by which errors name its nodes.
+    ///
+    /// - Parameter path: how the root is named in errors.
     public func sql(
-        _ scope: QueryScope, _ needs: inout PersonNeeds, path: String
+        _ scope: QueryScope, _ needs: inout PersonNeeds, path: String = "where"
     ) throws(QueryError) -> SQLFragment {
         try render(scope, &needs, path: path)
     }
@@ -34,9 +31,18 @@ extension Condition {
         case .person(let name, let test):
             try checkPerson(scope, "person", path)
             return test.sql(needs.properties.token(name))
+        case .personThen(let name, let time, let test):
+            try checkPerson(scope, "person", path)
+            return time.sql(name, test, scope, &needs)
         case .did(let did):
             try checkPerson(scope, "did", path)
             return try did.sql(scope, &needs, path: path)
+        case .sequence(let sequence):
+            try checkPerson(scope, "sequence", path)
+            return try sequence.sql(scope, &needs, path: path)
+        case .segment(let tree):
+            try checkPerson(scope, "segment", path)
+            return try tree.render(scope.ofPerson, &needs, path: "\(path).where")
         }
     }
 
@@ -86,7 +92,7 @@ extension Condition {
         guard scope.row != .eventAlone else {
             throw QueryError(
                 .invalidCondition, at: path,
-                "\"\(kind)\" asks about the person; the \"where\" of a \"did\" asks about its events, with \"property\" and \"event\""
+                "\"\(kind)\" asks about the person; a \"where\" in here asks about events, with \"property\" and \"event\""
             )
         }
     }

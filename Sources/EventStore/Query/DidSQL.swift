@@ -9,6 +9,13 @@ extension Did {
         return "NOT \(needs.sets.holds(scope.personID, people(scope, tests, most + 1, nil)))"
     }
 
+    /// How many events count, as SQL: of all that `scope` has, which is one person's.
+    func countSQL(_ scope: QueryScope, _ needs: inout PersonNeeds, path: String) throws(QueryError) -> SQLFragment {
+        var tests = try tests(scope, &needs, path)
+        if let from = window.from, isFirstEver { tests.append("e.timestamp >= \(from)") }
+        return "(SELECT count(*) FROM \(scope.events) e WHERE \(tests.joined(" AND ")))"
+    }
+
     /// What an event must be to count; what is dear to find out comes last.
     private func tests(
         _ scope: QueryScope, _ needs: inout PersonNeeds, _ path: String
@@ -38,7 +45,7 @@ extension Did {
         }
         let having: SQLFragment = wanted.isEmpty ? .empty : " HAVING \(wanted.joined(" AND "))"
         return """
-            SELECT m.person_id FROM (SELECT \(ofIdentity) FROM events e WHERE \(tests.joined(" AND ")) \
+            SELECT m.person_id FROM (SELECT \(ofIdentity) FROM \(scope.events) e WHERE \(tests.joined(" AND ")) \
             GROUP BY e.identity_id) s JOIN \(scope.personMap) m ON m.identity_id = s.identity_id \
             GROUP BY m.person_id\(having)
             """

@@ -113,7 +113,25 @@ public enum DuckDBDialect {
 
     /// The value of the row that is last by time and then by commit order.
     public static func latest(_ value: SQLFragment, time: SQLFragment, seq: SQLFragment) -> SQLFragment {
-        "arg_max(\(value), epoch_us(\(time))::HUGEINT * 18446744073709551616 + \(seq))"
+        "arg_max(\(value), \(place(time: time, seq: seq)))"
+    }
+
+    /// The value of the row that is first by time and then by commit order.
+    static func earliest(_ value: SQLFragment, time: SQLFragment, seq: SQLFragment) -> SQLFragment {
+        "arg_min(\(value), \(place(time: time, seq: seq)))"
+    }
+
+    /// A number by which rows are in the order of time and then of commit.
+    static func place(time: SQLFragment, seq: SQLFragment) -> SQLFragment {
+        "epoch_us(\(time))::HUGEINT * 18446744073709551616 + \(seq)"
+    }
+
+    /// Joins each row of `rows`, as `a`, with the nearest of `others`, as `b`, that has the same `p` and a greater `k`.
+    ///
+    /// - Parameter isSameAllowed: whether the same `k` will do.
+    static func nextRow(after rows: SQLFragment, _ others: SQLFragment, isSameAllowed: Bool) -> SQLFragment {
+        let sign: SQLFragment = isSameAllowed ? ">=" : ">"
+        return "(\(rows)) a ASOF JOIN (\(others)) b ON b.p = a.p AND b.k \(sign) a.k"
     }
 
     /// The latest value among the rows of which `test` holds.
@@ -153,6 +171,9 @@ public enum DuckDBDialect {
 
     /// Microseconds since 1970 of a moment.
     public static func microseconds(_ time: SQLFragment) -> SQLFragment { "epoch_us(\(time))" }
+
+    /// Microseconds since 1970 of a column's moment, for statements that are written as text.
+    public static func microsecondsText(_ column: String) -> String { "epoch_us(\(column))" }
 
     /// Months since year 0 (year × 12 + month - 1) of a column's moment, in UTC.
     static func monthNumberText(_ column: String) -> String { "(year(\(column)) * 12 + month(\(column)) - 1)" }

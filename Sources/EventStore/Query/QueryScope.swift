@@ -26,20 +26,34 @@ public struct QueryScope: Sendable {
     public let personMap: SQLFragment
     /// The row's person in the FROM clause.
     public let personID: SQLFragment
+    /// The relations of all events and of all property changes, or of those of the persons who are asked about.
+    public let events: SQLFragment
+    public let changes: SQLFragment
 
-    public init(row: Row, asOf: Int64, personMap: SQLFragment, personID: SQLFragment) {
+    public init(
+        row: Row, asOf: Int64, personMap: SQLFragment, personID: SQLFragment, events: SQLFragment = "events",
+        changes: SQLFragment = "property_changes"
+    ) {
         self.row = row
         self.asOf = asOf
         self.personMap = personMap
         self.personID = personID
+        self.events = events
+        self.changes = changes
     }
 
     /// Whether `event` and `property` look at the row itself.
     var isEvent: Bool { row == .event || row == .eventAlone }
 
     /// The scope of the events that a `did` counts.
-    var ofEventAlone: QueryScope {
-        QueryScope(row: .eventAlone, asOf: asOf, personMap: personMap, personID: personID)
+    var ofEventAlone: QueryScope { of(.eventAlone) }
+
+    /// The scope of the row's person.
+    var ofPerson: QueryScope { of(.person) }
+
+    private func of(_ row: Row) -> QueryScope {
+        QueryScope(
+            row: row, asOf: asOf, personMap: personMap, personID: personID, events: events, changes: changes)
     }
 }
 
@@ -61,8 +75,14 @@ public struct PersonProperties: Sendable, Equatable {
     /// The relation `p`: `person_id` and one column of tokens for each name, current as of a `seq`.
     ///
     /// One pass over the changes, whatever the number of names.
-    public func relation(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
-        if names.count > Self.mostSeparate { return wideRelation(asOf: asOf, personMap: personMap) }
+    ///
+    /// - Parameter changes: the relation of the changes to look at.
+    public func relation(
+        asOf: Int64, personMap: SQLFragment, changes: SQLFragment = "property_changes"
+    ) -> SQLFragment {
+        if names.count > Self.mostSeparate {
+            return wideRelation(asOf: asOf, personMap: personMap, changes: changes)
+        }
         let columns = names.enumerated().map { (i, name) -> SQLFragment in
             let latest = DuckDBDialect.latest("c.value", time: "c.timestamp", seq: "c.seq", where: "c.name = \(name)")
             let alias = SQLFragment(pieces: [.sql(" AS p\(i)")])
@@ -70,7 +90,7 @@ public struct PersonProperties: Sendable, Equatable {
         }
         let list = names.map { "\($0)" as SQLFragment }.joined(", ")
         return """
-            SELECT m.person_id, \(columns.joined(", ")) FROM property_changes c \
+            SELECT m.person_id, \(columns.joined(", ")) FROM \(changes) c \
             JOIN \(personMap) m ON m.identity_id = c.identity_id \
             WHERE c.seq <= \(asOf) AND c.name IN (\(list)) GROUP BY m.person_id
             """
@@ -82,11 +102,13 @@ extension PersonProperties {
     static let mostSeparate = 24
 
     /// A relation of `person_id` and `properties`: every current property of a person as one JSON object, ordered by name.
-    public static func objects(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
+    public static func objects(
+        asOf: Int64, personMap: SQLFragment, changes: SQLFragment = "property_changes"
+    ) -> SQLFragment {
         let latest = DuckDBDialect.present(DuckDBDialect.latest("c.value", time: "c.timestamp", seq: "c.seq"))
         return """
             SELECT v.person_id, \(DuckDBDialect.object(name: "v.name", value: "v.value")) AS properties FROM (\
-            SELECT m.person_id, c.name, \(latest) AS value FROM property_changes c \
+            SELECT m.person_id, c.name, \(latest) AS value FROM \(changes) c \
             JOIN \(personMap) m ON m.identity_id = c.identity_id WHERE c.seq <= \(asOf) \
             GROUP BY m.person_id, c.name) v WHERE v.value IS NOT NULL GROUP BY v.person_id
             """
@@ -102,11 +124,11 @@ extension PersonProperties {
     }
 
     /// As `relation`, but out of the objects: one pass that does not grow with the number of names.
-    func wideRelation(asOf: Int64, personMap: SQLFragment) -> SQLFragment {
+    func wideRelation(asOf: Int64, personMap: SQLFragment, changes: SQLFragment) -> SQLFragment {
         let columns = names.enumerated().map { (i, name) in
             DuckDBDialect.token("o.properties", name) + SQLFragment(pieces: [.sql(" AS p\(i)")])
         }
-        let objects = Self.objects(asOf: asOf, personMap: personMap)
+        let objects = Self.objects(asOf: asOf, personMap: personMap, changes: changes)
         return "SELECT o.person_id, \(columns.joined(", ")) FROM (\(objects)) o"
     }
 }

@@ -116,7 +116,7 @@ struct ExportQuery: Sendable {
         case nil: false
         case .all(let parts), .any(let parts): parts.contains { usesPerson($0) }
         case .not(let part): usesPerson(part)
-        case .person, .did: true
+        case .person, .personThen, .did, .sequence, .segment: true
         case .event: spec.dataset != .events
         case .property: spec.dataset != .events && spec.dataset != .propertyChanges
         }

@@ -38,18 +38,3 @@ enum OrderGuard {
         return streams(streamed, table)
     }
 }
-
-extension SQLStatement {
-    /// The values as the engine takes them.
-    var values: [DuckValue] {
-        binds.map { value in
-            switch value {
-            case .text(let text): .text(text)
-            case .int(let number): .int(number)
-            case .double(let number): .double(number)
-            case .bool(let truth): .bool(truth)
-            case .time(let time): .timestamp(time.microseconds)
-            }
-        }
-    }
-}

@@ -12,7 +12,7 @@ enum ExportEstimates {
     static func estimate(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         let runtime = try exchange.project()
-        let asked = try ExportRoutes.request(try await exchange.exportBody(bytes), exchange)
+        let asked = try await ExportRoutes.request(try await exchange.exportBody(bytes), exchange)
         let seq = try await runtime.pin(exchange)
         let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
         try exchange.requireColumns(resolved.needs.union(asked.spec.asOfSeq == nil ? [] : [.builtin(.seq)]))

@@ -21,7 +21,7 @@ enum ExportRoutes {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         let runtime = try exchange.project()
         return try await Idempotency.run(exchange, body: bytes) {
-            let asked = try request(try await exchange.exportBody(bytes), exchange)
+            let asked = try await request(try await exchange.exportBody(bytes), exchange)
             let out = try await place(asked.out, asked.spec.format)
             // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
             let seq = try await runtime.pin(exchange)
@@ -37,7 +37,7 @@ enum ExportRoutes {
     /// Takes the specification and the file's place apart, and checks all that can be checked before it runs.
     static func request(
         _ body: JSONValue, _ exchange: Exchange
-    ) throws -> (json: JSONValue, spec: ExportSpec, out: String?) {
+    ) async throws -> (json: JSONValue, spec: ExportSpec, out: String?) {
         var out: String?
         var json = body
         if case .object(let members) = body, let value = body["out"] {
@@ -56,7 +56,16 @@ enum ExportRoutes {
                 out = path
             }
         }
-        let parsed = try ExportSpec(json: json)
+        var parsed = try ExportSpec(json: json)
+        if let condition = parsed.condition, SegmentExpansion.isNeeded(condition) {
+            // Saved segments are pinned as they are now: what is saved later changes no export.
+            var now = exchange.receivedAt
+            if let asOf = parsed.asOf {
+                let store = try exchange.project().store
+                now = try await store.moment(asOf, path: "as_of", timezone: parsed.timezone, now: now)
+            }
+            parsed.condition = try await exchange.expansion(now).expanded(condition, path: "where")
+        }
         try parsed.check()
         return (json, parsed, out)
     }
@@ -106,7 +115,12 @@ extension Exchange {
     /// The document that a body is, with the report itself in place of a saved one's id.
     func exportBody(_ bytes: [UInt8]) async throws -> JSONValue {
         let body = try Body.parse(bytes)
-        guard case .object(let members) = body, let id = body["report_id"], id != .null else { return body }
+        guard case .object(let members) = body else { return body }
+        guard let id = body["report_id"], id != .null else {
+            guard let report = body["report"], SegmentExpansion.isNeeded(report) else { return body }
+            let whole = try await expanded(report)
+            return .object(members.map { $0.key == "report" ? .init("report", whole) : $0 })
+        }
         guard body["report"] == nil else { throw Problem.badRequest("either \"report\" or \"report_id\", not both") }
         let report = try await namedReport(["report_id": id])
         return .object(members.map { $0.key == "report_id" ? .init("report", report) : $0 })

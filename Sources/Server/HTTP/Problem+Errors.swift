@@ -68,6 +68,7 @@ extension Problem {
             self = .unavailable("store_" + error.code.rawValue, error.message, retryAfter: 1)
         case .stopped, .closed, .damaged, .behind:
             self = .unavailable("store_" + error.code.rawValue, error.message, retryAfter: 30)
+        case .tooLong: self = .unavailable("query_timeout", error.message, retryAfter: 60)
         case .database, .newerFormat, .files: return nil
         }
     }

@@ -101,6 +101,9 @@ extension HTTPField.Name {
     static let idempotencyKey = constant("Idempotency-Key")
     static let idempotencyReplayed = constant("Idempotency-Replayed")
     static let sluiceProject = constant("Sluice-Project")
+    static let sluiceAsOfSeq = constant("Sluice-As-Of-Seq")
+    /// Tells a proxy to pass a stream on as it comes.
+    static let xAccelBuffering = constant("X-Accel-Buffering")
 
     /// A name that is written in this program and known to be one.
     private static func constant(_ text: String) -> HTTPField.Name {

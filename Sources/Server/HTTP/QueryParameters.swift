@@ -13,6 +13,16 @@ struct QueryParameters: Sendable {
 
     subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
 
+    /// All values of a parameter that may be given several times.
+    func all(_ name: String) -> [String] { pairs.filter { $0.name == name }.map(\.value) }
+
+    /// One of some words; the first of them if the parameter is not given.
+    func choice(_ name: String, _ words: [String]) throws(Problem) -> String {
+        let word = self[name] ?? words[0]
+        guard words.contains(word) else { throw .parameter(name, "must be \(words.joined(separator: " or "))") }
+        return word
+    }
+
     /// A whole number within `range`.
     func integer(_ name: String, in range: ClosedRange<Int64>) throws(Problem) -> Int64? {
         guard let text = self[name] else { return nil }

@@ -110,12 +110,15 @@ struct ErasureRun: Sendable {
     /// The control database: replies that were kept, and what its records say of somebody.
     private func scrubControl(_ names: NamedTexts) async throws -> ErasureReceipt {
         try await control.forgetReplies(project: runtime.name)
+        try await control.rewriteSegments(project: runtime.name) { names.redacted($0) }
+        try await control.rewriteCatalogueNotes(project: runtime.name) { names.redacted($0) }
+        runtime.catalogue.forget()
         try await control.forgetImportErrors(project: runtime.name) { names.isNamed(in: $0) }
         try await control.rewriteReports(
             project: runtime.name, name: { names.redacted($0) }, report: { names.redacted(report: $0) })
         try await control.scrub()
         return ErasureReceipt(
             kind: "control", name: "control.sqlite", rows: 0, verified: true,
-            how: "kept replies forgotten, saved reports without the name, the file written anew")
+            how: "kept replies forgotten, saved conditions and reports name nobody, the file written anew")
     }
 }

@@ -54,12 +54,13 @@ extension NamedTexts {
         }
     }
 
-    private func condition(_ json: JSONValue) -> JSONValue {
+    /// A condition in which nobody is named.
+    func condition(_ json: JSONValue) -> JSONValue {
         json.mapMembers { key, value in
             switch key {
-            case "all", "any": value.mapElements(condition)
+            case "all", "any", "sequence": value.mapElements(condition)
             case "not", "where": condition(value)
-            case "event", "did", "property", "person": value.mapStrings { redacted($0) }
+            case "event", "did", "did_not", "property", "person": value.mapStrings { redacted($0) }
             case "is", "is_not", "in": literal(value, countsNumbers: true)
             case "contains", "starts_with", "gt", "gte", "lt", "lte": literal(value, countsNumbers: false)
             default: value

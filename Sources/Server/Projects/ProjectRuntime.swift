@@ -15,6 +15,9 @@ final class ProjectRuntime: Sendable {
     let store: EventStore
     /// The identities that are refused since they were erased.
     let suppressions: Suppressions
+    /// Shows what is collected to whoever watches.
+    let live = LiveFeed()
+    let catalogue = CatalogueBook()
     /// The journal's folder in the project's.
     static let journalFolder = "journal"
     private let applier: Applier
@@ -73,6 +76,7 @@ final class ProjectRuntime: Sendable {
         do throws(JournalError) {
             let receipt = try await journal.append(parsed.submission)
             metrics.collected(parsed, receipt, wire: wire, bytes: bytes)
+            live.publish(parsed, receipt)
             return receipt
         } catch {
             metrics.wire(wire).refusedRequests.add(1)

@@ -14,12 +14,14 @@ enum PeopleRoutes {
         Route(.get, "/v1/people/{id}", .scope(.peopleRead), columns: .always(personColumns), person),
         Route(
             .get, "/v1/people/{id}/events", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns), events),
+        Route(
+            .get, "/v1/people/{id}/timeline", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns), timeline),
         Route(.get, "/v1/people/{id}/properties", .scope(.peopleRead), columns: .always(changeColumns), changes),
         Route(.get, "/v1/people/{id}/properties/{name}", .scope(.peopleRead), columns: .asked, property),
     ]
 
     /// What a person's document has.
-    private static let personColumns = Set(Dataset.people.columns.map { ColumnExpression($0).need(in: .people) })
+    static let personColumns = Set(Dataset.people.columns.map { ColumnExpression($0).need(in: .people) })
     /// What a property's change has, and its value.
     private static let changeColumns: Set<ColumnNeed> = [
         .builtin(.seq), .builtin(.timestamp), .builtin(.identity), .builtin(.name), .builtin(.value),
@@ -31,22 +33,45 @@ enum PeopleRoutes {
         guard let identity = exchange.query["identity"] else {
             return try await exchange.read { reader in try reader.people(limit: limit, cursor: cursor).json }
         }
-        let found = try await exchange.reading { reader in try reader.person(identity: identity)?.json }
+        let profile = try await PersonProfile(exchange)
+        let found = try await exchange.reading { reader in
+            try reader.person(identity: identity).map { try profile.document($0, reader) }
+        }
         guard let found else { throw Problem.notFound("nobody has this identity") }
         return .json(bytes: found)
     }
 
     private static func person(_ exchange: Exchange) async throws -> Response {
-        try await exchange.withStanding { id, reader in
+        let profile = try await PersonProfile(exchange)
+        return try await exchange.withStanding { id, reader in
             guard case .person(let person) = try reader.person(id) else { throw Problem.nobody(id) }
-            return .json(bytes: person.json)
+            return .json(bytes: try profile.document(person, reader))
         }
     }
 
+    /// What a person did, of the events that are asked for.
     private static func events(_ exchange: Exchange) async throws -> Response {
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
+        let filter = try await exchange.eventFilter()
+        let isOldestFirst = try exchange.query.choice("order", ["newest", "oldest"]) == "oldest"
         return try await exchange.withStanding { id, reader in
-            .json(bytes: try reader.events(of: id, limit: limit, cursor: cursor).json)
+            .json(
+                bytes: try reader.events(of: id, filter, isOldestFirst: isOldestFirst, limit: limit, cursor: cursor)
+                    .json)
+        }
+    }
+
+    /// The longest break within a session, where the request does not say it.
+    private static let gap = "30m"
+
+    private static func timeline(_ exchange: Exchange) async throws -> Response {
+        let limit = try exchange.query.integer("limit", in: 1...Int64(Session.mostSessions)) ?? 20
+        let cursor = exchange.query["cursor"]
+        guard let gap = Durations.microseconds(exchange.query["gap"] ?? gap), gap > 0 else {
+            throw Problem.parameter("gap", "must be a duration such as 30m (s m h d w)")
+        }
+        return try await exchange.withStanding { id, reader in
+            .json(bytes: try reader.timeline(of: id, gap: gap, limit: Int(limit), cursor: cursor).json)
         }
     }
 

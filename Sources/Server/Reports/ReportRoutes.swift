@@ -80,7 +80,7 @@ enum ReportRoutes {
 extension Exchange {
     /// The report that a body is, or names by `report_id`; what stands beside the id takes the place of what was saved.
     func namedReport(_ body: JSONValue) async throws -> JSONValue {
-        guard let id = body["report_id"], case .object(let given) = body else { return body }
+        guard let id = body["report_id"], case .object(let given) = body else { return try await expanded(body) }
         guard let text = id.stringValue else { throw Problem.badRequest("report_id: a text should be here") }
         let saved = try await savedReport(text)
         guard case .object(let members) = saved.report else { return saved.report }
@@ -91,7 +91,18 @@ extension Exchange {
             throw Problem.badRequest(
                 "\"\(other.key)\" cannot stand beside report_id; there are \(fields.joined(separator: ", "))")
         }
-        return .object(members.filter { !names.contains($0.key) } + changed)
+        return try await expanded(.object(members.filter { !names.contains($0.key) } + changed))
+    }
+
+    /// A report in which saved segments are in their places, as they are now.
+    func expanded(_ report: JSONValue) async throws -> JSONValue {
+        guard SegmentExpansion.isNeeded(report) else { return report }
+        var now = receivedAt
+        if let asOf = report["as_of"]?.stringValue {
+            let zone = report["timezone"]?.stringValue ?? "UTC"
+            now = try await project().store.moment(asOf, path: "as_of", timezone: zone, now: now)
+        }
+        return try await expansion(now).expanded(report, path: "report")
     }
 
     /// A report of the caller's project.

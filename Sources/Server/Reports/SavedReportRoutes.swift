@@ -26,11 +26,7 @@ enum SavedReportRoutes {
         var found: [SavedReport] = []
         while found.count <= limit {
             let page = try await exchange.app.control.reports(project: caller.project, after: after, limit: 1_000)
-            found += page.filter { saved in
-                guard !caller.grant.isAll else { return true }
-                let report = try? ReportRunner.check(saved.report, now: exchange.receivedAt)
-                return report.map { caller.grant.missing(of: $0.needs) == nil } ?? false
-            }
+            for saved in page where try await exchange.maySee(saved, caller) { found.append(saved) }
             guard page.count == 1_000, let last = page.last else { break }
             after = last.number
         }
@@ -41,7 +37,7 @@ enum SavedReportRoutes {
     private static func create(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         return try await Idempotency.run(exchange, body: bytes) {
-            let (name, report) = try read(Body.parse(bytes), exchange)
+            let (name, report) = try await read(Body.parse(bytes), exchange)
             let saved = try await exchange.app.control.createReport(
                 project: exchange.requireCaller().project, name: name, report: report)
             return (.created, Array(saved.json.text.utf8))
@@ -53,7 +49,7 @@ enum SavedReportRoutes {
     private static func change(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         let old = try await allowed(exchange)
-        let (name, report) = try read(Body.parse(bytes), exchange)
+        let (name, report) = try await read(Body.parse(bytes), exchange)
         let project = try exchange.requireCaller().project
         guard
             let saved = try await exchange.app.control.changeReport(
@@ -72,28 +68,43 @@ enum SavedReportRoutes {
     }
 
     private static func result(_ exchange: Exchange) async throws -> Response {
-        try await ReportRoutes.answer(try await allowed(exchange).report, exchange)
+        try await ReportRoutes.answer(try await exchange.expanded(try await allowed(exchange).report), exchange)
     }
 
     /// The report that the path names, if the caller may see what it asks for.
     private static func allowed(_ exchange: Exchange) async throws -> SavedReport {
         let saved = try await exchange.savedReport(exchange.parameters[0])
         if try !exchange.requireCaller().grant.isAll {
-            try exchange.requireColumns(try ReportRunner.check(saved.report, now: exchange.receivedAt).needs)
+            let expanded = try await exchange.expanded(saved.report)
+            try exchange.requireColumns(try ReportRunner.check(expanded, now: exchange.receivedAt).needs)
         }
         return saved
     }
 
     /// The name and the question of a body.
-    private static func read(_ body: JSONValue, _ exchange: Exchange) throws -> (name: String, report: JSONValue) {
+    private static func read(
+        _ body: JSONValue, _ exchange: Exchange
+    ) async throws -> (name: String, report: JSONValue) {
         guard case .object(let members) = body, let report = body["report"],
             members.allSatisfy({ $0.key == "name" || $0.key == "report" })
         else { throw Problem.badRequest("send {\"name\": \"…\", \"report\": {…}}") }
         guard let name = body["name"]?.stringValue, (1...longestName).contains(name.utf8.count) else {
             throw Problem.badRequest("name: a text of 1 to \(longestName) bytes should be here")
         }
-        try exchange.requireColumns(try ReportRunner.check(report, now: exchange.receivedAt).needs)
+        let expanded = try await exchange.expanded(report)
+        try exchange.requireColumns(try ReportRunner.check(expanded, now: exchange.receivedAt).needs)
         return (name, report)
+    }
+}
+
+extension Exchange {
+    /// Whether a caller may see all that a report asks for.
+    fileprivate func maySee(_ saved: SavedReport, _ caller: Caller) async throws -> Bool {
+        if caller.grant.isAll { return true }
+        guard let whole = try? await expanded(saved.report),
+            let report = try? ReportRunner.check(whole, now: receivedAt)
+        else { return false }
+        return caller.grant.missing(of: report.needs) == nil
     }
 }
 

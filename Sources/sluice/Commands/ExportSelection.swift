@@ -75,7 +75,7 @@ struct ExportSelection: ParsableArguments {
     }
 
     /// The condition itself, or what the file after `@` says.
-    private static func read(_ text: String) throws -> JSONValue {
+    static func read(_ text: String) throws -> JSONValue {
         var json = text
         var place = "--where"
         if text.hasPrefix("@") {
