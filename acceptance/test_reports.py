@@ -120,3 +120,29 @@ def test_loans(folder):
     for window, expected in [("7d", [13087, 7366, 5023, 126]), (None, [13087, 7367, 5113, 2246])]:
         answer = ask(folder, {"type": "funnel", "steps": steps, "window": window})
         assert [step["people"] for step in answer["steps"]] == expected
+
+
+def test_a_saved_segment_in_a_report(shop, tmp_path):
+    made = shop.request("POST", "/v1/segments", {"name": "Buyers", "segment": {"did": "purchase"}})
+    assert made.status == 201, made.body
+    buyers = made.json["id"]
+    steps = [{"event": "catalog"}, {"event": "purchase"}]
+    by_name = {"type": "funnel", "steps": steps, "window": "7d", "where": {"segment": buyers}}
+    by_tree = {**by_name, "where": {"did": "purchase"}}
+    people = [step["people"] for step in ask(shop, by_name)["steps"]]
+    assert people == [step["people"] for step in ask(shop, by_tree)["steps"]] and people[0] > 0
+    assert people[0] < ask(shop, {"type": "funnel", "steps": steps, "window": "7d"})["steps"][0]["people"]
+    saved = shop.request("POST", "/v1/reports", {"name": "Funnel of buyers", "report": by_name})
+    assert saved.status == 201, saved.body
+    result = shop.request("GET", f"/v1/reports/{saved.json['id']}/result").json
+    assert [step["people"] for step in result["steps"]] == people
+    out = tmp_path / "funnel.csv"
+    shop.cli("export", "report", "--report", saved.json["id"], "--out", out)
+    with open(out, newline="") as file:
+        assert [int(row["people"]) for row in csv.DictReader(file)] == people
+    # What a report asks by may not go before it.
+    assert shop.request("DELETE", f"/v1/segments/{buyers}").status == 409
+    assert shop.request("DELETE", f"/v1/reports/{saved.json['id']}").status == 204
+    assert shop.request("DELETE", f"/v1/segments/{buyers}").status == 204
+    answer = ask(shop, by_name, status=400)
+    assert answer["path"] == "report.where.segment" or "report.where.segment" in answer["detail"], answer

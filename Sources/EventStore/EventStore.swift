@@ -112,69 +112,6 @@ public final class EventStore: Sendable {
         throw StoreError(.files, "The folder \(path) cannot be made: \(reason).")
     }
 
-    // MARK: Reading
-
-    /// Runs `body` on a connection for short reads, first come, first served.
-    ///
-    /// Every statement sees a state of its own; for several that must agree, use `Connection.transaction`.
-    ///
-    /// - Throws: the engine's `DuckDBError`, `.busy` among them if too many wait; what `body` throws; `.closed`.
-    public func read<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
-        try await readPinned { connection, _ in try body(connection) }
-    }
-
-    /// As `read`; `body` is told what it sees.
-    public func readPinned<T: Sendable>(_ body: @Sendable (Connection, Pinned) throws -> T) async throws -> T {
-        try await gate.enter(.read)
-        defer { gate.leave(.read) }
-        let lanes = try opened()
-        // In this order: the layout has the rows of everything that is applied by then.
-        let seq = appliedSeq
-        let layout = layouts.pin()
-        defer { layouts.unpin(layout) }
-        return try await lanes.readers.run { connection in
-            try layout.show(on: connection)
-            return try memory.usual(connection) { try body($0, Pinned(seq: seq, layout: layout, ties: ties)) }
-        }
-    }
-
-    /// Lends a lane for short reads, for whoever runs several jobs in a row on it.
-    public func withReadLane<T: Sendable>(_ body: (Lane) async throws -> T) async throws -> T {
-        try await gate.enter(.read)
-        defer { gate.leave(.read) }
-        return try await opened().readers.withLane { lane in
-            let layout = layouts.pin()
-            defer { layouts.unpin(layout) }
-            try await lane.run { connection in try layout.show(on: connection) }
-            return try await body(lane)
-        }
-    }
-
-    /// Lends a lane for long reads, which do not hold up the short ones, and the layout by which it is to read: everything
-    /// that was applied before is in it, and stays readable until `body` ends.
-    public func withExportLane<T: Sendable>(_ body: (Lane, Layout) async throws -> T) async throws -> T {
-        try await gate.enter(.long)
-        defer { gate.leave(.long) }
-        return try await opened().exports.withLane { lane in
-            let layout = layouts.pin()
-            defer { layouts.unpin(layout) }
-            try await lane.run { connection in try layout.show(on: connection) }
-            return try await body(lane, layout)
-        }
-    }
-
-    /// Lends a lane for a report: as `withExportLane`, of lanes that are for reports only.
-    public func withReportLane<T: Sendable>(_ body: (Lane, Layout) async throws -> T) async throws -> T {
-        try await gate.enter(.long)
-        defer { gate.leave(.long) }
-        return try await opened().questions.withLane { lane in
-            let layout = layouts.pin()
-            defer { layouts.unpin(layout) }
-            try await lane.run { connection in try layout.show(on: connection) }
-            return try await body(lane, layout)
-        }
-    }
-
     /// Runs `body` on the connection that makes cold files.
     func compactor<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
         try await opened().compactor.run { connection in try memory.usual(connection, body) }

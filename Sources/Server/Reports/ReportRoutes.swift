@@ -105,6 +105,17 @@ extension Exchange {
         return try await expansion(now).expanded(report, path: "report")
     }
 
+    /// All reports of the caller's project.
+    func savedReports() async throws -> [SavedReport] {
+        let project = try requireCaller().project
+        var found: [SavedReport] = []
+        while true {
+            let page = try await app.control.reports(project: project, after: found.last?.number ?? 0, limit: 1_000)
+            found += page
+            if page.count < 1_000 { return found }
+        }
+    }
+
     /// A report of the caller's project.
     func savedReport(_ id: String) async throws -> SavedReport {
         guard let saved = try await app.control.report(id, project: try requireCaller().project) else {

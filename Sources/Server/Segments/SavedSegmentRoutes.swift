@@ -70,6 +70,11 @@ enum SavedSegmentRoutes {
                     "segment_in_use", "the segment \(other.id) names \(known.id); change that one first")
             }
         }
+        for report in try await exchange.savedReports()
+        where SegmentExpansion.names(in: report.report).contains(known.id) {
+            throw Problem.conflict(
+                "segment_in_use", "the report \(report.id) names \(known.id); change or remove that one first")
+        }
         let change = try await exchange.app.control.removeSegment(
             known.id, project: project, expected: try expected(exchange))
         _ = try done(change, known.id)
