@@ -19,9 +19,11 @@ let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let tls = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 
 let package = Package(
     name: "sluice",
@@ -29,6 +31,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.5.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -64,13 +67,15 @@ let package = Package(
             dependencies: [
                 "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People",
                 "Reports", "Exports", "Collect",
-                crypto, hummingbird, httpTypes, nio, nioPosix, nioHTTP, logging, lifecycle, signals,
+                crypto, hummingbird, hummingbirdCore, httpTypes, nio, nioPosix, nioHTTP, tls, logging, lifecycle,
+                signals,
             ],
             resources: [.embedInCode("Resources/openapi.yaml")]),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Model", "Age", "DuckDB", "Control", "EventStore", "Exports", "Server", logging, nio, nioPosix, crypto,
+                "Model", "Age", "DuckDB", "Control", "EventStore", "Exports", "Server", logging, nio, nioPosix, tls,
+                crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -4,7 +4,6 @@ import csv
 import datetime
 import gzip
 import json
-import os
 
 import pytest
 
@@ -110,16 +109,6 @@ def test_saved(shop):
 def test_wrong_usage(shop):
     assert "steps" in shop.cli("report", "funnel", "one", code=64).stderr
     assert "window" in shop.cli("report", "funnel", "a", "b", "--window", "soon", code=64).stderr
-
-
-@pytest.mark.skipif("loans" not in os.environ.get("SLUICE_DATA", ""), reason="SLUICE_DATA names no log of loans")
-def test_loans(folder):
-    folder.cli("import", os.environ["SLUICE_DATA"], "--map", "identity=case,event=event,timestamp=timestamp")
-    folder.start()
-    steps = [{"event": f"A_{name}"} for name in ["SUBMITTED", "PREACCEPTED", "ACCEPTED", "APPROVED"]]
-    for window, expected in [("7d", [13087, 7366, 5023, 126]), (None, [13087, 7367, 5113, 2246])]:
-        answer = ask(folder, {"type": "funnel", "steps": steps, "window": window})
-        assert [step["people"] for step in answer["steps"]] == expected
 
 
 def test_a_saved_segment_in_a_report(shop, tmp_path):

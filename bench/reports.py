@@ -1,6 +1,7 @@
 """Reports: each against the statement that one would write by hand, on the same rows in the engine's own file."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ METRIC = {"type": "metric", "measure": {"event": "Purchased", "of": "events"}, "
 
 
 def run(folder, results):
+    known(folder, results)
     server = Sluice(folder / "reports")
     rows = folder / "reports.csv"
     measured([sys.executable, ROOT / "bench/data.py", "events", rows, EVENTS, PEOPLE])
@@ -48,6 +50,25 @@ def run(folder, results):
         results.add(f"{name}, ours", ours[name], "s")
         results.add(f"{name}, by hand", theirs[name], "s")
         results.add(f"{name}, ours ÷ by hand", ours[name] / theirs[name], most=most)
+
+
+def known(folder, results):
+    """What is known of the log of loans, if SLUICE_DATA names it."""
+    path = os.environ.get("SLUICE_DATA")
+    if path is None:
+        return
+    server = Sluice(folder / "known")
+    server.cli("import", path, "--map", "identity=case,event=event,timestamp=timestamp", timeout=7200)
+    server.start()
+    try:
+        steps = [{"event": f"A_{name}"} for name in ["SUBMITTED", "PREACCEPTED", "ACCEPTED", "APPROVED"]]
+        for window, expected in [("7d", [13087, 7366, 5023, 126]), (None, [13087, 7367, 5113, 2246])]:
+            answer = server.request("POST", "/v1/reports/query", {"type": "funnel", "steps": steps, "window": window})
+            people = [step["people"] for step in answer.json["steps"]]
+            if people[0] > 0:
+                results.add(f"funnel of the loans within {window or 'any time'} as known", people == expected, least=1)
+    finally:
+        server.stop(code=None)
 
 
 def ask(server, report):

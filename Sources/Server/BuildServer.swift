@@ -1,6 +1,7 @@
 internal import Control
 internal import Glibc
 internal import Hummingbird
+internal import HummingbirdCore
 public import Logging
 internal import NIOCore
 internal import NIOPosix
@@ -55,10 +56,14 @@ public func buildServer(
         services.append(RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger))
     }
     if let address = configuration.listen {
+        let certificates = try configuration.tls.map { (files) throws(ServerError) in
+            try Certificates(files, logger: logger)
+        }
+        if let certificates { services.append(certificates) }
         services.append(
             httpService(
                 .hostname(address.host, port: address.port), Dispatcher(table: table, app: state, isTrusted: false),
-                configuration, logger
+                configuration, logger, certificates: certificates
             ) { channel in listening.open(channel.localAddress?.port) })
     } else {
         listening.open(nil)
@@ -133,19 +138,22 @@ private func openFolder(_ directory: String) throws(ServerError) -> (FolderLock,
     }
 }
 
-/// HTTP/1.1 on one address.
+/// HTTP/1.1 on one address, behind TLS if there are certificates.
 private func httpService(
     _ address: BindAddress, _ dispatcher: Dispatcher, _ configuration: ServerConfiguration, _ logger: Logger,
-    connections: Connections? = nil, onRunning: @escaping @Sendable (any Channel) async -> Void
+    certificates: Certificates? = nil, connections: Connections? = nil,
+    onRunning: @escaping @Sendable (any Channel) async -> Void
 ) -> any Service {
-    Application(
+    let http = HTTP1Channel.Configuration(
+        additionalChannelHandlers: connections?.handlers() ?? [], idleTimeout: .seconds(configuration.idleSeconds),
+        httpDecoderConfiguration: .init(
+            maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 128 << 10, maxHeaderFieldCount: 200))
+    return Application(
         responder: dispatcher,
-        server: .http1(
-            configuration: .init(
-                additionalChannelHandlers: connections?.handlers() ?? [],
-                idleTimeout: .seconds(configuration.idleSeconds),
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 128 << 10, maxHeaderFieldCount: 200))),
+        server: HTTPServerBuilder { responder in
+            let plain = HTTP1Channel(responder: responder, configuration: http)
+            return certificates.map { TLSChannel(base: plain, certificates: $0) } ?? plain
+        },
         configuration: ApplicationConfiguration(
             address: address, serverName: "sluice", backlog: configuration.connectionBacklog),
         onServerRunning: onRunning,

@@ -24,10 +24,19 @@ public struct ServerConfiguration: Sendable {
         }
     }
 
+    /// Whether keys and data would cross a network as plain text: not within the machine, and not by TLS.
+    public var isExposed: Bool {
+        guard let listen, tls == nil else { return false }
+        let host = listen.host.lowercased()
+        return host != "localhost" && host != "::1" && !host.hasPrefix("127.")
+    }
+
     /// The data folder, made by `sluice init`.
     public var dataDirectory: String
     /// Where TCP is listened on; nil for none (the socket in the data folder alone).
     public var listen: Address? = Address()
+    /// Whether TCP is served by TLS, and with which files; nil for plain HTTP.
+    public var tls: TLSFiles?
     /// Whether `DIR/sluice.sock` is listened on.
     public var listensOnSocket = true
     public var logLevel: Logger.Level = .info

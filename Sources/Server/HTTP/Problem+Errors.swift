@@ -9,6 +9,7 @@ internal import Hummingbird
 internal import Journal
 internal import Model
 internal import NIOCore
+internal import NIOSSL
 internal import People
 internal import Reports
 
@@ -29,6 +30,8 @@ extension Problem {
         case let error as ControlError: self.init(error)
         case is NIOTooManyBytesError: self = .tooLarge("the body is longer than this path takes")
         case let error as HTTPError: self.init(error.status, "http", error.body ?? error.status.reasonPhrase)
+        // The caller is gone in the middle of a request by TLS; nobody reads this.
+        case NIOSSLError.uncleanShutdown: self = .badRequest("the connection ended before the request did")
         case is CancellationError: self = .unavailable("shutting_down", "the server is shutting down; try again soon")
         default: return nil
         }

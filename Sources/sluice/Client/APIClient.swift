@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Model
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// Speaks to a server over HTTP, be it far away or behind the socket in a data folder.
 struct APIClient: Sendable {
@@ -46,6 +47,12 @@ struct APIClient: Sendable {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = connectTimeout
         configuration.redirectConfiguration = .disallow
+        if let file = Environment["SLUICE_CA_FILE"] {
+            // A server whose certificate no public authority signed.
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .file(file)
+            configuration.tlsConfiguration = tls
+        }
         // Nobody there means nobody there: a person should not wait for ten seconds to read it.
         configuration.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -95,6 +102,12 @@ struct APIClient: Sendable {
             throw failure
         } catch {
             guard !Task.isCancelled else { throw CancellationError() }
+            if case NIOSSLError.handshakeFailed = error {
+                throw Failure(
+                    .unreachable,
+                    "the server at \(name) shows a certificate that is not trusted: if it is yours, name the authority that "
+                        + "signed it by SLUICE_CA_FILE=FILE (\(ClientErrors.describe(error)))")
+            }
             throw Failure(.unreachable, "no server answers at \(name): \(ClientErrors.describe(error))")
         }
         guard (200..<300).contains(response.status.code) else { throw await refusal(response, at: path) }

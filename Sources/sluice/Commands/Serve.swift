@@ -10,10 +10,15 @@ struct Serve: AsyncParsableCommand {
             Ctrl-C stop it gracefully: what was accepted is answered and written first.
 
             The environment says the same as the flags: SLUICE_DATA, SLUICE_LISTEN, SLUICE_LOG_LEVEL, \
-            SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG. A flag beats it.
+            SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG, SLUICE_TLS_CERTIFICATE, SLUICE_TLS_KEY. A flag \
+            beats it.
 
-            Example:
+            Beyond this machine the server speaks TLS. Files that are renewed are taken up within seconds, without a restart. \
+            Where something in front of it does TLS already, --plain-http says so.
+
+            Examples:
               sluice serve --data ./data --listen 127.0.0.1:8080
+              sluice serve --data ./data --listen 0.0.0.0:443 --tls-certificate chain.pem --tls-key key.pem
             """)
 
     @Option(name: .long, help: ArgumentHelp("The data folder (or SLUICE_DATA).", valueName: "DIR"))
@@ -25,6 +30,21 @@ struct Serve: AsyncParsableCommand {
             "Where to listen (or SLUICE_LISTEN); 127.0.0.1:8080 if not said. Port 0 takes any free one.",
             valueName: "HOST:PORT"))
     var listen: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The certificate to serve TLS with, in PEM, with those between it and a root (or SLUICE_TLS_CERTIFICATE).",
+            valueName: "FILE"))
+    var tlsCertificate: String?
+
+    @Option(
+        name: .long, help: ArgumentHelp("The certificate's private key, in PEM (or SLUICE_TLS_KEY).", valueName: "FILE")
+    )
+    var tlsKey: String?
+
+    @Flag(name: .long, help: "Serve plain HTTP beyond this machine: something in front of the server does TLS.")
+    var plainHTTP = false
 
     @Option(
         name: .long,
@@ -83,7 +103,7 @@ struct Serve: AsyncParsableCommand {
             if let port = await server.port(), await server.socketIsReady() || !server.hasSocket {
                 let host = configuration.listen?.host ?? "127.0.0.1"
                 let shown = host.contains(":") ? "[\(host)]" : host
-                let address = "http://\(shown):\(port)"
+                let address = "\(configuration.tls == nil ? "http" : "https")://\(shown):\(port)"
                 try Terminal.line(
                     json
                         ? #"{"address":"\#(address)","port":\#(port)}"# : "Sluice is ready at \(address)")
@@ -105,6 +125,18 @@ struct Serve: AsyncParsableCommand {
                 throw Failure(.usage, "--listen \(text): give HOST:PORT, such as 127.0.0.1:8080")
             }
             configuration.listen = address
+        }
+        switch (tlsCertificate ?? Environment["SLUICE_TLS_CERTIFICATE"], tlsKey ?? Environment["SLUICE_TLS_KEY"]) {
+        case (let certificate?, let key?): configuration.tls = TLSFiles(certificate: certificate, key: key)
+        case (nil, nil): break
+        default: throw Failure(.usage, "TLS needs both --tls-certificate FILE and --tls-key FILE")
+        }
+        guard !configuration.isExposed || plainHTTP else {
+            throw Failure(
+                .usage,
+                "\(configuration.listen?.host ?? "") can be reached from other machines, and keys would cross the network as "
+                    + "plain text: give --tls-certificate and --tls-key, or --plain-http if something in front does TLS"
+            )
         }
         if let text = logLevel ?? Environment["SLUICE_LOG_LEVEL"] {
             guard let level = Logger.Level(rawValue: text.lowercased()) else {
