@@ -1,4 +1,4 @@
-public import DuckDB
+internal import DuckDB
 internal import Glibc
 public import Logging
 internal import Model
