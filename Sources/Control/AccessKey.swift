@@ -14,6 +14,8 @@ public struct AccessKey: Sendable, Equatable {
     public let scopes: Set<Scope>
     /// The only columns of people and events that it reads; nil for all.
     public let columns: [String]?
+    /// How many requests it may make; nil for any number.
+    public let rateLimit: RateLimit?
     public let createdAt: Timestamp
     public let lastUsedAt: Timestamp?
     /// From then on the key opens nothing.

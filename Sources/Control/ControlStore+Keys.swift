@@ -4,9 +4,12 @@ public import Model
 extension ControlStore {
     /// Makes a secret key; its text is returned once and not kept.
     ///
-    /// - Parameter columns: the only columns that it reads; nil for all.
+    /// - Parameters:
+    ///   - columns: the only columns that it reads; nil for all.
+    ///   - rateLimit: how many requests it may make; nil for any number.
     public func createKey(
-        project: String, name: String, scopes: Set<Scope>, columns: [String]? = nil, expiresAt: Timestamp? = nil
+        project: String, name: String, scopes: Set<Scope>, columns: [String]? = nil, rateLimit: RateLimit? = nil,
+        expiresAt: Timestamp? = nil
     ) async throws(ControlError) -> IssuedKey {
         let text = KeyText.make(prefix: "sk_")
         return try await write { db in
@@ -14,7 +17,7 @@ extension ControlStore {
             else { throw ControlError(.noSuchProject, "there is no project \(project)") }
             let id = try Self.insertKey(
                 project: project, kind: .secret, text: text, name: name, scopes: scopes, columns: columns,
-                expiresAt: expiresAt, in: db)
+                rateLimit: rateLimit, expiresAt: expiresAt, in: db)
             return IssuedKey(key: try Self.requireKey(id, project: project, in: db), text: text)
         }
     }

@@ -13,19 +13,20 @@ extension ControlStore {
     @discardableResult
     static func insertKey(
         project: String, kind: AccessKey.Kind, text: String, name: String, scopes: Set<Scope>,
-        columns: [String]? = nil, expiresAt: Timestamp? = nil, in db: Database
+        columns: [String]? = nil, rateLimit: RateLimit? = nil, expiresAt: Timestamp? = nil, in db: Database
     ) throws -> String {
         let id = KeyText.makeID(prefix: "key_")
         let columns = columns.map { JSONValue.array($0.map { .string($0) }).text }
         try db.execute(
             sql: """
                 INSERT INTO keys
-                    (id, project, kind, name, write_key, secret_hash, scopes, columns, created_at, expires_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    (id, project, kind, name, write_key, secret_hash, scopes, columns, created_at, expires_at,
+                    rate_limit, rate_burst)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 id, project, kind.rawValue, name, kind.kept(text), kind.digest(text), scopes.text, columns,
-                now().microseconds, expiresAt?.microseconds,
+                now().microseconds, expiresAt?.microseconds, rateLimit?.perSecond, rateLimit?.burst,
             ])
         return id
     }
@@ -82,9 +83,11 @@ extension AccessKey {
     init?(row: Row) {
         guard let kind = Kind(rawValue: row["kind"]) else { return nil }
         let listed: String? = row["columns"]
+        let (perSecond, burst): (Int64?, Int64?) = (row["rate_limit"], row["rate_burst"])
         self.init(
             id: row["id"], project: row["project"], kind: kind, name: row["name"], writeKey: row["write_key"],
             scopes: Set(text: row["scopes"]), columns: listed.map(Self.columns),
+            rateLimit: perSecond.map { RateLimit(perSecond: $0, burst: burst) },
             createdAt: Timestamp(microseconds: row["created_at"]), lastUsedAt: timestamp(row["last_used_at"]),
             expiresAt: timestamp(row["expires_at"]), rotatedAt: timestamp(row["rotated_at"]),
             oldUntil: timestamp(row["old_until"]), revokedAt: timestamp(row["revoked_at"]))

@@ -20,6 +20,7 @@ public func buildServer(
     let directory = configuration.directory
     let (lock, control) = try openFolder(directory)
     let socket = try socketPath(configuration, logger)
+    let audit = AuditLog(control)
     let keys: KeyRing
     let projects = ProjectRegistry(configuration: configuration, control: control, logger: logger)
     let exports: ExportService
@@ -30,9 +31,11 @@ public func buildServer(
         try await control.recoverAccesses()
         keys = try await KeyRing(control)
         for project in try await control.projects() { try await projects.open(project) }
-        exports = ExportService(control: control, projects: projects, configuration: configuration, logger: logger)
+        exports = ExportService(
+            control: control, projects: projects, audit: audit, configuration: configuration, logger: logger)
         try await exports.recover()
-        erasures = ErasureService(control: control, projects: projects, exports: exports, logger: logger)
+        erasures = ErasureService(
+            control: control, projects: projects, exports: exports, audit: audit, logger: logger)
         try await erasures.recover()
     } catch let error as ServerError {
         throw error
@@ -42,7 +45,7 @@ public func buildServer(
     let backups = BackupService(directory: directory, control: control, projects: projects, logger: logger)
     let state = ServerState(
         configuration: configuration, control: control, keys: keys, projects: projects, exports: exports,
-        erasures: erasures, backups: backups, logger: logger)
+        erasures: erasures, backups: backups, audit: audit, logger: logger)
     let table = RouteTable(allRoutes(configuration))
     let listening = Latch<Int>()
     let socketListening = Latch<Int>()
@@ -50,7 +53,8 @@ public func buildServer(
 
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
     var services: [any Service] = [
-        ControlKeeper(control: control, keys: keys, logger: logger), projects, exports, erasures, backups, state.bodies,
+        ControlKeeper(control: control, keys: keys, logger: logger), AuditKeeper(audit: audit, logger: logger),
+        projects, exports, erasures, backups, state.bodies,
     ]
     if configuration.keepsRetention {
         services.append(RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger))

@@ -7,7 +7,7 @@ func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
         NativeRoutes.routes + KissmetricsRoutes.routes + SegmentRoutes.routes + PeopleRoutes.routes
         + PeopleSearch.routes + SavedSegmentRoutes.routes + SegmentPeople.routes + AliasRoutes.routes
         + EventRoutes.routes + EventList.routes + LiveRoutes.routes + CatalogueRoutes.routes + ProjectRoutes.routes
-        + KeyRoutes.routes + ExportRoutes.routes
+        + KeyRoutes.routes + AuditRoutes.routes + ExportRoutes.routes
         + ImportRoutes.routes + ReportRoutes.routes + SavedReportRoutes.routes
         + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes
         + SuppressionRoutes.routes + AccessRoutes.routes + HealthRoutes.routes + StatusRoutes.routes

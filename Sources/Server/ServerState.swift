@@ -12,6 +12,8 @@ final class ServerState: Sendable {
     let exports: ExportService
     let erasures: ErasureService
     let backups: BackupService
+    let audit: AuditLog
+    let rates = RateLimits()
     let metrics = ServerMetrics()
     let unknownKeys = UnknownKeys()
     let bodies = BodyWatch()
@@ -22,7 +24,8 @@ final class ServerState: Sendable {
 
     init(
         configuration: ServerConfiguration, control: ControlStore, keys: KeyRing, projects: ProjectRegistry,
-        exports: ExportService, erasures: ErasureService, backups: BackupService, logger: Logger
+        exports: ExportService, erasures: ErasureService, backups: BackupService, audit: AuditLog,
+        logger: Logger
     ) {
         self.configuration = configuration
         self.control = control
@@ -31,6 +34,7 @@ final class ServerState: Sendable {
         self.exports = exports
         self.erasures = erasures
         self.backups = backups
+        self.audit = audit
         self.logger = logger
     }
 

@@ -38,6 +38,17 @@ public final class SluiceServer: Service {
         return scopes
     }
 
+    /// What is written down of the use of each route, by method and path: the action, null where nothing is, and nothing where
+    /// nobody has said.
+    package var audited: [String: String?] {
+        var actions: [String: String?] = [:]
+        for route in table.routes where route.isKeyed && route.audit != .undeclared {
+            actions["\(route.method.rawValue) \(route.path)"] =
+                .some(route.audit == .none ? nil : Auditing.action(route))
+        }
+        return actions
+    }
+
     /// How many requests wait for bytes of their bodies, for the test that ends the server while one does.
     package var awaitedBodies: Int { state.bodies.count }
 

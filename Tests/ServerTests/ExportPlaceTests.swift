@@ -18,7 +18,8 @@ struct ExportPlaceTests {
             let logger = Logger.sluice(level: .critical)
             let projects = ProjectRegistry(configuration: configuration, control: control, logger: logger)
             let service = ExportService(
-                control: control, projects: projects, configuration: configuration, logger: logger)
+                control: control, projects: projects, audit: AuditLog(control), configuration: configuration,
+                logger: logger)
             // As a project that is open has them.
             for path in ["/projects", "/projects/default"] { try Folder.make(folder.path + path) }
             try await body(service, control, folder.path)

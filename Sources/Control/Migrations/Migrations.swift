@@ -16,6 +16,7 @@ enum Migrations {
         migrator.registerMigration("010_segments", migrate: segments)
         migrator.registerMigration("011_catalogue", migrate: catalogue)
         migrator.registerMigration("012_reports", migrate: reports)
+        migrator.registerMigration("013_audit", migrate: audit)
         return migrator
     }
 }

@@ -6,9 +6,9 @@ internal import Model
 /// Backups of the whole data folder, on demand.
 enum BackupRoutes {
     static let routes = [
-        Route(.post, "/v1/backups", .scope(.admin), create),
-        Route(.get, "/v1/backups/{id}", .scope(.admin), show),
-        Route(.delete, "/v1/backups/{id}", .scope(.admin), cancel),
+        Route(.post, "/v1/backups", .scope(.admin), audit: .act("backups.create"), create),
+        Route(.get, "/v1/backups/{id}", .scope(.admin), audit: .none, show),
+        Route(.delete, "/v1/backups/{id}", .scope(.admin), audit: .act("backups.cancel"), cancel),
     ]
 
     private static func create(_ exchange: Exchange) async throws -> Response {

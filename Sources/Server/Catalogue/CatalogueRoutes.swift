@@ -8,12 +8,16 @@ internal import People
 /// The catalogue: which events and properties there are, how often, since when and as what, and what people say of them.
 enum CatalogueRoutes {
     static let routes = [
-        Route(.get, "/v1/catalogue/events", .scope(.eventsRead), columns: .always(eventColumns), events),
-        Route(.get, "/v1/catalogue/properties", .scope(.eventsRead), columns: .always(propertyColumns), properties),
-        Route(.put, "/v1/catalogue/events/{name}", .scope(.segmentsWrite)) { exchange in
+        Route(.get, "/v1/catalogue/events", .scope(.eventsRead), columns: .always(eventColumns), audit: .none, events),
+        Route(
+            .get, "/v1/catalogue/properties", .scope(.eventsRead), columns: .always(propertyColumns), audit: .none,
+            properties),
+        Route(.put, "/v1/catalogue/events/{name}", .scope(.segmentsWrite), audit: .act("catalogue.change")) {
+            exchange in
             try await note(exchange, .event)
         },
-        Route(.put, "/v1/catalogue/properties/{name}", .scope(.segmentsWrite)) { exchange in
+        Route(.put, "/v1/catalogue/properties/{name}", .scope(.segmentsWrite), audit: .act("catalogue.change")) {
+            exchange in
             let of = try exchange.query.choice("of", ["event", "person"])
             return try await note(exchange, of == "event" ? .eventProperty : .personProperty)
         },

@@ -65,6 +65,10 @@ enum KissmetricsRoutes {
             exchange.app.unknownKeys.note(key, path: path, at: exchange.receivedAt)
             return nil
         }
+        do { try exchange.count(caller) } catch {
+            // These senders know two answers: taken, and to be sent again.
+            throw .unavailable(error.code, error.detail, retryAfter: Int(exchange.note.rate?.retryAfter ?? 1))
+        }
         return try exchange.runtime(of: caller)
     }
 

@@ -15,6 +15,7 @@ enum ExportEstimates {
         let asked = try await ExportRoutes.request(try await exchange.exportBody(bytes), exchange)
         let seq = try await runtime.pin(exchange)
         let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
+        exchange.note.of(resolved.dataset.rawValue)
         try exchange.requireColumns(resolved.needs.union(asked.spec.asOfSeq == nil ? [] : [.builtin(.seq)]))
         let estimate = try await ExportRunner.estimate(resolved, on: runtime.store)
         let pace = try await pace(of: resolved, project: runtime.name, exchange.app.control)

@@ -45,6 +45,7 @@ enum ExportFiles {
         let size = Int(part.bytes)
         let wantsRange = request.headers[.ifRange].map { $0 == tag } ?? true
         guard wantsRange, let text = request.headers[.range], let range = try ByteRange.parse(text, size: size) else {
+            exchange.note.rows(part.rows)
             let body = try await FileIO().loadFile(path: path, context: exchange.context)
             return Response(status: .ok, headers: headers, body: body)
         }

@@ -8,13 +8,22 @@ internal import Model
 /// Exports: asked for, watched, fetched, cancelled.
 enum ExportRoutes {
     static let routes = [
-        Route(.post, "/v1/exports", .scope(.exportsWrite), columns: .asked, create),
-        Route(.get, "/v1/exports", .scope(.exportsRead), list),
-        Route(.post, "/v1/exports/estimate", .scope(.exportsWrite), columns: .asked, ExportEstimates.estimate),
-        Route(.get, "/v1/exports/{id}", .scope(.exportsRead), columns: .asked, show),
-        Route(.delete, "/v1/exports/{id}", .scope(.exportsWrite), columns: .asked, remove),
-        Route(.get, "/v1/exports/{id}/file", .scope(.exportsRead), columns: .asked, ExportFiles.file),
-        Route(.get, "/v1/exports/{id}/manifest", .scope(.exportsRead), columns: .asked, ExportFiles.manifest),
+        Route(
+            .post, "/v1/exports", .scope(.exportsWrite), columns: .asked, audit: .read("exports.create", of: "exports"),
+            create),
+        Route(.get, "/v1/exports", .scope(.exportsRead), audit: .none, list),
+        Route(
+            .post, "/v1/exports/estimate", .scope(.exportsWrite), columns: .asked,
+            audit: .read("exports.estimate", of: "exports"), ExportEstimates.estimate),
+        Route(.get, "/v1/exports/{id}", .scope(.exportsRead), columns: .asked, audit: .none, show),
+        Route(
+            .delete, "/v1/exports/{id}", .scope(.exportsWrite), columns: .asked, audit: .act("exports.remove"), remove),
+        Route(
+            .get, "/v1/exports/{id}/file", .scope(.exportsRead), columns: .asked,
+            audit: .read("exports.file", of: "exports"), ExportFiles.file),
+        Route(
+            .get, "/v1/exports/{id}/manifest", .scope(.exportsRead), columns: .asked,
+            audit: .read("exports.manifest", of: "exports"), ExportFiles.manifest),
     ]
 
     private static func create(_ exchange: Exchange) async throws -> Response {
@@ -26,9 +35,11 @@ enum ExportRoutes {
             // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
             let seq = try await runtime.pin(exchange)
             let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
+            exchange.note.of(resolved.dataset.rawValue)
             try exchange.requireColumns(resolved.needs.union(asked.spec.asOfSeq == nil ? [] : [.builtin(.seq)]))
             let record = try await exchange.app.exports.enqueue(
                 asked.json, resolved: resolved, project: runtime.name, out: out)
+            exchange.note.made(record.id)
             let answer: JSONValue = ["id": .string(record.id), "status": .string(record.status.rawValue)]
             return (.accepted, Array(answer.text.utf8))
         }

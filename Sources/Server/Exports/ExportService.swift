@@ -18,6 +18,7 @@ final class ExportService: Service {
     private let control: ControlStore
     let projects: ProjectRegistry
     let places: ExportPlaces
+    private let audit: AuditLog
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let running = Mutex<[String: Running]>([:])
@@ -28,7 +29,11 @@ final class ExportService: Service {
     private let queue: AsyncStream<ExportRecord>
     private let queued: AsyncStream<ExportRecord>.Continuation
 
-    init(control: ControlStore, projects: ProjectRegistry, configuration: ServerConfiguration, logger: Logger) {
+    init(
+        control: ControlStore, projects: ProjectRegistry, audit: AuditLog, configuration: ServerConfiguration,
+        logger: Logger
+    ) {
+        self.audit = audit
         self.control = control
         self.projects = projects
         self.configuration = configuration
@@ -173,6 +178,10 @@ final class ExportService: Service {
             // Cancelled while the last bytes were written: the files must not stay.
             let now = try await control.export(record.id, project: record.project)
             if now?.status != .succeeded { await removeFiles(record) }
+            var entry = AuditEntry(
+                at: SystemClock.now(), project: record.project, key: AuditEntry.server, action: "exports.end")
+            (entry.made, entry.rows) = (record.id, manifest.rows)
+            audit.note(entry)
             logger.info("an export is done", metadata: ["rows": .stringConvertible(manifest.rows)])
         case .failure(let error):
             // The server stops: the record stays as running, so that the next start takes it up again.

@@ -12,7 +12,7 @@ internal import Model
 
 /// Finds the key of a request and checks what it opens.
 enum Authentication {
-    /// The caller, or nil on routes that need none.
+    /// The caller, or nil on routes that need none. The request counts against the limit of the caller's key.
     static func check(_ route: Route, _ exchange: Exchange) throws(Problem) -> Caller? {
         switch route.access {
         case .open, .collection: return nil
@@ -49,11 +49,14 @@ enum Authentication {
             throw .unauthorized("send a key as Authorization: Bearer KEY, or as Basic with the key as user name")
         }
         guard let key = exchange.app.keys.find(text, at: exchange.receivedAt) else { throw unknownKey }
+        let caller = Caller(key)
+        exchange.note.called(by: caller)
+        try exchange.count(caller)
         guard key.kind == .secret else {
             throw .forbidden("a write key can only send events; this needs a secret key")
         }
         guard key.scopes.allows(scope) else { throw .forbidden("this key lacks the scope \(scope.rawValue)") }
-        return Caller(key)
+        return caller
     }
 
     /// The caller of a collection route, whose key is the first of: header, `other` (query or body).
@@ -76,6 +79,7 @@ enum Authentication {
                 "send a write key: Authorization: Bearer KEY, Basic KEY:, ?write_key= or writeKey in the body")
         }
         guard let caller = collector(text, exchange) else { throw unknownKey }
+        try exchange.count(caller)
         guard caller.scopes.allows(.collect) else { throw .forbidden("this key lacks the scope collect") }
         return caller
     }
@@ -89,7 +93,9 @@ enum Authentication {
     static func owner(_ exchange: Exchange) throws(Problem) -> Caller {
         let project = exchange.request.headers[.sluiceProject] ?? ControlStore.defaultProject
         guard exchange.app.projects.runtime(project) != nil else { throw .notFound("there is no project \(project)") }
-        return Caller(ownerIn: project)
+        let caller = Caller(ownerIn: project)
+        exchange.note.called(by: caller)
+        return caller
     }
 
     private static let unknownKey = Problem.unauthorized("the key is not known here, or has expired")

@@ -29,8 +29,11 @@ enum Body {
     /// The body with its Content-Encoding undone; nil for the configuration's limit.
     static func decoded(_ exchange: Exchange, limit: Int? = nil) async throws -> [UInt8] {
         let compression = try compression(exchange.request)
-        let body = try await collect(exchange)
-        return try BodyDecoder.decode(body, compression, limit: limit ?? exchange.app.configuration.decompressedBytes)
+        let body = try BodyDecoder.decode(
+            try await collect(exchange), compression, limit: limit ?? exchange.app.configuration.decompressedBytes)
+        // What is collected is not written down, and has no limit of its own.
+        if limit != nil { exchange.note.asked(body) }
+        return body
     }
 
     /// The compression that a request names.

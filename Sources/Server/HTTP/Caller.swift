@@ -4,6 +4,8 @@ internal import Model
 
 /// Who calls.
 struct Caller: Sendable {
+    /// The id of the key; `owner` of whoever came over the socket.
+    let key: String
     /// The project that the key belongs to.
     let project: String
     let scopes: Set<Scope>
@@ -14,8 +16,12 @@ struct Caller: Sendable {
     let expiresAt: Timestamp?
     /// Whether the caller owns the data folder: it came over the socket in it.
     let isOwner: Bool
+    /// How many requests the key may make; nil for any number.
+    let rateLimit: RateLimit?
 
     init(_ key: AccessKey) {
+        self.key = key.id
+        rateLimit = key.rateLimit
         project = key.project
         scopes = key.scopes
         columns = key.columns
@@ -26,6 +32,8 @@ struct Caller: Sendable {
 
     /// The owner of the data folder, at work on a project.
     init(ownerIn project: String) {
+        key = AuditEntry.owner
+        rateLimit = nil
         self.project = project
         scopes = [.admin]
         columns = nil
@@ -37,11 +45,12 @@ struct Caller: Sendable {
     /// Whether the caller may see and make other projects: the owner, and admins of the default project.
     var governsProjects: Bool { isOwner || (project == ControlStore.defaultProject && scopes.contains(.admin)) }
 
-    /// Checks that the caller may hand out a key, since whoever has its text can do what it can: no scope, no column and no
-    /// day more than the caller has.
-    func checkHanding(scopes wanted: Set<Scope>, columns wantedColumns: [String]?, expiresAt end: Timestamp?)
-        throws(Problem)
-    {
+    /// Checks that the caller may hand out a key, since whoever has its text can do what it can: no scope, no column, no
+    /// day and no request a second more than the caller has.
+    func checkHanding(
+        scopes wanted: Set<Scope>, columns wantedColumns: [String]?, expiresAt end: Timestamp?,
+        rateLimit rate: RateLimit?
+    ) throws(Problem) {
         for scope in wanted.inOrder where !scopes.allows(scope) {
             throw .forbidden("this key lacks the scope \(scope.rawValue), so it cannot hand it out")
         }
@@ -51,6 +60,13 @@ struct Caller: Sendable {
             }
             if let column = wantedColumns.first(where: { !columns.contains($0) }) {
                 throw .forbidden("this key does not read the column \(column), so it cannot hand it out")
+            }
+        }
+        if let rateLimit {
+            guard let rate, rate.perSecond <= rateLimit.perSecond, rate.burst <= rateLimit.burst else {
+                throw .forbidden(
+                    "this key makes \(rateLimit.perSecond) requests a second, so a key that it hands out needs a limit that is no "
+                        + "higher")
             }
         }
         if let expiresAt {

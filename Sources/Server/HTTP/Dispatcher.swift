@@ -17,14 +17,20 @@ struct Dispatcher: HTTPResponder {
     func respond(to request: Request, context: SluiceContext) async throws -> Response {
         let began = SystemClock.monotonicMicroseconds()
         let found = table.find(request.uri.path)
+        let exchange = Exchange(
+            request: request, context: context, app: app, receivedAt: SystemClock.now(), isTrusted: isTrusted,
+            note: RequestNote(), parameters: found?.parameters ?? [])
+        let route = found?.node.route(request.method) ?? (request.method == .head ? found?.node.route(.get) : nil)
         var response: Response
         do {
-            response = try await answer(request, context, found)
+            response = try await answer(exchange, route, found?.node)
         } catch let error as HTTPParserError {
             throw error
         } catch {
             response = problem(error, context).response(requestID: context.id)
         }
+        if let route { await Auditing.record(route, exchange, status: Int(response.status.code)) }
+        exchange.note.rate?.write(to: &response.headers)
         if let node = found?.node, node.isCollection { CORS.open(&response) }
         let took = SystemClock.monotonicMicroseconds() - began
         app.metrics.requestEnded(
@@ -39,24 +45,20 @@ struct Dispatcher: HTTPResponder {
     }
 
     private func answer(
-        _ request: Request, _ context: SluiceContext, _ found: (node: RouteTable.Node, parameters: [String])?
+        _ asked: Exchange, _ route: Route?, _ node: RouteTable.Node?
     ) async throws -> Response {
-        guard let found else { throw Problem.notFound("there is nothing at \(request.uri.path); see /docs") }
-        var exchange = Exchange(
-            request: request, context: context, app: app, receivedAt: SystemClock.now(), isTrusted: isTrusted,
-            parameters: found.parameters)
-        if let route = found.node.route(request.method) {
-            exchange.caller = try Authentication.check(route, exchange)
-            return try await route.handle(exchange)
+        let request = asked.request
+        guard let node else { throw Problem.notFound("there is nothing at \(request.uri.path); see /docs") }
+        guard let route else {
+            if request.method == .options { return CORS.preflight(node, request) }
+            throw Problem.methodNotAllowed(node.allowed)
         }
-        switch request.method {
-        case .head:
-            guard let route = found.node.route(.get) else { throw Problem.methodNotAllowed(found.node.allowed) }
-            exchange.caller = try Authentication.check(route, exchange)
-            return try await route.handle(exchange).createHeadResponse()
-        case .options: return CORS.preflight(found.node, request)
-        default: throw Problem.methodNotAllowed(found.node.allowed)
-        }
+        var exchange = asked
+        exchange.caller = try Authentication.check(route, exchange)
+        try Auditing.check(route, app)
+        let response = try await route.handle(exchange)
+        // A path that answers to HEAD by itself says what its answer is.
+        return route.method == request.method ? response : response.createHeadResponse()
     }
 
     /// The answer to an error. What no room explains is a fault of ours: it goes to the log, not to the caller.

@@ -38,6 +38,8 @@ struct Exchange: Sendable {
     let receivedAt: Timestamp
     /// Whether it came over the socket in the data folder.
     let isTrusted: Bool
+    /// What becomes known of the request.
+    let note: RequestNote
     /// The variable parts of the path, decoded, in their order.
     var parameters: [String] = []
     /// Who calls, on routes that need a key.
@@ -61,6 +63,7 @@ struct Exchange: Sendable {
 
     /// Checks that the caller may see columns that the answer has, or that say which rows it has.
     func requireColumns(_ needs: Set<ColumnNeed>) throws(Problem) {
+        note.used(needs)
         if let missing = try requireCaller().grant.missing(of: needs) { throw .column(missing) }
     }
 

@@ -102,6 +102,9 @@ extension HTTPField.Name {
     static let idempotencyReplayed = constant("Idempotency-Replayed")
     static let sluiceProject = constant("Sluice-Project")
     static let sluiceAsOfSeq = constant("Sluice-As-Of-Seq")
+    static let rateLimitLimit = constant("RateLimit-Limit")
+    static let rateLimitRemaining = constant("RateLimit-Remaining")
+    static let rateLimitReset = constant("RateLimit-Reset")
     /// Tells a proxy to pass a stream on as it comes.
     static let xAccelBuffering = constant("X-Accel-Buffering")
 

@@ -13,6 +13,16 @@ struct QueryParameters: Sendable {
 
     subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
 
+    /// All of them, each once, as a document's members; lists of those that were given several times.
+    var members: [JSONValue.Member] {
+        var names: [String] = []
+        for pair in pairs where !pair.name.isEmpty && !names.contains(pair.name) { names.append(pair.name) }
+        return names.map { name in
+            let values = all(name).map { JSONValue.string($0) }
+            return .init(name, values.count == 1 ? values[0] : .array(values))
+        }
+    }
+
     /// All values of a parameter that may be given several times.
     func all(_ name: String) -> [String] { pairs.filter { $0.name == name }.map(\.value) }
 

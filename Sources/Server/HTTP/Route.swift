@@ -34,16 +34,21 @@ struct Route: Sendable {
     let path: String
     let access: Access
     let columns: Columns
+    let audit: Audit
     let handle: @Sendable (Exchange) async throws -> Response
+
+    /// Whether it is used by whoever has a key with a scope, so that it is known who used it.
+    var isKeyed: Bool { if case .scope = access { true } else { false } }
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ access: Access, columns: Columns = .refused,
-        _ handle: @escaping @Sendable (Exchange) async throws -> Response
+        audit: Audit = .undeclared, _ handle: @escaping @Sendable (Exchange) async throws -> Response
     ) {
         self.method = method
         self.path = path
         self.access = access
         self.columns = columns
+        self.audit = audit
         self.handle = handle
     }
 }

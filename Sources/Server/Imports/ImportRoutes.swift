@@ -9,8 +9,8 @@ internal import NIOCore
 /// `POST /v1/imports`: a file as the body, read as it arrives; the answer is its progress, one JSON object a line.
 enum ImportRoutes {
     static let routes = [
-        Route(.post, "/v1/imports", .scope(.importsWrite), columns: .none, start),
-        Route(.get, "/v1/imports", .scope(.importsWrite), list),
+        Route(.post, "/v1/imports", .scope(.importsWrite), columns: .none, audit: .act("imports.start"), start),
+        Route(.get, "/v1/imports", .scope(.importsWrite), audit: .none, list),
     ]
 
     private static func start(_ exchange: Exchange) async throws -> Response {

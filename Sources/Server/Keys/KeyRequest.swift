@@ -9,13 +9,15 @@ struct KeyRequest: Sendable {
     /// The only columns that it is to read; nil for all.
     let columns: [String]?
     let expiresAt: Timestamp?
+    /// How many requests it may make; nil for any number.
+    let rateLimit: RateLimit?
 
     /// - Parameter now: an expiry must be after it.
     init(json: JSONValue, now: Timestamp) throws(Problem) {
         guard case .object(let members) = json else {
             throw Self.problem(#"send {"name": "…", "scopes": ["people:read"]}"#)
         }
-        let known = ["name", "scopes", "columns", "expires_at"]
+        let known = ["name", "scopes", "columns", "expires_at", "rate_limit", "rate_burst"]
         if let other = members.first(where: { !known.contains($0.key) }) {
             throw Self.problem("\"\(other.key.prefix(64))\" is not known; there are \(known.joined(separator: ", "))")
         }
@@ -29,6 +31,7 @@ struct KeyRequest: Sendable {
             throw Self.problem("\"columns\" cannot bound a key with the scope admin; name the scopes that it needs")
         }
         expiresAt = try Self.expiry(json["expires_at"] ?? .null, now)
+        rateLimit = try Self.rateLimit(json["rate_limit"] ?? .null, burst: json["rate_burst"] ?? .null)
     }
 
     private static func scopes(_ value: JSONValue?) throws(Problem) -> Set<Scope> {
@@ -72,6 +75,24 @@ struct KeyRequest: Sendable {
         }
         guard time > now else { throw problem("\"expires_at\" is \(time.text), which has passed") }
         return time
+    }
+
+    private static func rateLimit(_ value: JSONValue, burst: JSONValue) throws(Problem) -> RateLimit? {
+        let range = RateLimit.range
+        func number(_ value: JSONValue, _ name: String) throws(Problem) -> Int64? {
+            if value == .null { return nil }
+            guard let number = value.intValue, range.contains(number) else {
+                throw problem(
+                    "\"\(name)\" is a whole number of requests from \(range.lowerBound) to \(range.upperBound)")
+            }
+            return number
+        }
+        let most = try number(burst, "rate_burst")
+        guard let perSecond = try number(value, "rate_limit") else {
+            guard most == nil else { throw problem("\"rate_burst\" has no meaning without \"rate_limit\"") }
+            return nil
+        }
+        return RateLimit(perSecond: perSecond, burst: most)
     }
 
     static func problem(_ detail: String) -> Problem { .badRequest(detail, code: "invalid_key") }

@@ -7,11 +7,11 @@ internal import Model
 /// A project's keys: made, looked at, given new texts, and revoked.
 enum KeyRoutes {
     static let routes = [
-        Route(.post, "/v1/keys", .scope(.admin), create),
-        Route(.get, "/v1/keys", .scope(.admin), list),
-        Route(.get, "/v1/keys/{id}", .scope(.admin), show),
-        Route(.delete, "/v1/keys/{id}", .scope(.admin), revoke),
-        Route(.post, "/v1/keys/{id}/rotate", .scope(.admin), rotate),
+        Route(.post, "/v1/keys", .scope(.admin), audit: .act("keys.create"), create),
+        Route(.get, "/v1/keys", .scope(.admin), audit: .none, list),
+        Route(.get, "/v1/keys/{id}", .scope(.admin), audit: .none, show),
+        Route(.delete, "/v1/keys/{id}", .scope(.admin), audit: .act("keys.revoke"), revoke),
+        Route(.post, "/v1/keys/{id}/rotate", .scope(.admin), audit: .act("keys.rotate"), rotate),
     ]
 
     /// How long the text that a key had before opens as well, where a rotation does not say it.
@@ -25,11 +25,13 @@ enum KeyRoutes {
         let caller = try exchange.requireCaller()
         return try await Idempotency.run(exchange, body: bytes, kept: { Idempotency.without("key", $0) }) {
             let asked = try KeyRequest(json: try Body.parse(bytes), now: exchange.receivedAt)
-            try caller.checkHanding(scopes: asked.scopes, columns: asked.columns, expiresAt: asked.expiresAt)
+            try caller.checkHanding(
+                scopes: asked.scopes, columns: asked.columns, expiresAt: asked.expiresAt, rateLimit: asked.rateLimit)
             let issued = try await exchange.app.control.createKey(
                 project: caller.project, name: asked.name, scopes: asked.scopes, columns: asked.columns,
-                expiresAt: asked.expiresAt)
+                rateLimit: asked.rateLimit, expiresAt: asked.expiresAt)
             try await exchange.app.keys.reload()
+            exchange.note.made(issued.key.id)
             exchange.logger.info("a key was made", metadata: ["key": "\(issued.key.id)"])
             return (.created, Array(document(issued).text.utf8))
         }
@@ -70,7 +72,8 @@ enum KeyRoutes {
                 throw Problem.conflict("key_expired", "the key \(key.id) expired at \(end.text); make another one")
             }
             // Whoever gets the new text can do what the key can.
-            try caller.checkHanding(scopes: key.scopes, columns: key.columns, expiresAt: key.expiresAt)
+            try caller.checkHanding(
+                scopes: key.scopes, columns: key.columns, expiresAt: key.expiresAt, rateLimit: key.rateLimit)
             let oldUntil = Timestamp(microseconds: exchange.receivedAt.microseconds + overlap)
             guard
                 let issued = try await exchange.app.control.rotateKey(key.id, project: key.project, oldUntil: oldUntil)
@@ -127,7 +130,9 @@ enum KeyRoutes {
             "id": .string(key.id), "kind": .string(key.kind.rawValue), "name": .string(key.name),
             "scopes": .array(key.scopes.inOrder.map { .string($0.rawValue) }),
             "columns": key.columns.map { .array($0.map { .string($0) }) } ?? .null,
-            "write_key": JSONValue(key.writeKey), "created_at": JSONValue(key.createdAt),
+            "rate_limit": JSONValue(optional: key.rateLimit?.perSecond),
+            "rate_burst": JSONValue(optional: key.rateLimit?.burst), "write_key": JSONValue(key.writeKey),
+            "created_at": JSONValue(key.createdAt),
             "last_used_at": JSONValue(key.lastUsedAt), "expires_at": JSONValue(key.expiresAt),
             "rotated_at": JSONValue(key.rotatedAt), "old_until": JSONValue(key.oldUntil),
             "revoked_at": JSONValue(key.revokedAt),

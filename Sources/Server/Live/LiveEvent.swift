@@ -12,8 +12,9 @@ struct LiveFilter: Sendable {
     var names: Set<ExactText>?
     var identity: ExactText?
 
-    /// Appends what became of each input of a request, as server-sent events.
-    func write(_ batch: LiveFeed.Batch, to out: inout [UInt8]) {
+    /// Appends what became of each input of a request, as server-sent events; how many.
+    func write(_ batch: LiveFeed.Batch, to out: inout [UInt8]) -> Int {
+        var count = 0
         for outcome in batch.request.outcomes {
             let verdict: Verdict
             let seq: Int64
@@ -27,8 +28,10 @@ struct LiveFilter: Sendable {
                 out += Array("event: \(verdict.rawValue)\nid: \(seq)\ndata: ".utf8)
                 Self.write(item, payload, verdict, seq, to: &out)
                 out += Array("\n\n".utf8)
+                count += 1
             }
         }
+        return count
     }
 
     private func wants(_ item: ItemLayout, _ payload: Span<UInt8>) -> Bool {

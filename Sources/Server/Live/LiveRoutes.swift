@@ -7,9 +7,10 @@ internal import ServiceLifecycle
 
 /// What is collected, as it comes in, with its verdicts: server-sent events.
 enum LiveRoutes {
-    static let routes = [Route(.get, path, .scope(.eventsRead), watch)]
+    static let routes = [Route(.get, path, .scope(.eventsRead), audit: .read(action, of: "events"), watch)]
 
     private static let path = "/v1/events/live"
+    private static let action = "events.live"
     /// So that whoever is in between sees that the connection lives, and a key that ended is noticed.
     private static let pulse = Duration.seconds(15)
 
@@ -28,13 +29,17 @@ enum LiveRoutes {
             body: ResponseBody { writer in
                 // Not before: an answer whose body nobody asks for watches nothing.
                 guard let watcher = feed.watch() else { return try await writer.finish(nil) }
-                defer { feed.leave(watcher) }
+                var seen = 0
+                defer {
+                    feed.leave(watcher)
+                    exchange.noteEnd(action, of: "events", rows: seen)
+                }
                 try await writer.write(ByteBuffer(string: "retry: 2000\n: watching\n\n"))
                 var isOver = false
                 while !isOver {
                     var out: [UInt8] = []
                     switch await watcher.next(within: pulse) {
-                    case .batch(let batch): filter.write(batch, to: &out)
+                    case .batch(let batch): seen += filter.write(batch, to: &out)
                     case .lost(let count): out = Array("event: lost\ndata: {\"lost\":\(count)}\n\n".utf8)
                     case .pause: out = Array(": \(SystemClock.now().text)\n\n".utf8)
                     case .end: isOver = true
@@ -51,7 +56,7 @@ enum LiveRoutes {
         let route = Route(.get, path, .scope(.eventsRead)) { _ in Response(status: .ok) }
         let now = Exchange(
             request: exchange.request, context: exchange.context, app: exchange.app, receivedAt: SystemClock.now(),
-            isTrusted: exchange.isTrusted)
+            isTrusted: exchange.isTrusted, note: exchange.note)
         return (try? Authentication.check(route, now)) != nil
     }
 

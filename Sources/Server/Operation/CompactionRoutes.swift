@@ -7,8 +7,8 @@ internal import Model
 /// Full compactions on demand: everything becomes cold, and each month one file. The store compacts itself without them.
 enum CompactionRoutes {
     static let routes = [
-        Route(.post, "/v1/compactions", .scope(.admin), start),
-        Route(.get, "/v1/compactions/{id}", .scope(.admin), show),
+        Route(.post, "/v1/compactions", .scope(.admin), audit: .act("compactions.start"), start),
+        Route(.get, "/v1/compactions/{id}", .scope(.admin), audit: .none, show),
     ]
 
     /// Asks for one. It covers everything that was durable when it was asked for.

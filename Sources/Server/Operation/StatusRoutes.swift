@@ -7,7 +7,7 @@ internal import Model
 
 /// `GET /v1/status`: how far each project is, how large, and what is wrong with it.
 enum StatusRoutes {
-    static let routes = [Route(.get, "/v1/status", .scope(.admin), status)] + MetricsRoute.routes
+    static let routes = [Route(.get, "/v1/status", .scope(.admin), audit: .none, status)] + MetricsRoute.routes
 
     private static func status(_ exchange: Exchange) async throws -> Response {
         let caller = try exchange.requireCaller()

@@ -16,6 +16,8 @@ struct AccessBundle: Sendable {
         var aliases: Int64 = 0
         var rejects: Int64 = 0
         var exports: Int64 = 0
+
+        var total: Int64 { persons + events + changes + aliases + rejects + exports }
     }
 
     /// What is written next, and after what it goes on.

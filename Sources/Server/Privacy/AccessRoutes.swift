@@ -11,9 +11,9 @@ internal import People
 /// What the server has of somebody, for whoever asks for their own; and the records of what was done for privacy.
 enum AccessRoutes {
     static let routes = [
-        Route(.post, "/v1/privacy/access", .scope(.privacyWrite), access),
-        Route(.get, "/v1/privacy/records", .scope(.privacyWrite), list),
-        Route(.get, "/v1/privacy/records/{id}", .scope(.privacyWrite), show),
+        Route(.post, "/v1/privacy/access", .scope(.privacyWrite), audit: .read("privacy.access", of: "people"), access),
+        Route(.get, "/v1/privacy/records", .scope(.privacyWrite), audit: .none, list),
+        Route(.get, "/v1/privacy/records/{id}", .scope(.privacyWrite), audit: .none, show),
     ]
 
     private static func access(_ exchange: Exchange) async throws -> Response {
@@ -32,6 +32,7 @@ enum AccessRoutes {
         let bundle = AccessBundle(
             circle, asked: identities, runtime: runtime, control: control, asOfSeq: seq, asOf: exchange.receivedAt,
             epoch: epoch)
+        exchange.note.made(record.id)
         return Response(
             status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
             body: ResponseBody { writer in
@@ -41,7 +42,9 @@ enum AccessRoutes {
                     // Noted before the end is sent: who has the whole document finds its record.
                     try await control.finishPrivacyRecord(
                         record.id, status: .succeeded, detail: detail(bundle.counts, seq))
+                    exchange.noteEnd("privacy.access", of: "people", rows: bundle.counts.total)
                 } catch {
+                    exchange.noteEnd("privacy.access", of: "people", rows: bundle.counts.total)
                     try? await control.finishPrivacyRecord(
                         record.id, status: .failed, detail: detail(bundle.counts, seq),
                         error: "the answer broke off; ask again")

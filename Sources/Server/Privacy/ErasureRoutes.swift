@@ -6,9 +6,9 @@ internal import Model
 /// Persons are erased: asked for and watched.
 enum ErasureRoutes {
     static let routes = [
-        Route(.post, "/v1/privacy/erasures", .scope(.privacyWrite), create),
-        Route(.get, "/v1/privacy/erasures", .scope(.privacyWrite), list),
-        Route(.get, "/v1/privacy/erasures/{id}", .scope(.privacyWrite), show),
+        Route(.post, "/v1/privacy/erasures", .scope(.privacyWrite), audit: .discreetAct("erasures.create"), create),
+        Route(.get, "/v1/privacy/erasures", .scope(.privacyWrite), audit: .none, list),
+        Route(.get, "/v1/privacy/erasures/{id}", .scope(.privacyWrite), audit: .none, show),
     ]
 
     /// The most identities of one request.
@@ -20,6 +20,7 @@ enum ErasureRoutes {
         return try await Idempotency.run(exchange, body: bytes) {
             let request = try request(try Body.parse(bytes))
             let record = try await exchange.app.erasures.enqueue(request, runtime: runtime)
+            exchange.note.made(record.id)
             return (.accepted, Array(document(record).text.utf8))
         }
     }

@@ -11,6 +11,7 @@ struct ErasureRun: Sendable {
     let runtime: ProjectRuntime
     let control: ControlStore
     let exports: ExportService
+    let audit: AuditLog
 
     private var path: String { ErasureRequest.path(id, project: runtime.directory) }
 
@@ -45,6 +46,8 @@ struct ErasureRun: Sendable {
             project: runtime.name, control: control, exports: exports, items: request.items, names: names,
             epoch: store.erasureEpoch, erasure: id
         ).erase()
+        // Before the control database, which is written anew without what was taken out.
+        receipts.append(try await redactAudit(names))
         receipts.append(try await scrubControl(names))
         return receipts
     }
@@ -105,6 +108,24 @@ struct ErasureRun: Sendable {
                 kind: copy.kind.rawValue, name: copy.name, rows: copy.rows, verified: copy.verified,
                 how: copy.rows == 0 ? "nothing was there" : "written anew without the rows; the old file removed")
         }
+    }
+
+    /// How often the audit is looked through for what came in meanwhile.
+    private static let mostLooks = 5
+
+    /// What was asked for, where it names somebody; looked at again until there is none.
+    private func redactAudit(_ names: NamedTexts) async throws -> ErasureReceipt {
+        var (count, isVerified) = (0, names.isEmpty)
+        for _ in 0..<Self.mostLooks where !isVerified {
+            try await audit.flush()
+            let found = try await control.redactAudit(project: runtime.name) { names.isNamed(in: $0) }
+            count += found
+            isVerified = found == 0
+        }
+        return ErasureReceipt(
+            kind: "audit", name: "audit", rows: Int64(count), verified: isVerified,
+            how: count == 0
+                ? "no entry's filter named them" : "the filters of these entries taken out; the chain of hashes holds")
     }
 
     /// The control database: replies that were kept, and what its records say of somebody.

@@ -15,6 +15,7 @@ final class ErasureService: Service {
     private let control: ControlStore
     private let projects: ProjectRegistry
     private let exports: ExportService
+    private let audit: AuditLog
     private let logger: Logger
     private let queue: AsyncStream<Job>
     private let queued: AsyncStream<Job>.Continuation
@@ -27,7 +28,8 @@ final class ErasureService: Service {
     /// After how long what failed is tried again.
     private static let retryPause = Duration.seconds(600)
 
-    init(control: ControlStore, projects: ProjectRegistry, exports: ExportService, logger: Logger) {
+    init(control: ControlStore, projects: ProjectRegistry, exports: ExportService, audit: AuditLog, logger: Logger) {
+        self.audit = audit
         self.control = control
         self.projects = projects
         self.exports = exports
@@ -142,7 +144,7 @@ final class ErasureService: Service {
         let path = ErasureRequest.path(job.id, project: runtime.directory)
         guard let request = try await ErasureRequest.read(path) else { return }
         try await control.startPrivacyRecord(job.id)
-        let run = ErasureRun(id: job.id, runtime: runtime, control: control, exports: exports)
+        let run = ErasureRun(id: job.id, runtime: runtime, control: control, exports: exports, audit: audit)
         let receipts = try await run.run(request)
         let now = SystemClock.now()
         let file = ErasureReceipt(

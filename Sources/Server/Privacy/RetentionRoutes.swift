@@ -6,10 +6,10 @@ internal import Model
 /// How long what is stored is kept.
 enum RetentionRoutes {
     static let routes = [
-        Route(.get, "/v1/privacy/retention", .scope(.privacyWrite), show),
-        Route(.put, "/v1/privacy/retention", .scope(.privacyWrite), replace),
-        Route(.post, "/v1/privacy/retention/runs", .scope(.privacyWrite), applyNow),
-        Route(.get, "/v1/privacy/retention/runs/{id}", .scope(.privacyWrite), showRun),
+        Route(.get, "/v1/privacy/retention", .scope(.privacyWrite), audit: .none, show),
+        Route(.put, "/v1/privacy/retention", .scope(.privacyWrite), audit: .act("retention.change"), replace),
+        Route(.post, "/v1/privacy/retention/runs", .scope(.privacyWrite), audit: .act("retention.run"), applyNow),
+        Route(.get, "/v1/privacy/retention/runs/{id}", .scope(.privacyWrite), audit: .none, showRun),
     ]
 
     private static func show(_ exchange: Exchange) async throws -> Response {
@@ -41,6 +41,7 @@ enum RetentionRoutes {
             throw Problem.conflict(
                 "no_rules", "there are no rules of retention; PUT some to /v1/privacy/retention first")
         }
+        exchange.note.made(record.id)
         return .json(ErasureRoutes.document(record), status: .accepted)
     }
 

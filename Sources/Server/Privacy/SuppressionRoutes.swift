@@ -6,10 +6,12 @@ internal import Model
 /// Identities that are refused since they were erased: how many they are, and the way back. Erasing adds to them.
 enum SuppressionRoutes {
     static let routes = [
-        Route(.get, "/v1/privacy/suppressions", .scope(.privacyWrite)) { exchange in
+        Route(.get, "/v1/privacy/suppressions", .scope(.privacyWrite), audit: .none) { exchange in
             .json(["count": JSONValue(try exchange.project().suppressions.count)])
         },
-        Route(.post, "/v1/privacy/suppressions/lift", .scope(.privacyWrite), lift),
+        Route(
+            .post, "/v1/privacy/suppressions/lift", .scope(.privacyWrite), audit: .discreetAct("suppressions.lift"),
+            lift),
     ]
 
     private static func lift(_ exchange: Exchange) async throws -> Response {

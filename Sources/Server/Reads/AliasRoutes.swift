@@ -16,11 +16,16 @@ enum AliasRoutes {
     ]
 
     static let routes = [
-        Route(.get, "/v1/aliases", .scope(.peopleRead), columns: .always(columns)) { exchange in
+        Route(
+            .get, "/v1/aliases", .scope(.peopleRead), columns: .always(columns),
+            audit: .read("aliases.list", of: "aliases")
+        ) { exchange in
             let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
-            return try await exchange.read { reader in try reader.aliases(limit: limit, cursor: cursor).json }
+            return try await exchange.read { reader in
+                exchange.counted(try reader.aliases(limit: limit, cursor: cursor))
+            }
         },
-        Route(.post, "/v1/aliases/{seq}/undo", .scope(.admin)) { exchange in
+        Route(.post, "/v1/aliases/{seq}/undo", .scope(.admin), audit: .act("aliases.undo")) { exchange in
             let body = try await Body.collect(exchange)
             return try await Idempotency.run(exchange, body: body) { (.ok, try await undo(exchange)) }
         },

@@ -9,7 +9,9 @@ internal import People
 /// Events of everybody: by pages as JSON, or all of them as a stream of lines.
 enum EventList {
     static let routes = [
-        Route(.get, "/v1/events", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns), list)
+        Route(
+            .get, "/v1/events", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns),
+            audit: .read("events.list", of: "events"), list)
     ]
 
     private static func list(_ exchange: Exchange) async throws -> Response {
@@ -20,8 +22,9 @@ enum EventList {
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
         let seq = try await exchange.asOfSeq(nil)
         let page = try await exchange.project().store.ask { connection, pinned in
-            try PeopleReader(connection, pinned, asOf: seq)
-                .events(filter, after: after, isOldestFirst: isOldestFirst, limit: limit, cursor: cursor).json
+            exchange.counted(
+                try PeopleReader(connection, pinned, asOf: seq)
+                    .events(filter, after: after, isOldestFirst: isOldestFirst, limit: limit, cursor: cursor))
         }
         return .json(bytes: page)
     }
@@ -45,21 +48,30 @@ enum EventList {
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody { writer in
-                var walk = EventWalk(after: after, through: through, left: limit)
-                while let piece = walk.next {
-                    let found = try await store.ask { connection, pinned in
-                        try PeopleReader(connection, pinned, asOf: through)
-                            .events(filter, after: piece.after, through: piece.through, limit: piece.limit)
+                var rows = 0
+                do {
+                    var walk = EventWalk(after: after, through: through, left: limit)
+                    while let piece = walk.next {
+                        let found = try await store.ask { connection, pinned in
+                            try PeopleReader(connection, pinned, asOf: through)
+                                .events(filter, after: piece.after, through: piece.through, limit: piece.limit)
+                        }
+                        walk.took(found.count, last: found.last?.seq)
+                        if found.isEmpty { continue }
+                        rows += found.count
+                        var lines: [UInt8] = []
+                        for event in found {
+                            event.write(to: &lines)
+                            lines.append(0x0a)
+                        }
+                        try await writer.write(ByteBuffer(bytes: lines))
                     }
-                    walk.took(found.count, last: found.last?.seq)
-                    if found.isEmpty { continue }
-                    var lines: [UInt8] = []
-                    for event in found {
-                        event.write(to: &lines)
-                        lines.append(0x0a)
-                    }
-                    try await writer.write(ByteBuffer(bytes: lines))
+                } catch {
+                    exchange.noteEnd("events.list", of: "events", rows: rows)
+                    throw error
                 }
+                // Before the end is sent: who has all of it finds its entry.
+                exchange.noteEnd("events.list", of: "events", rows: rows)
                 try await writer.finish(nil)
             })
     }

@@ -8,10 +8,12 @@ internal import People
 /// Names of events and properties, and what was refused.
 enum EventRoutes {
     static let routes = [
-        Route(.get, "/v1/events/names", .scope(.eventsRead), columns: .asked, names),
-        Route(.get, "/v1/rejects", .scope(.eventsRead)) { exchange in
+        Route(.get, "/v1/events/names", .scope(.eventsRead), columns: .asked, audit: .none, names),
+        Route(.get, "/v1/rejects", .scope(.eventsRead), audit: .read("rejects.list", of: "rejects")) { exchange in
             let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
-            return try await exchange.read { reader in try reader.rejects(limit: limit, cursor: cursor).json }
+            return try await exchange.read { reader in
+                exchange.counted(try reader.rejects(limit: limit, cursor: cursor))
+            }
         },
     ]
 

@@ -10,14 +10,24 @@ internal import People
 /// Persons: by identity, by id, what they did, and how their properties changed.
 enum PeopleRoutes {
     static let routes = [
-        Route(.get, "/v1/people", .scope(.peopleRead), columns: .always(personColumns), list),
-        Route(.get, "/v1/people/{id}", .scope(.peopleRead), columns: .always(personColumns), person),
         Route(
-            .get, "/v1/people/{id}/events", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns), events),
+            .get, "/v1/people", .scope(.peopleRead), columns: .always(personColumns),
+            audit: .read("people.list", of: "people"), list),
         Route(
-            .get, "/v1/people/{id}/timeline", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns), timeline),
-        Route(.get, "/v1/people/{id}/properties", .scope(.peopleRead), columns: .always(changeColumns), changes),
-        Route(.get, "/v1/people/{id}/properties/{name}", .scope(.peopleRead), columns: .asked, property),
+            .get, "/v1/people/{id}", .scope(.peopleRead), columns: .always(personColumns),
+            audit: .read("people.show", of: "people"), person),
+        Route(
+            .get, "/v1/people/{id}/events", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns),
+            audit: .read("people.events", of: "events"), events),
+        Route(
+            .get, "/v1/people/{id}/timeline", .scope(.eventsRead), columns: .always(EventRoutes.eventColumns),
+            audit: .read("people.timeline", of: "events"), timeline),
+        Route(
+            .get, "/v1/people/{id}/properties", .scope(.peopleRead), columns: .always(changeColumns),
+            audit: .read("people.properties", of: "property_changes"), changes),
+        Route(
+            .get, "/v1/people/{id}/properties/{name}", .scope(.peopleRead), columns: .asked,
+            audit: .read("people.property", of: "property_changes"), property),
     ]
 
     /// What a person's document has.
@@ -31,12 +41,14 @@ enum PeopleRoutes {
     private static func list(_ exchange: Exchange) async throws -> Response {
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
         guard let identity = exchange.query["identity"] else {
-            return try await exchange.read { reader in try reader.people(limit: limit, cursor: cursor).json }
+            return try await exchange.read { reader in exchange.counted(try reader.people(limit: limit, cursor: cursor))
+            }
         }
         let profile = try await PersonProfile(exchange)
         let found = try await exchange.reading { reader in
             try reader.person(identity: identity).map { try profile.document($0, reader) }
         }
+        exchange.note.rows(found == nil ? 0 : 1)
         guard let found else { throw Problem.notFound("nobody has this identity") }
         return .json(bytes: found)
     }
@@ -45,6 +57,7 @@ enum PeopleRoutes {
         let profile = try await PersonProfile(exchange)
         return try await exchange.withStanding { id, reader in
             guard case .person(let person) = try reader.person(id) else { throw Problem.nobody(id) }
+            exchange.note.rows(1)
             return .json(bytes: try profile.document(person, reader))
         }
     }
@@ -56,8 +69,8 @@ enum PeopleRoutes {
         let isOldestFirst = try exchange.query.choice("order", ["newest", "oldest"]) == "oldest"
         return try await exchange.withStanding { id, reader in
             .json(
-                bytes: try reader.events(of: id, filter, isOldestFirst: isOldestFirst, limit: limit, cursor: cursor)
-                    .json)
+                bytes: exchange.counted(
+                    try reader.events(of: id, filter, isOldestFirst: isOldestFirst, limit: limit, cursor: cursor)))
         }
     }
 
@@ -71,14 +84,14 @@ enum PeopleRoutes {
             throw Problem.parameter("gap", "must be a duration such as 30m (s m h d w)")
         }
         return try await exchange.withStanding { id, reader in
-            .json(bytes: try reader.timeline(of: id, gap: gap, limit: Int(limit), cursor: cursor).json)
+            .json(bytes: exchange.counted(try reader.timeline(of: id, gap: gap, limit: Int(limit), cursor: cursor)))
         }
     }
 
     private static func changes(_ exchange: Exchange) async throws -> Response {
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
         return try await exchange.withStanding { id, reader in
-            .json(bytes: try reader.changes(of: id, limit: limit, cursor: cursor).json)
+            .json(bytes: exchange.counted(try reader.changes(of: id, limit: limit, cursor: cursor)))
         }
     }
 
@@ -97,11 +110,13 @@ enum PeopleRoutes {
             }
         return try await exchange.withStanding { id, reader in
             guard let moment else {
-                return .json(bytes: try reader.changes(of: id, name: name, limit: limit, cursor: cursor).json)
+                return .json(
+                    bytes: exchange.counted(try reader.changes(of: id, name: name, limit: limit, cursor: cursor)))
             }
             guard let value = try reader.property(name, of: id, moment) else {
                 throw Problem.notFound("the person had no such property then")
             }
+            exchange.note.rows(1)
             return .json(bytes: value.json)
         }
     }

@@ -8,8 +8,12 @@ internal import People
 /// Many people at once: those of whom a condition holds, and those that identities name.
 enum PeopleSearch {
     static let routes = [
-        Route(.post, "/v1/people/search", .scope(.peopleRead), columns: .asked, search),
-        Route(.post, "/v1/people/batch", .scope(.peopleRead), columns: .asked, batch),
+        Route(
+            .post, "/v1/people/search", .scope(.peopleRead), columns: .asked,
+            audit: .read("people.search", of: "people"), search),
+        Route(
+            .post, "/v1/people/batch", .scope(.peopleRead), columns: .asked, audit: .read("people.batch", of: "people"),
+            batch),
     ]
 
     /// The most identities of one look-up.
@@ -44,6 +48,13 @@ enum PeopleSearch {
             let ids = Set(persons.values).sorted { $0.number < $1.number }
             return (persons, Dictionary(uniqueKeysWithValues: try reader.people(ids).map { ($0.id, $0) }))
         }
+        exchange.note.rows(persons.count)
+        // Who is not there is not written down by name.
+        let found = identities.filter { persons[ExactText($0)] != nil }
+        let asked: JSONValue = [
+            "identities": .array(found.map { .string($0) }), "not_found": JSONValue(identities.count - found.count),
+        ]
+        exchange.note.asked(Array(asked.text.utf8))
         var out = Array("{\"data\":[".utf8)
         for (i, identity) in identities.enumerated() {
             if i > 0 { out.append(UInt8(ascii: ",")) }

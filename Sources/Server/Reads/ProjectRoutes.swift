@@ -7,8 +7,8 @@ internal import Model
 /// Projects: each has its own events and keys.
 enum ProjectRoutes {
     static let routes = [
-        Route(.get, "/v1/projects", .scope(.admin), list),
-        Route(.post, "/v1/projects", .scope(.admin), create),
+        Route(.get, "/v1/projects", .scope(.admin), audit: .none, list),
+        Route(.post, "/v1/projects", .scope(.admin), audit: .act("projects.create"), create),
     ]
 
     /// All projects for those who govern them; otherwise the caller's own.

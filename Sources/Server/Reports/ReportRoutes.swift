@@ -9,8 +9,12 @@ internal import Reports
 /// Questions about what people do, and the people behind the numbers.
 enum ReportRoutes {
     static let routes = [
-        Route(.post, "/v1/reports/query", .scope(.reportsRead), columns: .asked, query),
-        Route(.post, "/v1/reports/people", .scope(.reportsRead), columns: .asked, people),
+        Route(
+            .post, "/v1/reports/query", .scope(.reportsRead), columns: .asked,
+            audit: .read("reports.query", of: "reports"), query),
+        Route(
+            .post, "/v1/reports/people", .scope(.reportsRead), columns: .asked,
+            audit: .read("reports.people", of: "people"), people),
     ]
 
     private static func query(_ exchange: Exchange) async throws -> Response {
@@ -66,6 +70,7 @@ enum ReportRoutes {
         let found = try await ReportRunner.people(
             json, cell: body["cell"] ?? .null, on: try exchange.project().store, page: page, limit: Int(limit),
             within: exchange.app.configuration.reportTime)
+        exchange.note.rows(found.people.count)
         return .json([
             "data": .array(
                 found.people.map {

@@ -8,12 +8,15 @@ internal import Reports
 /// Reports that are kept under a name.
 enum SavedReportRoutes {
     static let routes = [
-        Route(.get, "/v1/reports", .scope(.reportsRead), columns: .asked, list),
-        Route(.post, "/v1/reports", .scope(.reportsWrite), columns: .asked, create),
-        Route(.get, "/v1/reports/{id}", .scope(.reportsRead), columns: .asked, show),
-        Route(.put, "/v1/reports/{id}", .scope(.reportsWrite), columns: .asked, change),
-        Route(.delete, "/v1/reports/{id}", .scope(.reportsWrite), columns: .asked, remove),
-        Route(.get, "/v1/reports/{id}/result", .scope(.reportsRead), columns: .asked, result),
+        Route(.get, "/v1/reports", .scope(.reportsRead), columns: .asked, audit: .none, list),
+        Route(.post, "/v1/reports", .scope(.reportsWrite), columns: .asked, audit: .act("reports.create"), create),
+        Route(.get, "/v1/reports/{id}", .scope(.reportsRead), columns: .asked, audit: .none, show),
+        Route(.put, "/v1/reports/{id}", .scope(.reportsWrite), columns: .asked, audit: .act("reports.change"), change),
+        Route(
+            .delete, "/v1/reports/{id}", .scope(.reportsWrite), columns: .asked, audit: .act("reports.remove"), remove),
+        Route(
+            .get, "/v1/reports/{id}/result", .scope(.reportsRead), columns: .asked,
+            audit: .read("reports.result", of: "reports"), result),
     ]
 
     private static let longestName = 255
@@ -40,6 +43,7 @@ enum SavedReportRoutes {
             let (name, report) = try await read(Body.parse(bytes), exchange)
             let saved = try await exchange.app.control.createReport(
                 project: exchange.requireCaller().project, name: name, report: report)
+            exchange.note.made(saved.id)
             return (.created, Array(saved.json.text.utf8))
         }
     }

@@ -8,11 +8,14 @@ internal import Model
 /// Saved segments: made, read, changed version by version, removed.
 enum SavedSegmentRoutes {
     static let routes = [
-        Route(.post, "/v1/segments", .scope(.segmentsWrite), columns: .asked, create),
-        Route(.get, "/v1/segments", .scope(.peopleRead), list),
-        Route(.get, "/v1/segments/{id}", .scope(.peopleRead), columns: .asked, show),
-        Route(.put, "/v1/segments/{id}", .scope(.segmentsWrite), columns: .asked, update),
-        Route(.delete, "/v1/segments/{id}", .scope(.segmentsWrite), columns: .asked, remove),
+        Route(.post, "/v1/segments", .scope(.segmentsWrite), columns: .asked, audit: .act("segments.create"), create),
+        Route(.get, "/v1/segments", .scope(.peopleRead), audit: .none, list),
+        Route(.get, "/v1/segments/{id}", .scope(.peopleRead), columns: .asked, audit: .none, show),
+        Route(
+            .put, "/v1/segments/{id}", .scope(.segmentsWrite), columns: .asked, audit: .act("segments.change"), update),
+        Route(
+            .delete, "/v1/segments/{id}", .scope(.segmentsWrite), columns: .asked, audit: .act("segments.remove"),
+            remove),
     ]
 
     private static func create(_ exchange: Exchange) async throws -> Response {
@@ -20,6 +23,7 @@ enum SavedSegmentRoutes {
         var response = try await Idempotency.run(exchange, body: bytes) {
             let draft = try await draft(bytes, exchange, id: nil)
             let record = try await exchange.app.control.createSegment(draft, project: try exchange.project().name)
+            exchange.note.made(record.id)
             exchange.logger.info("a segment was saved", metadata: ["segment": "\(record.id)"])
             return (.created, Array(document(record).text.utf8))
         }

@@ -8,9 +8,15 @@ internal import People
 /// Who is in a saved segment: how many, which, and whether somebody is and why.
 enum SegmentPeople {
     static let routes = [
-        Route(.get, "/v1/segments/{id}/count", .scope(.peopleRead), columns: .asked, count),
-        Route(.get, "/v1/segments/{id}/people", .scope(.peopleRead), columns: .asked, people),
-        Route(.get, "/v1/segments/{id}/people/{person}", .scope(.peopleRead), columns: .asked, member),
+        Route(
+            .get, "/v1/segments/{id}/count", .scope(.peopleRead), columns: .asked,
+            audit: .read("segments.count", of: "people"), count),
+        Route(
+            .get, "/v1/segments/{id}/people", .scope(.peopleRead), columns: .asked,
+            audit: .read("segments.people", of: "people"), people),
+        Route(
+            .get, "/v1/segments/{id}/people/{person}", .scope(.peopleRead), columns: .asked,
+            audit: .read("segments.member", of: "people"), member),
     ]
 
     private static func count(_ exchange: Exchange) async throws -> Response {
@@ -66,6 +72,7 @@ enum SegmentPeople {
                 (id, try reader.explain([(question.tree, question.json)], of: id)[0])
             }
         }
+        exchange.note.rows(found == nil ? 0 : 1)
         guard let (id, why) = found else { throw Problem.notFound("there is no such person") }
         let head: JSONValue = [
             "segment": reference(record), "person_id": .string(id.text), "in_segment": .bool(why.holds),

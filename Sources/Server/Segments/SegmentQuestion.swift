@@ -115,7 +115,7 @@ extension Exchange {
                 ).text
         }
         let people = try await documents(of: shown, asOf: question.asOfSeq)
-        var body = Page(people.map { columns.document($0) }, nextCursor: next).json
+        var body = counted(Page(people.map { columns.document($0) }, nextCursor: next))
         body.removeLast()
         let rest: JSONValue = [
             "count": JSONValue(Int64(found.count)), "as_of": .string(question.asOf.text),

@@ -21,6 +21,7 @@ struct KeysCreate: AsyncParsableCommand {
             Examples:
               sluice keys create "CRM sidebar" --scope people:read --scope events:read --data ./data
               sluice keys create nightly --scope exports:write --expires 2027-06-30 --data ./data
+              sluice keys create dashboard --scope reports:read --rate-limit 5 --rate-burst 20 --data ./data
             """)
 
     @Argument(help: "What it is for.")
@@ -41,6 +42,16 @@ struct KeysCreate: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("When it ends: a date or a time. Never if not said.", valueName: "time"))
     var expires: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How many requests a second it may make. Any number if not said.", valueName: "N"))
+    var rateLimit: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How many at once after a pause; N of --rate-limit if not said.", valueName: "N"))
+    var rateBurst: Int?
+
     @OptionGroup var connection: ConnectionOptions
 
     @Flag(name: .long, help: Self.jsonHelp)
@@ -56,6 +67,8 @@ struct KeysCreate: AsyncParsableCommand {
         ]
         if !columns.isEmpty { members.append(.init("columns", .array(columns.map { .string($0) }))) }
         if let expires { members.append(.init("expires_at", .string(expires))) }
+        if let rateLimit { members.append(.init("rate_limit", JSONValue(rateLimit))) }
+        if let rateBurst { members.append(.init("rate_burst", JSONValue(rateBurst))) }
         let body = JSONValue.object(members)
         let key = try await Session.run(connection) { client in
             try await client.json(.post, "/v1/keys", body: body)
