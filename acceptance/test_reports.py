@@ -135,3 +135,47 @@ def test_a_saved_segment_in_a_report(shop, tmp_path):
     assert shop.request("DELETE", f"/v1/segments/{buyers}").status == 204
     answer = ask(shop, by_name, status=400)
     assert answer["path"] == "report.where.segment" or "report.where.segment" in answer["detail"], answer
+
+
+def test_values_are_one_however_they_were_written(tmp_path):
+    server = Sluice(tmp_path / "data").start()
+    for who, city, score in [("a", '"Z\\u00fcrich"', "1"), ("b", '"Zürich"', "1.0"), ("c", '"Z\\u00fcrich"', "1e0")]:
+        body = (f'{{"events":[{{"identity":"{who}","event":"Seen","properties":{{"city":{city},"score":{score}}}}},'
+                f'{{"type":"set","identity":"{who}","properties":{{"home":{city}}}}}]}}')
+        assert server.request("POST", "/v1/events", body.encode(), key="write").json["rejected"] == []
+    selectors = [({"event_property": "city"}, "Zürich"), ({"event_property": "score"}, 1), ({"person_property": "home"}, "Zürich")]
+    for breakdown, key in selectors:
+        report = {"type": "metric", "measure": {"event": "Seen", "of": "people"}, "breakdown": breakdown}
+        assert [(one["key"], one["total"]) for one in ask(server, report)["series"]] == [(key, 3)]
+        behind = server.request("POST", "/v1/reports/people", {"report": report, "cell": {"key": key}})
+        assert len(behind.json["data"]) == 3, behind.body
+    cohort = ask(server, {"type": "cohort", "start": {"event": "Seen"}, "return": {"event": "Seen"}, "interval": "day",
+                          "breakdown": {"event_property": "city"}})
+    assert [(row["cohort"], row["people"]) for row in cohort["rows"]] == [("Zürich", 3)]
+    server.stop()
+
+
+def test_a_key_with_columns_exports_the_reports_that_it_asks(tmp_path):
+    server = Sluice(tmp_path / "data").start()
+    server.collect({"identity": "ann", "event": "Seen"})
+    made = server.request("POST", "/v1/keys", {"name": "reports", "scopes": ["reports:read", "exports:read", "exports:write"],
+                                               "columns": ["person_id", "event"]})
+    assert made.status == 201, made.body
+    report = {"type": "metric", "measure": {"event": "Seen"}}
+    asked = {"dataset": "report", "report": report, "format": "csv"}
+    assert server.request("POST", "/v1/exports", asked, key=made.json["key"]).status == 202
+    # Whoever names a seq finds out when a row was stored.
+    named = {**asked, "as_of_seq": 1}
+    assert server.request("POST", "/v1/exports", named, key=made.json["key"]).status == 403
+    server.stop()
+
+
+def test_names_with_a_zero_byte_are_refused(tmp_path):
+    server = Sluice(tmp_path / "data").start()
+    bodies = [("POST", "/v1/segments", {"name": "a\0b", "segment": {"did": "x"}}),
+              ("POST", "/v1/reports", {"name": "a\0b", "report": {"type": "metric", "measure": {"event": "x"}}}),
+              ("POST", "/v1/keys", {"name": "a\0b", "scopes": ["collect"]}),
+              ("PUT", "/v1/catalogue/events/A%00b", {"owner": "x"})]
+    for method, path, body in bodies:
+        assert server.request(method, path, body).status == 400, path
+    server.stop()

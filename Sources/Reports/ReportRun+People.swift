@@ -101,7 +101,7 @@ extension ReportRun {
         let token: SQLFragment =
             switch key {
             case nil, .null?: "NULL"
-            case .some(let value): "\(value.text)"
+            case .some(let value): ReportDialect.key("\(value.text)")
             }
         return "k <= \(Int64(breakdown.top)) AND \(ReportDialect.same("v", token))"
     }

@@ -6,7 +6,7 @@ internal import Model
 public enum TokenFunctions {
     /// Makes all of them known to the database; a second time does nothing.
     public static func register(on connection: Connection) throws(DuckDBError) {
-        for function in [number, whole, truth, time] { try connection.register(function) }
+        for function in [number, whole, truth, time, key] { try connection.register(function) }
     }
 
     static let number = ScalarFunction(name: "token_number", arity: 1, returns: .double) { arguments, results in
@@ -47,6 +47,15 @@ public enum TokenFunctions {
                 results.setNull(row)
             }
         }
+    }
+}
+
+extension TokenFunctions {
+    /// The one spelling of a token by which values are grouped: a string that is written with escapes, or a number with a point or
+    /// an exponent, is the same value as one without.
+    static let key = ScalarFunction.rows(name: "token_key", arity: 1) { arguments, row, out in
+        TokenText.appendKey(of: arguments.text(0, row: row), to: &out)
+        return true
     }
 }
 
@@ -91,6 +100,32 @@ enum TokenText {
             return nil
         }
         return moment
+    }
+
+    /// The token as every other that says the same would be written.
+    static func appendKey(of token: Span<UInt8>, to out: inout [UInt8]) {
+        var isPlain = true
+        let isText = token.count >= 2 && token[0] == 0x22
+        for i in token.indices {
+            switch token[i] {
+            case 0x5c where isText: isPlain = false
+            case 0x2e, 0x45, 0x65: isPlain = isPlain && isText
+            default: break
+            }
+        }
+        if isPlain { return out.append(copying: token) }
+        if isText {
+            var text: [UInt8] = []
+            PropertyText.appendText(of: token, to: &text)
+            return JSONText.appendString(text.span, to: &out)
+        }
+        guard isNumber(token), let value = number(token) else { return out.append(copying: token) }
+        // Beyond that not every whole number is one of its own.
+        if value == value.rounded(), abs(value) < 9_007_199_254_740_992 {
+            out.append(contentsOf: String(Int64(value)).utf8)
+        } else {
+            out.append(contentsOf: String(value).utf8)
+        }
     }
 
     private static func isNumber(_ text: Span<UInt8>) -> Bool {

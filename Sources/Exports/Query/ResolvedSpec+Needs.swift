@@ -7,7 +7,9 @@ extension ResolvedSpec {
         if let report {
             // What was resolved could be read.
             let read = try? ReportRunner.check(report, now: asOf)
-            return (read?.needs ?? []).union(cell == nil ? [] : [.builtin(.personID), .builtin(.identities)])
+            // The moment is always in it by then; whoever names one is asked for the column where they do.
+            return (read?.needs ?? []).subtracting([.builtin(.seq)]).union(
+                cell == nil ? [] : [.builtin(.personID), .builtin(.identities)])
         }
         var needs = Set(columns.map { $0.need(in: dataset) })
         if let condition { needs.formUnion(condition.needs(in: dataset)) }

@@ -43,7 +43,7 @@ struct AttributionQuery {
         let isInRange = spec.model == .firstInRange || spec.model == .lastInRange
         let window = isInRange ? query.frame.window : TimeWindow()
         guard spec.isOfPerson else {
-            let token = DuckDBDialect.token("e.properties", spec.name)
+            let token = ReportDialect.key(DuckDBDialect.token("e.properties", spec.name))
             return try query.events(
                 ["\(query.who) AS who", "\(query.place) AS o", "\(token) AS v"], where: ["\(token) IS NOT NULL"],
                 in: window)
@@ -53,7 +53,7 @@ struct AttributionQuery {
         if let to = window.to { tests.append("c.timestamp < \(to)") }
         let place = ReportDialect.place(DuckDBDialect.microseconds("c.timestamp"), "c.seq")
         return """
-            SELECT m.person_id AS who, \(place) AS o, c.value AS v FROM property_changes c \
+            SELECT m.person_id AS who, \(place) AS o, \(ReportDialect.key("c.value")) AS v FROM property_changes c \
             JOIN \(query.personMap) m ON m.identity_id = c.identity_id WHERE \(tests.joined(" AND "))
             """
     }

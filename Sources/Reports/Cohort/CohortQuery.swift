@@ -73,7 +73,7 @@ struct CohortQuery {
         var columns: [SQLFragment] = ["\(query.who) AS who", "min(\(query.time)) AS t1", "count(*) AS starts"]
         if spec.canCoincide { columns.append("\(ReportDialect.first("e.seq", by: query.place)) AS s1") }
         if let breakdown = ownBreakdown {
-            let token = DuckDBDialect.token("e.properties", breakdown.name)
+            let token = ReportDialect.key(DuckDBDialect.token("e.properties", breakdown.name))
             columns.append("\(ReportDialect.first(token, by: query.place)) AS own")
         }
         let test = try query.test(spec.start)

@@ -136,7 +136,7 @@ struct FunnelQuery {
         if follow == .place { columns.append("\(query.place) AS o") }
         if follow == .number || ownBreakdown != nil { columns.append("e.seq AS seq") }
         if let breakdown = ownBreakdown {
-            let token = DuckDBDialect.token("e.properties", breakdown.name)
+            let token = ReportDialect.key(DuckDBDialect.token("e.properties", breakdown.name))
             columns.append("CASE WHEN \(tests[breakdown.step - 1]) THEN \(token) END AS v")
         }
         var wanted: [SQLFragment] = []

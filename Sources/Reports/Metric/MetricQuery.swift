@@ -104,7 +104,7 @@ struct MetricQuery {
     /// An event's own value.
     private func value() throws(QueryError) -> SQLFragment {
         guard let breakdown, !breakdown.isOfPerson, breakdown.moment == .atStep else { return "NULL" }
-        return token(breakdown.name)
+        return ReportDialect.key(token(breakdown.name))
     }
 
     /// Whether values are the persons' and not those of the events.

@@ -34,6 +34,9 @@ enum ReportDialect {
         numbers.count == 1 ? numbers[0] : "greatest(\(numbers.joined(", ")))"
     }
 
+    /// A stored value as all that say the same are written.
+    static func key(_ token: SQLFragment) -> SQLFragment { "token_key(\(token))" }
+
     // MARK: Bits
 
     /// A number with a bit for each test that holds.

@@ -89,7 +89,7 @@ extension ReportQuery {
         _ breakdown: Breakdown, at moments: SQLFragment
     ) throws(QueryError) -> SQLFragment {
         if breakdown.isOfPerson { return personValues(breakdown, at: moments) }
-        let token = DuckDBDialect.token("e.properties", breakdown.name)
+        let token = ReportDialect.key(DuckDBDialect.token("e.properties", breakdown.name))
         let rows = try events(
             ["\(who) AS who", "\(token) AS v", "\(place) AS o"], where: ["\(token) IS NOT NULL"], in: frame.window)
         let value =
@@ -101,10 +101,10 @@ extension ReportQuery {
     private func personValues(_ breakdown: Breakdown, at moments: SQLFragment) -> SQLFragment {
         let isWanted: SQLFragment = "c.name = \(breakdown.name) AND c.seq <= \(asOf)"
         let place = ReportDialect.place(DuckDBDialect.microseconds("c.timestamp"), "c.seq")
-        let last = DuckDBDialect.present(ReportDialect.lastPresent("c.value", by: place))
+        let last = ReportDialect.key(DuckDBDialect.present(ReportDialect.lastPresent("c.value", by: place)))
         switch breakdown.moment {
         case .first:
-            let first = ReportDialect.firstPresent(DuckDBDialect.present("c.value"), by: place)
+            let first = ReportDialect.key(ReportDialect.firstPresent(DuckDBDialect.present("c.value"), by: place))
             return """
                 SELECT m.person_id AS who, \(first) AS v FROM property_changes c JOIN \(personMap) m \
                 ON m.identity_id = c.identity_id WHERE \(isWanted) GROUP BY m.person_id

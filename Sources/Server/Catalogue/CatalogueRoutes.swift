@@ -155,6 +155,9 @@ enum CatalogueRoutes {
     private static func note(_ exchange: Exchange, _ kind: CatalogueNote.Kind) async throws -> Response {
         let body = try await RequestDocument(exchange, fields: ["description", "owner", "milestone", "churn_signal"])
         let name = exchange.parameters[0]
+        guard !name.isEmpty, !name.utf8.contains(0) else {
+            throw Problem.badRequest("a note is for a name of one byte and more, none of them zero")
+        }
         guard name.utf8.count <= 255 else { throw RequestDocument.problem("a name has at most 255 bytes") }
         let project = try exchange.project().name
         let notes = try await exchange.app.control.catalogueNotes(project: project)

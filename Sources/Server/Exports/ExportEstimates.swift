@@ -16,7 +16,7 @@ enum ExportEstimates {
         let seq = try await runtime.pin(exchange)
         let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
         exchange.note.of(resolved.dataset.rawValue)
-        try exchange.requireColumns(resolved.needs.union(asked.spec.asOfSeq == nil ? [] : [.builtin(.seq)]))
+        try exchange.requireColumns(resolved.needs.union(asked.spec.namesSeq ? [.builtin(.seq)] : []))
         let estimate = try await ExportRunner.estimate(resolved, on: runtime.store)
         let pace = try await pace(of: resolved, project: runtime.name, exchange.app.control)
         let milliseconds = (estimate.seconds(pace) * 1_000).rounded()

@@ -36,7 +36,7 @@ enum ExportRoutes {
             let seq = try await runtime.pin(exchange)
             let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
             exchange.note.of(resolved.dataset.rawValue)
-            try exchange.requireColumns(resolved.needs.union(asked.spec.asOfSeq == nil ? [] : [.builtin(.seq)]))
+            try exchange.requireColumns(resolved.needs.union(asked.spec.namesSeq ? [.builtin(.seq)] : []))
             let record = try await exchange.app.exports.enqueue(
                 asked.json, resolved: resolved, project: runtime.name, out: out)
             exchange.note.made(record.id)
@@ -152,4 +152,9 @@ extension Exchange {
         }
         return record
     }
+}
+
+extension ExportSpec {
+    /// Whether the caller says up to which `seq` it is to count, and so finds out when each row was stored.
+    var namesSeq: Bool { asOfSeq != nil || report?["as_of_seq"].map { $0 != .null } ?? false }
 }

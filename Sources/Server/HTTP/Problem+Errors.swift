@@ -72,6 +72,8 @@ extension Problem {
         case .stopped, .closed, .damaged, .behind:
             self = .unavailable("store_" + error.code.rawValue, error.message, retryAfter: 30)
         case .tooLong: self = .unavailable("query_timeout", error.message, retryAfter: 60)
+        // The engine's memory, mostly: later, or asked for less, it works.
+        case .database where error.isTransient: self = .unavailable("out_of_memory", error.message)
         case .database, .newerFormat, .files: return nil
         }
     }
@@ -86,6 +88,7 @@ extension Problem {
         case .cursor: self = .parameter("cursor", error.message)
         case .limit: self = .parameter("limit", error.message)
         case .busy, .cancelled: self = .unavailable("store_busy", error.message)
+        case .store where error.isTransient: self = .unavailable("out_of_memory", error.message)
         case .store: return nil
         }
     }

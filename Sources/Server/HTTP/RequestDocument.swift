@@ -27,8 +27,8 @@ struct RequestDocument: Sendable {
     /// A text of at most so many bytes.
     func text(_ name: String, atMost most: Int = 255) throws(Problem) -> String? {
         guard let value = self[name] else { return nil }
-        guard let text = value.stringValue, text.utf8.count <= most else {
-            throw Self.problem("\"\(name)\" is a text of at most \(most) bytes")
+        guard let text = value.stringValue, text.utf8.count <= most, !text.utf8.contains(0) else {
+            throw Self.problem("\"\(name)\" is a text of at most \(most) bytes, none of them zero")
         }
         return text
     }

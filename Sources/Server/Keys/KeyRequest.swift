@@ -21,7 +21,8 @@ struct KeyRequest: Sendable {
         if let other = members.first(where: { !known.contains($0.key) }) {
             throw Self.problem("\"\(other.key.prefix(64))\" is not known; there are \(known.joined(separator: ", "))")
         }
-        guard let name = json["name"]?.stringValue, (1...255).contains(name.utf8.count) else {
+        guard let name = json["name"]?.stringValue, (1...255).contains(name.utf8.count), !name.utf8.contains(0)
+        else {
             throw Self.problem("\"name\" says what the key is for, in 1 to 255 bytes")
         }
         self.name = name

@@ -92,7 +92,9 @@ enum SavedReportRoutes {
         guard case .object(let members) = body, let report = body["report"],
             members.allSatisfy({ $0.key == "name" || $0.key == "report" })
         else { throw Problem.badRequest("send {\"name\": \"…\", \"report\": {…}}") }
-        guard let name = body["name"]?.stringValue, (1...longestName).contains(name.utf8.count) else {
+        guard let name = body["name"]?.stringValue, (1...longestName).contains(name.utf8.count),
+            !name.utf8.contains(0)
+        else {
             throw Problem.badRequest("name: a text of 1 to \(longestName) bytes should be here")
         }
         let expanded = try await exchange.expanded(report)
