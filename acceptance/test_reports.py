@@ -137,8 +137,14 @@ def test_a_saved_segment_in_a_report(shop, tmp_path):
     assert answer["path"] == "report.where.segment" or "report.where.segment" in answer["detail"], answer
 
 
-def test_values_are_one_however_they_were_written(tmp_path):
-    server = Sluice(tmp_path / "data").start()
+@pytest.fixture
+def server(tmp_path):
+    folder = Sluice(tmp_path / "data").start()
+    yield folder
+    folder.stop()
+
+
+def test_values_are_one_however_they_were_written(server):
     for who, city, score in [("a", '"Z\\u00fcrich"', "1"), ("b", '"Zürich"', "1.0"), ("c", '"Z\\u00fcrich"', "1e0")]:
         body = (f'{{"events":[{{"identity":"{who}","event":"Seen","properties":{{"city":{city},"score":{score}}}}},'
                 f'{{"type":"set","identity":"{who}","properties":{{"home":{city}}}}}]}}')
@@ -152,11 +158,9 @@ def test_values_are_one_however_they_were_written(tmp_path):
     cohort = ask(server, {"type": "cohort", "start": {"event": "Seen"}, "return": {"event": "Seen"}, "interval": "day",
                           "breakdown": {"event_property": "city"}})
     assert [(row["cohort"], row["people"]) for row in cohort["rows"]] == [("Zürich", 3)]
-    server.stop()
 
 
-def test_a_key_with_columns_exports_the_reports_that_it_asks(tmp_path):
-    server = Sluice(tmp_path / "data").start()
+def test_a_key_with_columns_exports_the_reports_that_it_asks(server):
     server.collect({"identity": "ann", "event": "Seen"})
     made = server.request("POST", "/v1/keys", {"name": "reports", "scopes": ["reports:read", "exports:read", "exports:write"],
                                                "columns": ["person_id", "event"]})
@@ -167,15 +171,12 @@ def test_a_key_with_columns_exports_the_reports_that_it_asks(tmp_path):
     # Whoever names a seq finds out when a row was stored.
     named = {**asked, "as_of_seq": 1}
     assert server.request("POST", "/v1/exports", named, key=made.json["key"]).status == 403
-    server.stop()
 
 
-def test_names_with_a_zero_byte_are_refused(tmp_path):
-    server = Sluice(tmp_path / "data").start()
+def test_names_with_a_zero_byte_are_refused(server):
     bodies = [("POST", "/v1/segments", {"name": "a\0b", "segment": {"did": "x"}}),
               ("POST", "/v1/reports", {"name": "a\0b", "report": {"type": "metric", "measure": {"event": "x"}}}),
               ("POST", "/v1/keys", {"name": "a\0b", "scopes": ["collect"]}),
               ("PUT", "/v1/catalogue/events/A%00b", {"owner": "x"})]
     for method, path, body in bodies:
         assert server.request(method, path, body).status == 400, path
-    server.stop()

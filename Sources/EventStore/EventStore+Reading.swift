@@ -51,7 +51,7 @@ extension EventStore {
         }
     }
 
-    /// Lends a lane for a report: as `withExportLane`, of lanes that are for reports only.
+    /// Lends a lane for a report: as `withExportLane`, of the lanes for questions about everybody.
     public func withReportLane<T: Sendable>(_ body: (Lane, Layout) async throws -> T) async throws -> T {
         try await gate.enter(.long)
         defer { gate.leave(.long) }

@@ -7,8 +7,7 @@ struct ReportCohort: AsyncParsableCommand {
         abstract: "How many people come back, by when they started.",
         discussion: """
             Example:
-              sluice report cohort --start 'Signed Up' --return 'Logged In' --interval week --periods 8 --mode every \\
-                --data ./data
+              sluice report cohort --start 'Signed Up' --return 'Logged In' --interval week --mode every --data ./data
             """)
 
     @Option(name: .long, help: ArgumentHelp("The event by which people start.", valueName: "EVENT|JSON"))

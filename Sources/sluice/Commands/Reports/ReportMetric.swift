@@ -8,8 +8,7 @@ struct ReportMetric: AsyncParsableCommand {
         discussion: """
             Examples:
               sluice report metric Purchased --of people --interval week --data ./data
-              sluice report metric Purchased --of sum --property amount --interval day --from -30d --by person.plan \\
-                --data ./data
+              sluice report metric Purchased --of sum --property amount --interval day --by person.plan --data ./data
             """)
 
     @Argument(help: ArgumentHelp("The event.", valueName: "EVENT|JSON"))
