@@ -73,13 +73,9 @@ internal import Threads
             throw DuckDBError(.outOfMemory, "DuckDB could not open a connection")
         }
         let connection = unsafe Connection(database: self, interrupter: Interrupter(owning: opened))
-        // Without the first two DuckDB keeps no progress. With the third, a filter or join holds small chunks back while large
-        // ones pass, and rows lose the order in which they are stored.
-        try connection.execute(
-            """
-            SET enable_progress_bar = true; SET enable_progress_bar_print = false;
-            SET enable_caching_operators = false
-            """)
+        // With these, a filter or join holds small chunks back while large ones pass, and rows lose the order in which they are
+        // stored.
+        try connection.execute("SET enable_caching_operators = false")
         return connection
     }
 

@@ -26,21 +26,16 @@ struct StoreLanes: Sendable {
             try TokenFunctions.register(on: connection)
         }
         self.database = database
-        let setUpQuiet: @Sendable (Connection) throws(DuckDBError) -> Void = { connection throws(DuckDBError) in
-            try setUp(connection)
-            // Nobody looks at the progress, and keeping it costs the writer an eighth of its time.
-            try connection.execute("SET enable_progress_bar = false")
-        }
-        writer = try Lane(database: database, name: "writer", niceness: settings.niceness, setUp: setUpQuiet)
+        writer = try Lane(database: database, name: "writer", niceness: settings.niceness, setUp: setUp)
         readers = try LanePool(
             database: database, name: "readers", lanes: settings.threads, waiting: settings.readersWaiting,
-            setUp: setUpQuiet)
+            setUp: setUp)
         exports = try LanePool(
             database: database, name: "exports", lanes: settings.exportLanes, waiting: settings.exportsWaiting,
             setUp: setUp)
         questions = try LanePool(
             database: database, name: "questions", lanes: settings.questionLanes, waiting: settings.questionsWaiting,
-            setUp: setUpQuiet)
+            setUp: setUp)
         compactor = try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness)
     }
 

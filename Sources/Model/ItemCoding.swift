@@ -87,6 +87,7 @@ extension Item {
     /// Appends the item's binary form. Fields are within `longestField` and `mostParts` by the limits of collection.
     public func encode(into out: inout [UInt8]) {
         let variable = partIDs.count * 16 + id.count + identity.count + name.count + other.count + properties.count
+        if out.isEmpty { out.reserveCapacity(ItemLayout.headerBytes + variable) }
         // The header as words, so that it is one append.
         let kinds =
             UInt64(kind.rawValue) | UInt64(flags.rawValue) << 8 | UInt64(wire.rawValue) << 16

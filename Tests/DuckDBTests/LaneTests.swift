@@ -201,6 +201,7 @@ struct LaneTests {
     @Test func progressCanBeReadWhileAQueryRuns() async throws {
         let lane = try Lane(database: database, name: "test")
         try await lane.run { connection in
+            try connection.keepProgress(true)
             try connection.execute("CREATE TABLE big AS SELECT i, i % 1000 AS k FROM range(3000000) r(i)")
         }
         #expect(lane.progress == nil)

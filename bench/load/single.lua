@@ -14,7 +14,7 @@ function request()
   if kind == "kissmetrics" then
     return wrk.format("GET", string.format(
       "/e?_k=%s&_p=user-%d%%40example.com&_n=Viewed+Page&_t=%d&_d=1&plan=pro&amount=12.50", key, counter % 100000,
-      1700000000 + counter % 50000000), headers)
+      1000000000 + counter % 780000000), headers)
   end
   local body = string.format(
     '{"events":[{"id":"s-%x","identity":"user-%06d@example.com","event":"Viewed Page","timestamp":"2026-03-04T05:06:07.089Z",' ..

@@ -31,16 +31,18 @@ struct KissmetricsParameters {
                 try addProperty(pairs.name, pairs.value)
                 continue
             }
-            switch String(decoding: pairs.name, as: UTF8.self) {
-            case "_p": identity = identity ?? pairs.value
-            case "_n": name = name ?? pairs.value
-            case "_t":
+            // All that count have one letter; reserved are `_k`, `_c`, `_u`, `_ip`, `_ua` and whatever clients may add.
+            guard pairs.name.count == 2 else { continue }
+            switch pairs.name[1] {
+            case UInt8(ascii: "p"): identity = identity ?? pairs.value
+            case UInt8(ascii: "n"): name = name ?? pairs.value
+            case UInt8(ascii: "t"):
                 if !hasTime { time = pairs.value.isEmpty ? nil : pairs.value }
                 hasTime = true
-            case "_d":
+            case UInt8(ascii: "d"):
                 if !hasDecision { timeCounts = pairs.value == [0x31] }
                 hasDecision = true
-            default: break  // Reserved: `_k`, `_c`, `_u`, `_ip`, `_ua` and whatever clients may add.
+            default: break
             }
         }
     }

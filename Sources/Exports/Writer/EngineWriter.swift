@@ -21,6 +21,8 @@ struct EngineWriter {
 
     /// Writes all parts.
     func write(_ connection: Connection, _ files: inout PartSet) throws {
+        try connection.keepProgress(true)
+        defer { try? connection.keepProgress(false) }
         progress.follow(connection.interrupter)
         guard let size = query.spec.partRows else {
             try file.write(&files, connection) { path in

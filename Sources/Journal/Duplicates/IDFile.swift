@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Model
 
-/// A sealed table: an immutable file that is mapped into memory; little-endian.
+/// A sealed table: an immutable file whose head and filter are mapped into memory; little-endian.
 ///
 /// ```
 /// 0  u64 magic      8  u32 format version    12 u32 bits: the table has 2^bits slots
@@ -12,7 +12,10 @@ internal import Model
 /// 4096 Bloom filter, then the slots
 /// ```
 ///
-/// Unchecked: the mapping is only read.
+/// The slots are read and not mapped. Few look-ups come that far, and a page that is touched brings fifteen others with it: in
+/// the end all of every file would count as this process's memory.
+///
+/// Unchecked: mapping and file are only read.
 @safe final class IDFile: @unchecked Sendable {
     static let headerBytes = 4_096
     static let magic: UInt64 = 0x3149_4543_4955_4c53  // "SLUICEI1"
@@ -32,14 +35,18 @@ internal import Model
     private let bits: UInt64
     private let multiplier: UInt64
     private let blocks: Int
-    // The mapping is `bytes` long, checked against the file's size, and lives as long as this object.
+    private let descriptor: Int32
+    private let files: any JournalFiles
+    /// Where the slots begin.
+    private let slotsAt: Int
+    // The mapping is `slotsAt` bytes long, which is less than the file's checked size, and lives as long as this object.
     private nonisolated(unsafe) let base: UnsafeMutableRawPointer
     private nonisolated(unsafe) let filter: UnsafeRawPointer
-    private nonisolated(unsafe) let slots: UnsafeRawPointer
 
     /// Maps a file; `.damaged` if its head or its size is not right.
     init(path: String, files: any JournalFiles) throws(JournalError) {
         self.path = path
+        self.files = files
         let descriptor: Int32
         let size: Int
         var head = [UInt8](repeating: 0, count: IDPart.offset + 4 + IDPart.most * IDPart.bytes + 4)
@@ -55,7 +62,8 @@ internal import Model
         } catch {
             throw JournalError(error, while: "opening a file of ids")
         }
-        defer { files.close(descriptor) }
+        var isOpened = false
+        defer { if !isOpened { files.close(descriptor) } }
         func damage(_ what: String) -> JournalError {
             JournalError(.damaged, "The file of ids \(path) is damaged: \(what).", file: path, offset: 0)
         }
@@ -75,21 +83,25 @@ internal import Model
         let merged = IDPart.decode(fields)
         isMerged = merged != nil
         parts = merged ?? [IDPart(hour: hour, toSeq: toSeq)]
-        let tableAt = Self.headerBytes + blocks * BlockedBloom.blockBytes
-        bytes = tableAt + (1 << Int(bits)) * IDTable.slotBytes
+        slotsAt = Self.headerBytes + blocks * BlockedBloom.blockBytes
+        bytes = slotsAt + (1 << Int(bits)) * IDTable.slotBytes
         guard bytes == size else { throw damage("it has \(size) bytes instead of \(bytes)") }
-        let mapped = unsafe mmap(nil, bytes, PROT_READ, MAP_SHARED, descriptor, 0)
+        let mapped = unsafe mmap(nil, slotsAt, PROT_READ, MAP_SHARED, descriptor, 0)
         // MAP_FAILED is all ones, which the macro cannot tell Swift.
         guard let mapped = unsafe mapped, UInt(bitPattern: mapped) != UInt.max else {
             throw JournalError(.io, "mmap of \(path) failed (error \(errno)).", file: path)
         }
-        unsafe madvise(mapped, bytes, MADV_RANDOM)
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
+        self.descriptor = descriptor
+        isOpened = true
         unsafe base = mapped
         unsafe filter = UnsafeRawPointer(mapped) + Self.headerBytes
-        unsafe slots = UnsafeRawPointer(mapped) + tableAt
     }
 
-    deinit { unsafe munmap(base, bytes) }
+    deinit {
+        unsafe munmap(base, slotsAt)
+        files.close(descriptor)
+    }
 
     /// Sets the `seq` in `found` of each id that is here with one above `after`. `open` are the places in `ids` that are still looked for;
     /// those that were found leave it.
@@ -111,17 +123,60 @@ internal import Model
     /// The `seq` of an id, or 0.
     @inline(__always)
     func find(_ id: Hash128) -> Int64 {
-        // The filter and the slots lie within the mapping.
+        // The filter lies within the mapping.
         guard unsafe BlockedBloom.mayHold(id, in: filter, blocks: blocks, multiplier: multiplier) else { return 0 }
-        return unsafe IDSlots.find(id, in: slots, bits: bits, multiplier: multiplier)
+        return findSlot(id)
+    }
+
+    private func findSlot(_ id: Hash128) -> Int64 {
+        let count = 1 << Int(bits)
+        var slot = IDSlots.home(id, bits: bits, multiplier: multiplier)
+        var window = InlineArray<96, UInt64>(repeating: 0)
+        var left = count
+        // A whole turn ends the search, also in a damaged file without a free slot.
+        while left > 0 {
+            let read = min(32, count - slot, left)
+            var span = window.mutableSpan
+            unsafe span.withUnsafeMutableBytes {
+                unsafe self.read(into: $0.baseAddress, slots: slot..<(slot + read))
+            }
+            for i in 0..<read {
+                let seq = Int64(bitPattern: window[i * 3 + 2])
+                if seq == 0 { return 0 }
+                if window[i * 3] == id.high, window[i * 3 + 1] == id.low { return seq }
+            }
+            slot = (slot + read) & (count - 1)
+            left -= read
+        }
+        return 0
     }
 
     /// Calls `body` with each id and its `seq`. Reads all of the file.
     func forEach(_ body: (Hash128, Int64) -> Void) {
-        // The system reads ahead meanwhile. The slots lie within the mapping.
-        unsafe madvise(base, bytes, MADV_SEQUENTIAL)
-        unsafe SlotMemory.forEach(slots, 0..<(1 << Int(bits)), body)
-        unsafe madvise(base, bytes, MADV_RANDOM)
+        let step = min(1 << Int(bits), 1 << 15)
+        let window = UnsafeMutableRawPointer.allocate(byteCount: step * IDTable.slotBytes, alignment: 8)
+        defer { unsafe window.deallocate() }
+        // Both are powers of two.
+        for start in stride(from: 0, to: 1 << Int(bits), by: step) {
+            unsafe read(into: window, slots: start..<(start + step))
+            unsafe SlotMemory.forEach(UnsafeRawPointer(window), 0..<step, body)
+        }
+    }
+
+    /// Reads slots. A file whose size was right and that cannot be read ends the process: whether an id is there is not known
+    /// then, and nothing may be stored twice.
+    ///
+    /// - Parameter target: has room for them.
+    private func read(into target: UnsafeMutableRawPointer?, slots: Range<Int>) {
+        var done = 0
+        let count = slots.count * IDTable.slotBytes
+        let from = slotsAt + slots.lowerBound * IDTable.slotBytes
+        while done < count {
+            // In bounds: `done` is less than `count`, for which there is room.
+            let got = unsafe pread(descriptor, target?.advanced(by: done), count - done, off_t(from + done))
+            if got <= 0, got == 0 || errno != EINTR { fatalError("\(path) cannot be read (error \(errno))") }
+            done += max(0, got)
+        }
     }
 
     /// Writes a table to a file, which appears under its name only when it is whole and on disk.

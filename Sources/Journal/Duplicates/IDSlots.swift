@@ -1,6 +1,6 @@
 internal import Model
 
-/// The look-up that tables in memory and in files share.
+/// The look-up of tables in memory.
 enum IDSlots {
     /// The slot where the search for an id begins.
     @inline(__always)
@@ -33,8 +33,8 @@ enum IDSlots {
 /// A Bloom filter whose six bits for an id lie in one block of 64 bytes, so that asking costs one cache miss.
 enum BlockedBloom {
     static let blockBytes = 64
-    /// About ten bits an id, by which one id in eighty that is not there seems to be.
-    static func blocks(for count: Int) -> Int { max(1, (count * 10 + 511) / 512) }
+    /// About sixteen bits an id, by which one id in eight hundred that is not there seems to be and is looked for in the file.
+    static func blocks(for count: Int) -> Int { max(1, (count * 16 + 511) / 512) }
 
     @inline(__always)
     static func block(_ id: Hash128, blocks: Int, multiplier: UInt64) -> Int {
