@@ -46,6 +46,7 @@ public struct ConditionNode: Sendable {
         case .did(let did): count = try did.countSQL(scope, &needs, path: path)
         case .person(let name, _): value = needs.properties.token(name)
         case .personThen(let name, let time, _): value = time.valueSQL(name, scope)
+        case .computed(let column, _): value = needs.computed.value(column, of: scope.personID)
         case .sequence: break
         }
         self.path = path
