@@ -1,5 +1,6 @@
 import DuckDB
 import Foundation
+import Journal
 import Logging
 import Model
 import Synchronization
