@@ -273,6 +273,10 @@ def test_a_key_with_a_list_of_columns(shop):
         "segment": {"column": "lifecycle_stage", "formula": formula, "is": 2}, "columns": people}, status=400)
     refused("POST", "/v1/exports", {
         "dataset": "people", "columns": people, "computed": {"lifecycle_stage": formula}}, status=400)
+    report = {"type": "metric", "measure": {"event": "Visit"}, "from": "-9d", "to": "now", "interval": "day", "where": leaf}
+    reads = key("event", "timestamp", "person_id")
+    answer = shop.request("POST", "/v1/reports/query", report, key=reads)
+    assert answer.status == 403 and answer.json["column"] == "revenue_total"
     asked = shop.request("POST", "/v1/people/search", {
         "segment": {"column": "lifecycle_stage", "is": "active"}, "columns": people}, key=some)
     assert asked.json["data"] == [{"person_id": person, "lifecycle_stage": "active"}]

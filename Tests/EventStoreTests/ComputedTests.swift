@@ -127,7 +127,7 @@ import Testing
         #expect(found == wanted, comment)
     }
 
-    @Test(arguments: 0..<12)
+    @Test(arguments: 0..<9)
     func `random histories`(seed: Int) async throws {
         var random = SeededGenerator(seed: seed)
         let folder = try TemporaryFolder()
@@ -150,6 +150,7 @@ import Testing
             for round in 0..<14 {
                 try await Self.append(fixture, &model, now: clock.withLock { $0 }, &random)
                 seqs.append(fixture.store.appliedSeq)
+                if round % 4 == 3 { try await Self.remove(fixture, &model, now: clock.withLock { $0 }, &random) }
                 if round % 5 == 4 { try await compactor.compact(isFull: Bool.random(using: &random)) }
                 let day = ComputedModel.day(clock.withLock { $0 }, offset: offset)
                 // Before the table has it, and after.
@@ -172,6 +173,31 @@ import Testing
                 }
             }
         }
+    }
+
+    /// Erases somebody, or what is old.
+    private static func remove(
+        _ fixture: StoreFixture, _ model: inout ComputedModel, now: Int64, _ random: inout SeededGenerator
+    ) async throws {
+        if Bool.random(using: &random) {
+            let before = now - 30 * dayLength
+            _ = try await fixture.store.remove(.aged([.init(before: Timestamp(microseconds: before))]))
+            model.events.removeAll { $0.time < before }
+            return
+        }
+        let person = model.people(asOf: fixture.store.appliedSeq).sorted { $0.key < $1.key }.randomElement(
+            using: &random)
+        guard let gone = person?.value else { return }
+        let ids = try await fixture.store.identitiesOfPersons(with: gone)
+        #expect(Set(ids.map(\.text)) == Set(gone))
+        let copies = try await fixture.store.remove(.identities(ids.map(\.id)))
+        #expect(copies.allSatisfy { $0.verified })
+        model.events.removeAll { gone.contains($0.identity) }
+        model.ties.removeAll { gone.contains($0.a) || gone.contains($0.b) }
+        model.identities.removeAll { gone.contains($0.name) }
+        let left = try await fixture.rows(
+            "SELECT count(*) FROM people_current WHERE erased AND (computed IS NOT NULL OR merged_into IS NOT NULL)")
+        #expect(left == ["0"])
     }
 
     private static func append(

@@ -19,9 +19,16 @@ extension Removal {
                 )
                 return
             }
-            guard var state = try PeopleState.read(connection) else { return }
+            var state = try PeopleState.read(connection) ?? PeopleState([], day: ComputedDay(0, in: "UTC"))
+            // Who came only just now may have been seen all the same, in a segment.
+            try connection.execute(
+                """
+                INSERT INTO people_current SELECT identity_id, 0, NULL, false, NULL FROM identities
+                WHERE identity_id = person_id AND (\(condition)) AND identity_id NOT IN (SELECT person_id FROM people_current)
+                """)
             let goes = "NOT erased AND (\(Self.ofPeople(condition)))"
             let count = try connection.row("SELECT count(*) FROM people_current WHERE \(goes)")?[0].int ?? 0
+            if count == 0 { return }
             try connection.execute(
                 """
                 UPDATE people_current SET change_seq = x.change_seq, merged_into = NULL, erased = true, computed = NULL
@@ -30,7 +37,7 @@ extension Removal {
                 WHERE x.person_id = people_current.person_id
                 """)
             state.changeSeq += count
-            if count > 0 { try state.write(connection) }
+            try state.write(connection)
         }
     }
 

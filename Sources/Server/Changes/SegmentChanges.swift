@@ -67,7 +67,11 @@ enum SegmentChanges {
         _ exchange: Exchange, _ record: SegmentRecord, from known: Moment?, to: Moment
     ) async throws -> [Change] {
         if known == to { return [] }
-        let before = try await people(exchange, record, known)
+        let before: [PersonID]
+        do { before = try await people(exchange, record, known) } catch is QueryError {
+            // What it asked then cannot be asked any more, since a segment that it named is gone: everybody is told again.
+            before = []
+        }
         let now = try await people(exchange, record, to)
         var erased: Set<Int64> = []
         if let known {

@@ -11,7 +11,9 @@ struct Settings: AsyncParsableCommand {
               sluice settings --timezone Europe/Berlin --data ./data
             """)
 
-    @Option(name: .long, help: ArgumentHelp("The zone in which the project's days begin.", valueName: "ZONE"))
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp("The zone in which the project's days begin.", valueName: "ZONE"))
     var timezone: String?
 
     @OptionGroup var connection: ConnectionOptions
