@@ -6,12 +6,14 @@ public import Model
 /// It stands beside the applier on a connection of its own and behind it for the processors: each step looks at a bounded number of
 /// persons, those of whom something was stored before those whom only time has changed.
 public struct PeopleKeeper: Sendable {
-    /// How long it gathers what comes in before it looks, unless somebody waits.
+    /// How long it gathers what comes in before it looks, unless somebody waits; three times as long as looking takes, if that
+    /// is more, so that it has a quarter of the time at most.
     private static let gathering = Duration.milliseconds(700)
+    private static let longest = Duration.milliseconds(3_500)
     /// Items in half a second from which the store is filled and not only written to: it makes way then.
     private static let flood: Int64 = 20_000
     /// How often it makes way before it looks all the same.
-    private static let patience = 30
+    private static let patience = 60
     /// Clocks of zones differ by quarters of an hour, so that days begin at one.
     private static let quarter: Int64 = 900_000_000
 
@@ -48,12 +50,12 @@ public struct PeopleKeeper: Sendable {
     }
 
     private func work() async {
-        var pause = Duration.milliseconds(500)
+        var (pause, took) = (Duration.milliseconds(500), Duration.zero)
         store.people.wake()
         for await _ in store.people.wakes {
             do {
-                try await gather()
-                try await follow()
+                try await gather(for: min(max(Self.gathering, took * 3), Self.longest))
+                took = try await follow()
                 pause = .milliseconds(500)
             } catch {
                 let error = StoreError(error)
@@ -68,9 +70,9 @@ public struct PeopleKeeper: Sendable {
         }
     }
 
-    private func gather() async throws {
+    private func gather(for duration: Duration) async throws {
         if store.people.isHurried { return }
-        try await Task.sleep(for: Self.gathering)
+        try await Task.sleep(for: duration)
         for _ in 0..<Self.patience where !store.people.isHurried {
             let before = store.appliedSeq
             if before - store.people.snapshot.seq < Self.flood { return }
@@ -79,15 +81,21 @@ public struct PeopleKeeper: Sendable {
         }
     }
 
-    private func follow() async throws {
-        while !Task.isCancelled {
+    /// Steps until nobody is pending; how long the last one took.
+    private func follow() async throws -> Duration {
+        while true {
             let began = ContinuousClock.now
             let reached = try await step()
-            if reached.pending == 0 { return }
-            // Where others are at work, a quarter of the time is enough.
-            if store.appliedSeq > reached.seq, !store.people.isHurried {
-                try await Task.sleep(for: min((ContinuousClock.now - began) * 3, .seconds(3)))
+            let took = ContinuousClock.now - began
+            if reached.pending == 0 || Task.isCancelled { return took }
+            if store.people.isHurried { continue }
+            let behind = store.appliedSeq - reached.seq
+            if behind >= Self.flood {
+                store.people.wake()
+                return took
             }
+            // Where others are at work, a quarter of the time is enough.
+            if behind > 0 { try await Task.sleep(for: min(took * 3, Self.longest)) }
         }
     }
 

@@ -97,8 +97,11 @@ struct PeopleStep {
                 """)
         try connection.execute(
             fragment: "DELETE FROM people_pending WHERE person_id IN (SELECT b.person_id FROM \(Self.batch) b)")
-        let count = SQLStatement("SELECT count(*) FROM \(Self.changes)")
-        return try connection.row(count.text, count.values)?[0].int ?? 0
+        let count = try connection.row(SQLStatement("SELECT count(*) FROM \(Self.changes)").text)?[0].int ?? 0
+        for table in [Self.batch, Self.map, Self.rows, Self.changes] {
+            try connection.execute(fragment: "DROP TABLE temp.\(table)")
+        }
+        return count
     }
 
     /// The rows that the persons of the batch are to have: their own, and for each further identity where it leads.
