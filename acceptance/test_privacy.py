@@ -171,8 +171,8 @@ def test_access_has_everything(folder):
     (only,) = bundle["persons"]
     assert only["person_id"] == person["id"] and [i["identity"] for i in only["identities"]] == person["identities"]
     assert set(person["identities"]) == {WHO, OTHER} and all(i["first_seq"] > 900 for i in only["identities"])
-    assert {k: only[k] for k in ("properties", "first_seen", "last_seen", "events_total")} == {
-        k: person[k] for k in ("properties", "first_seen", "last_seen", "events_total")}
+    assert {k: only[k] for k in ("properties", "first_seen", "last_seen", "events_total", "computed")} == {
+        k: person[k] for k in ("properties", "first_seen", "last_seen", "events_total", "computed")}
     assert only["properties"] == {"p0": 0, "p2": 2, "plan": 2}
     history = pages(folder, f"/v1/people/{person['id']}/events", limit=1000)
     assert bundle["events"] == history[::-1] and len(history) == 1200

@@ -1,5 +1,5 @@
 internal import GRDB
-internal import Model
+public import Model
 
 extension ControlStore {
     /// Saves a segment.
@@ -21,6 +21,18 @@ extension ControlStore {
         _ id: String, version: Int64? = nil, project: String
     ) async throws(ControlError) -> SegmentRecord? {
         try await read { db in try Self.fetch(id, version, project, in: db) }
+    }
+
+    /// The version of a segment that was the newest at a moment; nil if there was none yet.
+    public func segment(
+        _ id: String, at moment: Timestamp, project: String
+    ) async throws(ControlError) -> SegmentRecord? {
+        try await read { db in
+            let version = try Int64.fetchOne(
+                db, sql: "SELECT max(version) FROM segment_versions WHERE segment = ? AND made_at <= ?",
+                arguments: [id, moment.microseconds])
+            return try version.flatMap { try Self.fetch(id, $0, project, in: db) }
+        }
     }
 
     /// The project's segments in their newest versions, in the order of their making, after `number`.

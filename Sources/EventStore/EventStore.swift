@@ -19,6 +19,7 @@ public final class EventStore: Sendable {
     public let path: String
     public let settings: StoreSettings
     let progress = ApplyProgress()
+    let people = PeopleProgress()
     let folder: ColdFolder
     let layouts: LayoutBook
     let compaction: CompactionState
@@ -52,6 +53,8 @@ public final class EventStore: Sendable {
         self.lanes = Mutex(lanes)
         self.logger = logger
         progress.advance(to: state["applied_seq"] ?? 0, committedAt: state["committed_at"])
+        let people = people
+        progress.onAdvance { people.wake() }
     }
 
     /// Opens the store in a project's folder, or begins one. Blocks while the engine reads its write-ahead log.
@@ -115,6 +118,25 @@ public final class EventStore: Sendable {
     /// Runs `body` on the connection that makes cold files.
     func compactor<T: Sendable>(_ body: @Sendable (Connection) throws -> T) async throws -> T {
         try await opened().compactor.run { connection in try memory.usual(connection, body) }
+    }
+
+    /// Runs `body` in a transaction on the connection that keeps the table of people, with the views of all rows.
+    ///
+    /// - Parameter body: is told the `seq` up to which everything is in them.
+    func keeping<T: Sendable>(_ body: @Sendable (Connection, Int64) throws -> T) async throws -> T {
+        try await gate.enter(.write)
+        defer { gate.leave(.write) }
+        let lanes = try opened()
+        // In this order: the layout has the rows of everything that is applied by then.
+        let seq = appliedSeq
+        let layout = layouts.pin()
+        defer { layouts.unpin(layout) }
+        return try await lanes.people.run { connection in
+            try layout.show(on: connection)
+            return try memory.usual(connection) { connection in
+                try connection.transaction { connection in try body(connection, seq) }
+            }
+        }
     }
 
     /// Runs `body` on the one connection that writes.
@@ -218,6 +240,7 @@ public final class EventStore: Sendable {
         await lanes.exports.close()
         await lanes.questions.close()
         await lanes.compactor.close()
+        await lanes.people.close()
         let failure = await Self.checkpoint(lanes.writer, folder)
         await lanes.writer.close()
         if let failure {

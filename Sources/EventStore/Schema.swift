@@ -60,6 +60,8 @@ enum Schema {
         // A copy for a backup comes without it.
         try storing {
             try connection.execute("CREATE INDEX IF NOT EXISTS identities_by_text ON identities(identity)")
+            // It can be found anew from all the others, so that it has no part in the format's number.
+            try connection.execute(PeopleSchema.tables)
         }
         return isNew
     }

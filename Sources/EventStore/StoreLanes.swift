@@ -9,6 +9,8 @@ struct StoreLanes: Sendable {
     /// For questions about everybody.
     let questions: LanePool
     let compactor: Lane
+    /// For the table of people.
+    let people: Lane
 
     static func database(_ path: String, _ settings: StoreSettings) throws(DuckDBError) -> Database {
         try Database(
@@ -37,6 +39,8 @@ struct StoreLanes: Sendable {
             database: database, name: "questions", lanes: settings.questionLanes, waiting: settings.questionsWaiting,
             setUp: setUp)
         compactor = try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness)
+        people = try Lane(
+            database: database, name: "people", niceness: settings.compactorNiceness, setUp: setUpQuiet)
     }
 
     /// Closes the connections after the jobs that run.
@@ -45,6 +49,7 @@ struct StoreLanes: Sendable {
         await exports.close()
         await questions.close()
         await compactor.close()
+        await people.close()
         await writer.close()
     }
 }

@@ -80,6 +80,13 @@ struct ExportJob: Sendable {
 
     /// Makes the temporary tables that the query needs: people's properties, and who did what.
     static func makeTables(_ query: ExportQuery, _ connection: Connection) throws {
+        if !query.needs.computed.isEmpty {
+            // One state of the table of people, and of what it lacks.
+            try connection.transaction { connection in
+                try query.needs.computed.prepare(
+                    connection, asOf: query.spec.asOfSeq, personMap: SQLFragment(stringLiteral: PeopleAsOf.table))
+            }
+        }
         var needed: [SQLFragment] = []
         if query.needsPropertiesTable {
             needed.append(
@@ -96,7 +103,8 @@ struct ExportJob: Sendable {
             WindowIdentities.table,
             "person_map_group",
         ]
-        try connection.execute(tables.map { "DROP TABLE IF EXISTS temp.\($0)" }.joined(separator: ";"))
+        let computed = ComputedNeeds.tables(on: connection)
+        try connection.execute((tables + computed).map { "DROP TABLE IF EXISTS temp.\($0)" }.joined(separator: ";"))
     }
 
     private func makeFiles(

@@ -60,6 +60,8 @@ public struct ExportSpec: Sendable, Equatable {
     public var sheet = SheetForm()
     /// Whom the files are encrypted for; anybody can read them if there is none.
     public var recipients: [AgeRecipient] = []
+    /// The computed columns of people that there are, each as of a day: put in by whoever knows the project's definitions.
+    public var computed: [ComputedColumn] = []
     /// The most rows of one file; nil for one file.
     public var partRows: Int?
     /// Of the dataset `report`: the question, as the reports' API takes it.
@@ -81,6 +83,7 @@ extension ExportSpec {
         [
             "dataset", "columns", "where", "from", "to", "timezone", "seq_from", "seq_to", "order", "identified",
             "format", "compression", "encrypt", "part_rows", "as_of_seq", "as_of", "report", "cell",
+            "computed",
         ] + SheetForm.fields
 
     /// Reads a specification as `POST /v1/exports` takes it and a manifest keeps it.
@@ -112,6 +115,7 @@ extension ExportSpec {
         compression = try Self.choice(json, "compression") ?? .none
         sheet = try SheetForm(json: json)
         if let value = json.given("encrypt") { recipients = try Self.recipients(value) }
+        if let value = json.given("computed") { computed = try Self.computed(value) }
         report = json.given("report")
         cell = json.given("cell")
         if let value = json.given("part_rows") {
@@ -119,6 +123,23 @@ extension ExportSpec {
                 throw Self.error("\"part_rows\" is a whole number above 0")
             }
             partRows = Int(rows)
+        }
+    }
+
+    /// Definitions by name, as a manifest keeps those that its export used.
+    private static func computed(_ value: JSONValue) throws(ExportError) -> [ComputedColumn] {
+        guard case .object(let members) = value, members.count <= ComputedColumn.most else {
+            throw error("\"computed\" has the definitions of computed columns by name, as a manifest has them")
+        }
+        do {
+            var columns: [ComputedColumn] = []
+            for member in members {
+                columns.append(
+                    try ComputedColumn(member.key, json: member.value, path: "computed.\(member.key.prefix(64))"))
+            }
+            return columns
+        } catch {
+            throw ExportError(error)
         }
     }
 

@@ -38,6 +38,13 @@ public struct ResolvedSpec: Sendable, Equatable {
     public internal(set) var report: JSONValue?
     public internal(set) var cell: JSONValue?
 
+    /// The computed columns that it has, by name.
+    var computed: [ComputedColumn] {
+        var found: [String: ComputedColumn] = [:]
+        for case .computed(let column) in columns.map(\.source) { found[column.name] = column }
+        return found.values.sorted { $0.name < $1.name }
+    }
+
     /// What the names of its files should end with, such as `.csv.gz.age`.
     public var fileExtension: String { format.fileExtension(compression, isEncrypted: !recipients.isEmpty) }
 
@@ -49,6 +56,10 @@ public struct ResolvedSpec: Sendable, Equatable {
         if let report { members.append(.init("report", report)) }
         if let cell { members.append(.init("cell", cell)) }
         if dataset != .report { members.append(.init("columns", .array(columnTexts.map { .string($0) }))) }
+        let computed = computed
+        if !computed.isEmpty {
+            members.append(.init("computed", .object(computed.map { .init($0.name, $0.json) })))
+        }
         if let conditionJSON { members.append(.init("where", conditionJSON)) }
         if let from { members.append(.init("from", .string(from.text))) }
         if let to { members.append(.init("to", .string(to.text))) }
@@ -103,7 +114,9 @@ extension ExportSpec {
     ) throws(ExportError) -> ResolvedSpec {
         try checkLayout()
         let parsed: [ColumnExpression]
-        do { parsed = try ColumnExpression.parse(columns, dataset: dataset) } catch { throw ExportError(error) }
+        do { parsed = try ColumnExpression.parse(columns, dataset: dataset, computed: computed) } catch {
+            throw ExportError(error)
+        }
         if format != .csv, let field = sheet.asked.first {
             throw Self.error("\"\(field)\" is for CSV files only, and the format is \(format.rawValue)")
         }

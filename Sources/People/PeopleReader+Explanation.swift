@@ -21,8 +21,10 @@ extension PeopleReader {
             let nodes = try conditions.map { condition in
                 try ConditionNode(condition.tree, condition.json, scope: scope, needs: &needs, path: path)
             }
+            try needs.computed.prepare(
+                connection, asOf: asOf, personMap: scope.personMap, events: scope.events)
             try make(needs.sets)
-            defer { drop(needs.sets) }
+            defer { drop(needs) }
             var columns: [SQLFragment] = []
             for node in nodes { node.list(&columns) }
             var source: SQLFragment = "(SELECT \(person.number) AS person_id) q"

@@ -29,8 +29,9 @@ extension PeopleReader {
             var needs = PersonNeeds()
             let scope = QueryScope(row: .person, asOf: asOf, personMap: persons, personID: "q.person_id")
             let test = try condition.sql(scope, &needs)
+            try needs.computed.prepare(connection, asOf: asOf, personMap: persons)
             try make(needs.sets)
-            defer { drop(needs.sets) }
+            defer { drop(needs) }
             var properties = SQLFragment.empty
             if !needs.properties.names.isEmpty {
                 let relation = needs.properties.relation(asOf: asOf, personMap: persons)
@@ -53,8 +54,9 @@ extension PeopleReader {
     }
 
     /// What is left of it is replaced by the next one that needs it.
-    func drop(_ sets: PersonSets) {
-        if !sets.isEmpty { try? connection.execute("DROP TABLE IF EXISTS \(PersonSets.table)") }
+    func drop(_ needs: PersonNeeds) {
+        if !needs.sets.isEmpty { try? connection.execute("DROP TABLE IF EXISTS \(PersonSets.table)") }
+        needs.computed.drop(connection)
     }
 
     func each(_ fragment: SQLFragment, _ body: (Chunk, Int) -> Void) throws(DuckDBError) {

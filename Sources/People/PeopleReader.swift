@@ -8,6 +8,8 @@ public struct PeopleReader {
     let layout: Layout
     /// The highest `seq` that is shown.
     let asOf: Int64
+    /// The highest `seq` that is shown.
+    public var seq: Int64 { asOf }
     /// Whether that is of the past, when people may have been others.
     private let isPast: Bool
     /// Who is tied to others now; nil where it is not known, or not what is asked for.

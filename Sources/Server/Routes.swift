@@ -5,7 +5,8 @@ internal import Hummingbird
 func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
     var routes =
         NativeRoutes.routes + KissmetricsRoutes.routes + SegmentRoutes.routes + PeopleRoutes.routes
-        + PeopleSearch.routes + SavedSegmentRoutes.routes + SegmentPeople.routes + AliasRoutes.routes
+        + PeopleSearch.routes + ComputedRoutes.routes + ColumnRoutes.routes + ChangeRoutes.routes
+        + SavedSegmentRoutes.routes + SegmentPeople.routes + AliasRoutes.routes
         + EventRoutes.routes + EventList.routes + LiveRoutes.routes + CatalogueRoutes.routes + ProjectRoutes.routes
         + KeyRoutes.routes + AuditRoutes.routes + ExportRoutes.routes
         + ImportRoutes.routes + ReportRoutes.routes + SavedReportRoutes.routes

@@ -42,8 +42,9 @@ struct Sluice: AsyncParsableCommand {
             77 refused (wrong or missing key).
             """,
         subcommands: [
-            Init.self, Serve.self, Import.self, Export.self, People.self, Segment.self, Report.self, Projects.self,
-            Keys.self, Audit.self,
+            Init.self, Serve.self, Import.self, Export.self, People.self, Segment.self, Columns.self, Report.self,
+            Projects.self,
+            Settings.self, Keys.self, Audit.self,
             Verify.self,
             Compact.self,
             Erase.self, Access.self, Backup.self, RestoreBackup.self, Status.self, Doctor.self, Version.self,

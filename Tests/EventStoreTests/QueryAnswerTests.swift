@@ -15,7 +15,7 @@ private enum Oracle {
         case .property(let name, let test): passes(test, properties[name] ?? .null)
         case .person(let name, let test): passes(test, person[name] ?? .null)
         // ExportsTests have a model of people and what they did.
-        case .did, .personThen, .sequence, .segment: false
+        case .did, .personThen, .sequence, .segment, .computed: false
         }
     }
 

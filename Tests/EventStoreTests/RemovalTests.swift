@@ -114,7 +114,7 @@ struct RemovalTests {
             // Again: nothing is left to do.
             let again = try await store.remove(
                 .identities(ids), rejects: { raw in secrets.contains { raw.contains($0) } })
-            #expect(again.allSatisfy { $0.verified && $0.rows == 0 } && again.count == 2)
+            #expect(again.allSatisfy { $0.verified && $0.rows == 0 } && again.count == 3)
             return (expected, ids)
         }
         try await StoreFixture.with(folder, settings: Self.settings) { fixture in

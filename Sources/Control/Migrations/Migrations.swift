@@ -17,6 +17,7 @@ enum Migrations {
         migrator.registerMigration("011_catalogue", migrate: catalogue)
         migrator.registerMigration("012_reports", migrate: reports)
         migrator.registerMigration("013_audit", migrate: audit)
+        migrator.registerMigration("014_computed_columns", migrate: computedColumns)
         return migrator
     }
 }

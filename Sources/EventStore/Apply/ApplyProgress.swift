@@ -14,6 +14,8 @@ final class ApplyProgress: Sendable {
         var snapshot = Snapshot()
         var lastID: UInt64 = 0
         var waiting: [UInt64: (seq: Int64, continuation: CheckedContinuation<Void, any Error>)] = [:]
+        /// Is called when more is in the store.
+        var onAdvance: (@Sendable () -> Void)?
         /// Wakes the applier from gathering.
         var gatherer: CheckedContinuation<Void, Never>?
     }
@@ -24,15 +26,20 @@ final class ApplyProgress: Sendable {
 
     /// Items up to `seq` are in the store.
     func advance(to seq: Int64, committedAt: Int64?) {
-        let ready = state.withLock { state in
+        let (ready, follower) = state.withLock { state in
+            let isMore = seq > state.snapshot.appliedSeq
             state.snapshot.appliedSeq = max(seq, state.snapshot.appliedSeq)
             if let committedAt { state.snapshot.committedAt = committedAt }
             let ready = state.waiting.filter { $0.value.seq <= seq }
             for id in ready.keys { state.waiting[id] = nil }
-            return ready
+            return (ready, isMore ? state.onAdvance : nil)
         }
         for waiter in ready.values { waiter.continuation.resume() }
+        follower?()
     }
+
+    /// Has `body` called whenever more is in the store.
+    func onAdvance(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onAdvance = body } }
 
     func set(_ new: ApplierState, error: StoreError? = nil) {
         let failed = state.withLock { state -> [CheckedContinuation<Void, any Error>] in

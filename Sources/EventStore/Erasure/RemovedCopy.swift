@@ -8,6 +8,8 @@ public struct RemovedCopy: Sendable, Equatable {
         case cold
         /// Inputs that were refused.
         case rejects
+        /// The table of people with their computed columns.
+        case people = "people_current"
     }
 
     public let kind: Kind

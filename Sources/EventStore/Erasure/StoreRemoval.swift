@@ -134,6 +134,7 @@ struct StoreRemoval: Sendable {
             // Rows that are cold now were hot once, and their bytes may still be there.
             if isConcerned || copies.contains(where: { $0.rows > 0 }) {
                 try await onLane { connection, layout in
+                    try removal.forgetPeople(connection)
                     try HotFile.copy(store.path, generations: layout.generations, connection) { table in
                         table == "names" ? removal.unusedNames : removal.condition(table, rejects: refused)
                     }
@@ -201,9 +202,11 @@ struct StoreRemoval: Sendable {
                 count += try addSeqs(table, table, to: &items.seqs, connection)
             }
             let refusals = try addSeqs("rejects", "rejects", rejects: refused, to: &items.seqs, connection)
+            let people = try removal.peopleCount(connection)
             let copies = [
                 RemovedCopy(kind: .hot, name: EventStore.fileName, rows: count, verified: false),
                 RemovedCopy(kind: .rejects, name: "rejects", rows: refusals, verified: false),
+                RemovedCopy(kind: .people, name: "people_current", rows: people, verified: false),
             ]
             items.copies += copies.filter { $0.rows > 0 }
             return (copies, refused, items)

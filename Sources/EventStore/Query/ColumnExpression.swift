@@ -11,6 +11,8 @@ public struct ColumnExpression: Sendable, Equatable {
         case person(String)
         /// On people, when or how often the person did an event of this name.
         case event(EventMeasure, of: String)
+        /// On people, a computed column.
+        case computed(ComputedColumn)
     }
 
     /// The type that a property is cast to; what does not cast is missing.
@@ -46,6 +48,7 @@ public struct ColumnExpression: Sendable, Equatable {
         case (_, .text?): .text
         case (.builtin(let column), nil): column.type
         case (.event(let measure, _), nil): measure.type
+        case (.computed(let column), nil): column.formula.type
         default: .token
         }
     }

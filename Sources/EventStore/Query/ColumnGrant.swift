@@ -22,7 +22,8 @@ public struct ColumnGrant: Sendable, Equatable {
         guard let names else { return true }
         if names.contains(ExactText(need.text)) { return true }
         return switch need {
-        case .builtin: false
+        // Whoever sees all events still does not see what somebody else's formula makes of them.
+        case .builtin, .computed: false
         case .property: allows(.properties)
         case .properties: names.contains(ExactText(BuiltinColumn.properties.rawValue))
         case .person: allows(.personProperties)
@@ -41,13 +42,15 @@ public struct ColumnGrant: Sendable, Equatable {
     }
 
     /// Whether a text can stand in a list.
-    public static func isColumn(_ text: String) -> Bool {
+    ///
+    /// - Parameter computed: the computed columns of people that there are.
+    public static func isColumn(_ text: String, computed: [String] = []) -> Bool {
         for prefix in ["properties.", "person."] where text.utf8.starts(with: prefix.utf8) {
             return (1...255).contains(text.utf8.count - prefix.utf8.count)
         }
         for measure in EventMeasure.allCases where text.utf8.starts(with: "\(measure.rawValue)(".utf8) {
             return text.utf8.last == UInt8(ascii: ")") && text.utf8.count > measure.rawValue.utf8.count + 2
         }
-        return BuiltinColumn(rawValue: text) != nil
+        return BuiltinColumn(rawValue: text) != nil || computed.contains(text)
     }
 }

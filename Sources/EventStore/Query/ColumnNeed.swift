@@ -13,6 +13,8 @@ public enum ColumnNeed: Hashable, Sendable {
     case personProperties
     /// When or how often a person did an event of this name.
     case measure(EventMeasure, of: ExactText)
+    /// A computed column of people.
+    case computed(String)
 
     /// The name in a list.
     public var text: String {
@@ -23,6 +25,7 @@ public enum ColumnNeed: Hashable, Sendable {
         case .person(let name): "person.\(name.text)"
         case .personProperties: "person.*"
         case .measure(let measure, let name): "\(measure.rawValue)(\(name.text))"
+        case .computed(let name): name
         }
     }
 }
@@ -37,6 +40,7 @@ extension ColumnExpression {
         case .property(let name): isPeople ? .person(ExactText(name)) : .property(ExactText(name))
         case .person(let name): .person(ExactText(name))
         case .event(let measure, let name): .measure(measure, of: ExactText(name))
+        case .computed(let column): .computed(column.name)
         }
     }
 }
@@ -56,6 +60,7 @@ extension Condition {
             // Whoever may ask at any moment finds out when the value was set.
             if case .at = time { return [.person(ExactText(name)), .builtin(.timestamp)] }
             return [.person(ExactText(name))]
+        case .computed(let column, _): return [.computed(column.name)]
         case .sequence(let sequence):
             return sequence.steps.reduce(into: [.builtin(.event), .builtin(.timestamp)]) { needs, step in
                 if let test = step.test { needs.formUnion(test.needs(in: .events)) }

@@ -11,7 +11,7 @@ extension ColumnExpression {
     /// is written in double quotes (`properties."a::b"`, a quote in it twice). On people it is also `first(EVENT)`,
     /// `last(EVENT)` or `count(EVENT)`, where EVENT is a name exactly as stored, whatever it holds.
     public static func parse(
-        _ texts: [String], dataset: Dataset, path: String = "columns"
+        _ texts: [String], dataset: Dataset, computed: [ComputedColumn] = [], path: String = "columns"
     ) throws(QueryError) -> [ColumnExpression] {
         if texts.isEmpty { return dataset.defaultColumns.map(ColumnExpression.init) }
         guard texts.count <= mostColumns else {
@@ -20,7 +20,7 @@ extension ColumnExpression {
         var columns: [ColumnExpression] = []
         var seen: [ExactText: Int] = [:]
         for (i, text) in texts.enumerated() {
-            let column = try ColumnExpression(text, dataset: dataset, path: "\(path)[\(i)]")
+            let column = try ColumnExpression(text, dataset: dataset, computed: computed, path: "\(path)[\(i)]")
             if let first = seen.updateValue(i, forKey: ExactText(column.name)) {
                 throw QueryError(
                     .invalidColumn, at: "\(path)[\(i)]",
@@ -32,8 +32,12 @@ extension ColumnExpression {
     }
 
     /// Reads one column.
-    public init(_ text: String, dataset: Dataset, path: String = "column") throws(QueryError) {
-        var reader = ColumnReader(text: text.trimmed[...], dataset: dataset, path: path)
+    ///
+    /// - Parameter computed: the computed columns of people that there are.
+    public init(
+        _ text: String, dataset: Dataset, computed: [ComputedColumn] = [], path: String = "column"
+    ) throws(QueryError) {
+        var reader = ColumnReader(text: text.trimmed[...], dataset: dataset, computed: computed, path: path)
         self = try reader.column()
     }
 
@@ -97,6 +101,7 @@ extension String {
 struct ColumnReader {
     let text: Substring
     let dataset: Dataset
+    let computed: [ComputedColumn]
     let path: String
 
     mutating func column() throws(QueryError) -> ColumnExpression {
@@ -108,6 +113,10 @@ struct ColumnReader {
         let (written, alias) = try splitAlias(text)
         let name = written.prefix { $0 != ":" }
         let column = String(name)
+        if dataset == .people, let known = computed.first(where: { $0.name == column.trimmed }) {
+            let cast = try self.cast(String(written[name.endIndex...]).trimmed)
+            return ColumnExpression(.computed(known), cast: cast, name: alias ?? String(written).trimmed)
+        }
         guard written.endIndex == name.endIndex else {
             throw error("a built-in column keeps its type; only properties are cast")
         }
@@ -178,7 +187,7 @@ struct ColumnReader {
         if dataset == .events { known.append("id") }
         if dataset.hasProperties { known += ["properties.NAME", "properties.*"] }
         known.append("person.NAME")
-        if dataset == .people { known += EventMeasure.allCases.map { "\($0.rawValue)(EVENT)" } }
+        if dataset == .people { known += computed.map(\.name) + EventMeasure.allCases.map { "\($0.rawValue)(EVENT)" } }
         return error("\(dataset.rawValue) have no column \"\(name)\"; there are \(known.joined(separator: ", "))")
     }
 

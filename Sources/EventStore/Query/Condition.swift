@@ -19,6 +19,8 @@ public indirect enum Condition: Sendable, Equatable {
     case did(Did)
     /// The person did several things in order.
     case sequence(EventSequence)
+    /// The person's computed column passes the test.
+    case computed(ComputedColumn, PropertyTest)
     /// The person is in a saved segment, which is this condition on people.
     case segment(Condition)
 }

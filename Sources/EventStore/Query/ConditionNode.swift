@@ -46,6 +46,7 @@ public struct ConditionNode: Sendable {
         case .did(let did): count = try did.countSQL(scope, &needs, path: path)
         case .person(let name, _): value = needs.properties.token(name)
         case .personThen(let name, let time, _): value = time.valueSQL(name, scope)
+        case .computed(let column, _): value = needs.computed.value(column, of: scope.personID)
         case .sequence: break
         }
         self.path = path
@@ -95,8 +96,13 @@ public struct ConditionNode: Sendable {
 
     /// What is written of a node: all of a leaf, and of a segment its name.
     private static func own(_ json: JSONValue, isLeaf: Bool) -> JSONValue? {
-        if isLeaf { return json }
-        guard case .object(let members) = json, json["segment"] != nil else { return nil }
+        guard case .object(let members) = json else { return isLeaf ? json : nil }
+        if isLeaf {
+            // Of a formula its version is enough.
+            let version = json["formula"]?["version"].map { [JSONValue.Member("version", $0)] } ?? []
+            return .object(members.flatMap { $0.key == "formula" ? version : [$0] })
+        }
+        guard json["segment"] != nil else { return nil }
         return .object(members.filter { $0.key != "where" })
     }
 }

@@ -29,7 +29,7 @@ struct ConditionParser {
         "is", "is_not", "gt", "gte", "lt", "lte", "contains", "starts_with", "exists", "in",
     ]
     private static let kinds = [
-        "all", "any", "not", "event", "property", "person", "did", "did_not", "sequence", "segment",
+        "all", "any", "not", "event", "property", "person", "did", "did_not", "sequence", "segment", "column",
     ]
     private static let shapes =
         kinds.dropLast().map { "\"\($0)\"" }.joined(separator: ", ") + " or \"\(kinds[kinds.count - 1])\""
@@ -57,6 +57,7 @@ struct ConditionParser {
         }
         switch kind {
         case "property", "person": return try leaf(members, kind, path, times)
+        case "column": return try computed(members, path, times)
         case "did": return .did(try did(json, members, path, depth: depth, times: times))
         case "did_not": return .did(try didNot(json, members, path, depth: depth, times: times))
         case "sequence": return .sequence(try sequence(json, members, path, depth: depth, times: times))
@@ -137,6 +138,25 @@ struct ConditionParser {
         let parsed = try self.test(test.key, test.value, "\(path).\(test.key)", times)
         if let moment { return .personThen(name, moment, parsed) }
         return kind == "property" ? .property(name, parsed) : .person(name, parsed)
+    }
+
+    /// A computed column, with its formula and day in place (`formula`); only who knows the project's definitions can put them there.
+    private func computed(
+        _ members: [JSONValue.Member], _ path: String, _ times: Condition.Times
+    ) throws(QueryError) -> Condition {
+        let asked = members.filter { $0.key != "formula" }.map { member in
+            JSONValue.Member(member.key == "column" ? "person" : member.key, member.value)
+        }
+        if members.contains(where: { $0.key == "at" || $0.key == "person" }) {
+            throw error(path, "of a computed column the value of the day is asked; \"at\" does not go with it")
+        }
+        guard case .person(let name, let test) = try leaf(asked, "person", path, times) else {
+            throw error(path, "an operator is missing")
+        }
+        guard let formula = members.first(where: { $0.key == "formula" })?.value else {
+            throw error("\(path).column", "there is no computed column \"\(name.prefix(64))\"")
+        }
+        return .computed(try ComputedColumn(name, json: formula, path: "\(path).formula"), test)
     }
 
     /// `first`, `ever` or a time; nil for `last`, which is the current value.

@@ -34,6 +34,10 @@ extension Condition {
         case .personThen(let name, let time, let test):
             try checkPerson(scope, "person", path)
             return time.sql(name, test, scope, &needs)
+        case .computed(let column, let test):
+            try checkPerson(scope, "column", path)
+            let persons = needs.computed.persons(column, test)
+            return needs.sets.holds(scope.personID, persons)
         case .did(let did):
             try checkPerson(scope, "did", path)
             return try did.sql(scope, &needs, path: path)

@@ -90,6 +90,8 @@ public enum ValueType: String, Sendable {
     case text
     case bigint
     case double
+    /// Nine digits after the point, and as many before it as any sum needs.
+    case decimal = "decimal(38,9)"
     case boolean
     case timestamp
     /// A JSON object.

@@ -21,7 +21,11 @@ extension Condition {
         case (.personThen(_, .at(let moment), _), "at", _): .string(moment.text)
         case (.property(_, .compare(_, .time(let moment))), _, .object),
             (.person(_, .compare(_, .time(let moment))), _, .object),
-            (.personThen(_, _, .compare(_, .time(let moment))), _, .object):
+            (.personThen(_, _, .compare(_, .time(let moment))), _, .object),
+            (.computed(_, .compare(_, .time(let moment))), "gt", .object),
+            (.computed(_, .compare(_, .time(let moment))), "gte", .object),
+            (.computed(_, .compare(_, .time(let moment))), "lt", .object),
+            (.computed(_, .compare(_, .time(let moment))), "lte", .object):
             .string(moment.text)
         default: value
         }

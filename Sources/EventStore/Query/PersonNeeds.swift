@@ -6,6 +6,8 @@ public struct PersonNeeds: Sendable, Equatable {
     public var events = PersonEvents()
     /// The persons of whom something holds: the table `person_sets`.
     public var sets = PersonSets()
+    /// Computed columns of people, each day's in a temporary table; the sets may look into it.
+    public var computed = ComputedNeeds()
 
     public init() {}
 }

@@ -31,6 +31,11 @@ extension ExportQuery {
             let events = needs.events.relation(asOf: spec.asOfSeq, personMap: "export_people")
             sql += " LEFT JOIN (\(events)) v ON v.person_id = \(person)"
         }
+        if isComputedJoined {
+            for table in needs.computed.tables.map({ SQLFragment(stringLiteral: $0) }) {
+                sql += " LEFT JOIN \(table) ON \(table).person_id = \(person)"
+            }
+        }
         if needsObjects {
             let objects = PersonProperties.objects(asOf: spec.asOfSeq, personMap: "export_people")
             sql += " LEFT JOIN (\(objects)) o ON o.person_id = \(person)"

@@ -10,6 +10,7 @@ extension ExportQuery {
             case .property(let name): property(name, column.cast)
             case .person(let name): cast(needs.properties.token(name), column.cast)
             case .event(let measure, let name): event(measure, name)
+            case .computed(let computed): self.computed(computed, column.cast)
             case .allProperties: (SQLFragment.empty, FieldKind.text)
             }
         columns.append(PlannedColumn(name: column.name, type: column.type, sql: sql, kind: kind))
@@ -23,6 +24,21 @@ extension ExportQuery {
         if let known = picks.firstIndex(where: { ExactText($0) == ExactText(name) }) { return (object, .picked(known)) }
         picks.append(name)
         return (object, .picked(picks.count - 1))
+    }
+
+    /// A computed column as it was defined: a number keeps its digits, and in Parquet it has a type.
+    private mutating func computed(
+        _ column: ComputedColumn, _ cast: ColumnExpression.Cast?
+    ) -> (SQLFragment, FieldKind) {
+        isComputedJoined = true
+        let token = needs.computed.token(column)
+        guard writer == .engine, cast == nil else { return self.cast(token, cast) }
+        switch column.formula.type {
+        case .bigint: return (DuckDBDialect.wholeNumber(token), .integer)
+        case .double: return (DuckDBDialect.number(token), .double)
+        case .decimal: return (DuckDBDialect.decimal(token), .double)
+        default: return (DuckDBDialect.text(token), .text)
+        }
     }
 
     private mutating func event(_ measure: EventMeasure, _ name: String) -> (SQLFragment, FieldKind) {

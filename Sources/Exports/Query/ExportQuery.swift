@@ -23,6 +23,8 @@ struct ExportQuery: Sendable {
     private var conditionSQL: SQLFragment?
     var needsPersonJoin = false
     var needsObjects = false
+    /// Whether a column, and not only the condition, has a computed column.
+    var isComputedJoined = false
     /// The names that columns of `properties.*` may not have in Parquet.
     private var starNames: Set<ExactText> = []
     /// Whether the temporary table of people must be there.
@@ -116,7 +118,7 @@ struct ExportQuery: Sendable {
         case nil: false
         case .all(let parts), .any(let parts): parts.contains { usesPerson($0) }
         case .not(let part): usesPerson(part)
-        case .person, .personThen, .did, .sequence, .segment: true
+        case .person, .personThen, .did, .sequence, .segment, .computed: true
         case .event: spec.dataset != .events
         case .property: spec.dataset != .events && spec.dataset != .propertyChanges
         }

@@ -69,6 +69,12 @@ struct ReportRun {
 
     /// The rows of a statement, after what it needs of persons.
     func rows(_ fragment: SQLFragment, _ needs: PersonNeeds) throws -> [[DuckValue]] {
+        if !needs.computed.isEmpty {
+            // One state of the table of people, and of what it lacks.
+            try connection.transaction { connection in
+                try needs.computed.prepare(connection, asOf: asOf, personMap: query.personMap)
+            }
+        }
         for set in needs.sets.isEmpty ? [] : needs.sets.statements {
             let statement = SQLStatement(set)
             try connection.execute(statement.text, statement.values)
@@ -79,7 +85,9 @@ struct ReportRun {
 
     /// Drops the temporary tables of a report.
     static func cleanUp(_ connection: Connection) throws {
-        let tables = [ReportQuery.ties, PersonSets.table, PersonMap.table, "person_map_group"]
+        let tables =
+            [ReportQuery.ties, PersonSets.table, PersonMap.table, "person_map_group"]
+            + ComputedNeeds.tables(on: connection)
         try connection.execute(tables.map { "DROP TABLE IF EXISTS temp.\($0)" }.joined(separator: ";"))
     }
 

@@ -65,7 +65,7 @@ private struct Fact {
         case .all(let parts): parts.flatMap { all(in: $0) }
         case .property(let name, let test): fact(name, test, isPerson: false)
         case .person(let name, let test): fact(name, test, isPerson: true)
-        case nil, .any, .not, .event, .personThen, .did, .sequence, .segment: []
+        case nil, .any, .not, .event, .personThen, .did, .sequence, .segment, .computed: []
         }
     }
 

@@ -68,14 +68,26 @@ enum ExportRoutes {
             }
         }
         var parsed = try ExportSpec(json: json)
+        let runtime = try exchange.project()
+        var now = exchange.receivedAt
+        if let asOf = parsed.asOf {
+            now = try await runtime.store.moment(asOf, path: "as_of", timezone: parsed.timezone, now: now)
+        }
         if let condition = parsed.condition, SegmentExpansion.isNeeded(condition) {
             // Saved segments are pinned as they are now: what is saved later changes no export.
-            var now = exchange.receivedAt
-            if let asOf = parsed.asOf {
-                let store = try exchange.project().store
-                now = try await store.moment(asOf, path: "as_of", timezone: parsed.timezone, now: now)
-            }
             parsed.condition = try await exchange.expansion(now).expanded(condition, path: "where")
+        }
+        if parsed.dataset == .people {
+            // So are computed columns. Those of a manifest's specification are the ones that its export had.
+            guard try parsed.computed.isEmpty || exchange.requireCaller().grant.isAll else {
+                throw Problem.badRequest(
+                    "\"computed\": a key that reads some columns only asks for computed ones by name",
+                    code: "invalid_spec")
+            }
+            let given = Set(parsed.computed.map(\.name))
+            parsed.computed += try await runtime.columns.columns(at: now).filter { !given.contains($0.name) }
+        } else if !parsed.computed.isEmpty {
+            throw Problem.badRequest("\"computed\" is for exports of people", code: "invalid_spec")
         }
         try parsed.check()
         return (json, parsed, out)

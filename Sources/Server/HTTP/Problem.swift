@@ -102,6 +102,7 @@ extension HTTPField.Name {
     static let idempotencyReplayed = constant("Idempotency-Replayed")
     static let sluiceProject = constant("Sluice-Project")
     static let sluiceAsOfSeq = constant("Sluice-As-Of-Seq")
+    static let sluiceNextCursor = constant("Sluice-Next-Cursor")
     static let rateLimitLimit = constant("RateLimit-Limit")
     static let rateLimitRemaining = constant("RateLimit-Remaining")
     static let rateLimitReset = constant("RateLimit-Reset")

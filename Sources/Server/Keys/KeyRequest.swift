@@ -12,8 +12,10 @@ struct KeyRequest: Sendable {
     /// How many requests it may make; nil for any number.
     let rateLimit: RateLimit?
 
-    /// - Parameter now: an expiry must be after it.
-    init(json: JSONValue, now: Timestamp) throws(Problem) {
+    /// - Parameters:
+    ///   - now: an expiry must be after it.
+    ///   - computed: the computed columns of people that there are.
+    init(json: JSONValue, now: Timestamp, computed: [String] = []) throws(Problem) {
         guard case .object(let members) = json else {
             throw Self.problem(#"send {"name": "…", "scopes": ["people:read"]}"#)
         }
@@ -27,7 +29,7 @@ struct KeyRequest: Sendable {
         }
         self.name = name
         scopes = try Self.scopes(json["scopes"])
-        columns = try Self.columns(json["columns"] ?? .null)
+        columns = try Self.columns(json["columns"] ?? .null, computed)
         guard columns == nil || !scopes.contains(.admin) else {
             throw Self.problem("\"columns\" cannot bound a key with the scope admin; name the scopes that it needs")
         }
@@ -50,18 +52,18 @@ struct KeyRequest: Sendable {
         return scopes
     }
 
-    private static func columns(_ value: JSONValue) throws(Problem) -> [String]? {
+    private static func columns(_ value: JSONValue, _ computed: [String]) throws(Problem) -> [String]? {
         if value == .null { return nil }
         guard let values = value.arrayValue, (1...ColumnExpression.mostColumns).contains(values.count) else {
             throw problem("\"columns\" lists 1 to \(ColumnExpression.mostColumns) columns; leave it out for all")
         }
         var columns: [String] = []
         for (place, value) in values.enumerated() {
-            guard let column = value.stringValue, ColumnGrant.isColumn(column) else {
+            guard let column = value.stringValue, ColumnGrant.isColumn(column, computed: computed) else {
                 throw problem(
                     "\"columns\"[\(place)] is no column; there are properties.NAME, properties.*, person.NAME, person.*, count(EVENT), "
                         + "first(EVENT), last(EVENT), "
-                        + BuiltinColumn.allCases.map(\.rawValue).joined(separator: ", "))
+                        + (BuiltinColumn.allCases.map(\.rawValue) + computed).joined(separator: ", "))
             }
             columns.append(column)
         }

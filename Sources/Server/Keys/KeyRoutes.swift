@@ -24,7 +24,9 @@ enum KeyRoutes {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         let caller = try exchange.requireCaller()
         return try await Idempotency.run(exchange, body: bytes, kept: { Idempotency.without("key", $0) }) {
-            let asked = try KeyRequest(json: try Body.parse(bytes), now: exchange.receivedAt)
+            let asked = try KeyRequest(
+                json: try Body.parse(bytes), now: exchange.receivedAt,
+                computed: try exchange.project().columns.entries.map(\.name))
             try caller.checkHanding(
                 scopes: asked.scopes, columns: asked.columns, expiresAt: asked.expiresAt, rateLimit: asked.rateLimit)
             let issued = try await exchange.app.control.createKey(

@@ -92,6 +92,12 @@ enum MetricsRoute {
         each("apply_lag_items", "gauge", "Items on disk that are not in the store yet.") {
             max(0, $1.durableSeq - $0.store.appliedSeq)
         }
+        each("people_seq", "gauge", "The seq up to which the table of people is kept.") { runtime, _ in
+            runtime.store.peopleSnapshot.seq
+        }
+        each("people_pending", "gauge", "People whose row is still to be brought up to date.") { runtime, _ in
+            runtime.store.peopleSnapshot.pending
+        }
         out.begin("apply_lag_seconds", "gauge", "Age of the last applied commit while items are missing, else 0.")
         for (name, seconds) in lags.sorted(by: { $0.key < $1.key }) {
             out.value("apply_lag_seconds", [("project", name)], seconds)

@@ -32,7 +32,7 @@ enum StatusRoutes {
             .init("durable_seq", JSONValue(journal.durableSeq)),
             .init("applied_seq", JSONValue(runtime.store.appliedSeq)),
             .init("exports_running", JSONValue(exchange.app.exports.runningCount(project: runtime.name))),
-            .init("journal", self.journal(journal)),
+            .init("journal", self.journal(journal)), .init("people", people(runtime.store.peopleSnapshot)),
         ]
         do throws(StoreError) {
             let store = try await runtime.store.status(durableSeq: journal.durableSeq, now: exchange.receivedAt)
@@ -44,6 +44,14 @@ enum StatusRoutes {
             members.append(.init("store", ["error": .string(error.message)]))
         }
         return .object(members)
+    }
+
+    /// How far the table of people is.
+    private static func people(_ snapshot: PeopleSnapshot) -> JSONValue {
+        [
+            "seq": JSONValue(snapshot.seq), "change_seq": JSONValue(snapshot.changeSeq),
+            "pending": JSONValue(snapshot.pending),
+        ]
     }
 
     private static func journal(_ status: JournalStatus) -> JSONValue {

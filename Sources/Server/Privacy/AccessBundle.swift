@@ -65,8 +65,12 @@ struct AccessBundle: Sendable {
             guard place < circle.persons.count else { return end(&out, "aliases", .aliases(0)) }
             let id = circle.persons[place]
             // Only an erasure makes a person go.
-            guard case .person(let person) = try await read({ try $0.person(id) }) else { throw ConnectionEnd() }
-            add(person, to: &out) { [circle] in write($0, circle, to: &$1) }
+            let columns = try await runtime.columns.columns(at: asOf)
+            let (answer, computed) = try await read { reader in
+                (try reader.person(id), try reader.computed(columns, of: [id])[id] ?? [:])
+            }
+            guard case .person(let person) = answer else { throw ConnectionEnd() }
+            add(person, to: &out) { [circle] in write($0, computed, circle, to: &$1) }
             counts.persons += 1
             stage = .persons(place + 1)
         case .aliases(let seq):
@@ -143,15 +147,15 @@ struct AccessBundle: Sendable {
     }
 }
 
-/// `{"person_id","identities":[{"identity","first_seq"}],"properties","first_seen","last_seen","events_total"}`.
-private func write(_ person: Person, _ circle: PersonCircle, to out: inout [UInt8]) {
+/// `{"person_id","identities":[{"identity","first_seq"}],"properties","first_seen","last_seen","events_total","computed"}`.
+private func write(_ person: Person, _ computed: JSONValue, _ circle: PersonCircle, to out: inout [UInt8]) {
     let identities = circle.identities.filter { $0.person == person.id }.map { identity -> JSONValue in
         ["identity": .string(identity.text), "first_seq": JSONValue(identity.firstSeq)]
     }
     let before: JSONValue = ["person_id": .string(person.id.text), "identities": .array(identities)]
     let after: JSONValue = [
         "first_seen": JSONValue(person.firstSeen), "last_seen": JSONValue(person.lastSeen),
-        "events_total": JSONValue(person.eventsTotal),
+        "events_total": JSONValue(person.eventsTotal), "computed": computed,
     ]
     out += before.text.utf8.dropLast()
     out += ",\"properties\":".utf8

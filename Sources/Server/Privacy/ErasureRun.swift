@@ -134,6 +134,8 @@ struct ErasureRun: Sendable {
         try await control.rewriteSegments(project: runtime.name) { names.redacted($0) }
         try await control.rewriteCatalogueNotes(project: runtime.name) { names.redacted($0) }
         runtime.catalogue.forget()
+        try await control.rewriteColumns(project: runtime.name) { names.redacted($0) }
+        try await runtime.columns.reload(control)
         try await control.forgetImportErrors(project: runtime.name) { names.isNamed(in: $0) }
         try await control.rewriteReports(
             project: runtime.name, name: { names.redacted($0) }, report: { names.redacted(report: $0) })

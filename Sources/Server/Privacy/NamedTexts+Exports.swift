@@ -36,6 +36,7 @@ extension NamedTexts {
             switch key {
             case "where": condition(value)
             case "columns": value.mapStrings { redacted($0) }
+            case "computed": value.mapMembers { redacted(formula: $1) }
             case "report": redacted(report: value)
             case "cell": value.mapMembers { literal($1, countsNumbers: true) }
             default: value
@@ -60,10 +61,26 @@ extension NamedTexts {
             switch key {
             case "all", "any", "sequence": value.mapElements(condition)
             case "not", "where": condition(value)
+            case "formula": redacted(formula: value)
             case "event", "did", "did_not", "property", "person": value.mapStrings { redacted($0) }
             case "is", "is_not", "in": literal(value, countsNumbers: true)
             case "contains", "starts_with", "gt", "gte", "lt", "lte": literal(value, countsNumbers: false)
             default: value
+            }
+        }
+    }
+
+    /// A computed column's formula in which nobody is named.
+    func redacted(formula: JSONValue) -> JSONValue {
+        formula.mapMember("terms") { terms in
+            terms.mapMembers { _, term in
+                term.mapMembers { key, value in
+                    switch key {
+                    case "where": condition(value)
+                    case "event", "property": value.mapStrings { redacted($0) }
+                    default: value
+                    }
+                }
             }
         }
     }

@@ -16,6 +16,17 @@ extension NamedTexts {
         return redacted
     }
 
+    /// A computed column's definition, naming nobody.
+    func redacted(_ record: ColumnRecord) -> ColumnRecord {
+        var redacted = record
+        redacted.description = self.redacted(record.description)
+        if let text = record.formula, let json = try? JSONValue(text: text) {
+            let changed = self.redacted(formula: json)
+            if changed != json { redacted.formula = changed.text }
+        }
+        return redacted
+    }
+
     /// What is said of an event or a property, naming nobody.
     func redacted(_ note: CatalogueNote) -> CatalogueNote {
         var redacted = CatalogueNote(note.kind, self.redacted(note.name))

@@ -35,6 +35,7 @@ final class ProjectRegistry: Service {
                     name: project.name, seenSeq: project.seenSeq, suppressions: suppressions,
                     configuration: configuration, logger: logger)
             }
+            try await runtime.columns.reload(control)
             runtimes.withLock { $0[project.name] = runtime }
             arrive.yield(runtime)
         } catch {

@@ -18,10 +18,13 @@ final class ProjectRuntime: Sendable {
     /// Shows what is collected to whoever watches.
     let live = LiveFeed()
     let catalogue = CatalogueBook()
+    /// What is computed of people.
+    let columns: ColumnBook
     /// The journal's folder in the project's.
     static let journalFolder = "journal"
     private let applier: Applier
     private let compactor: Compactor
+    private let keeper: PeopleKeeper
 
     /// Opens the project's files. Blocking.
     ///
@@ -53,13 +56,16 @@ final class ProjectRuntime: Sendable {
         journal = try Journal.open(options, logger: logger)
         applier = Applier(store: store, journal: journal, logger: logger)
         compactor = Compactor(store: store, logger: logger)
+        columns = ColumnBook(store: store, project: name)
+        keeper = PeopleKeeper(store: store, logger: logger) { SystemClock.now() }
     }
 
-    /// Follows the journal until `drain`, and makes cold files meanwhile.
+    /// Follows the journal until `drain`, makes cold files and keeps the table of people meanwhile.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let compactor = compactor
+            let (compactor, keeper) = (compactor, keeper)
             group.addTask { await compactor.run() }
+            group.addTask { await keeper.run() }
             try await applier.run()
             // A merge that is cut off begins again after the next start.
             group.cancelAll()

@@ -29,7 +29,7 @@ enum EventList {
         return .json(bytes: page)
     }
 
-    private static func wantsLines(_ request: Request) -> Bool {
+    static func wantsLines(_ request: Request) -> Bool {
         let accept = request.headers[.accept]?.lowercased() ?? ""
         return ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"]
             .contains { accept.contains($0) }

@@ -41,7 +41,12 @@ enum PeopleRoutes {
     private static func list(_ exchange: Exchange) async throws -> Response {
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
         guard let identity = exchange.query["identity"] else {
-            return try await exchange.read { reader in exchange.counted(try reader.people(limit: limit, cursor: cursor))
+            let computed = try await exchange.computedColumns(exchange.receivedAt)
+            return try await exchange.read { reader in
+                let page = try reader.people(limit: limit, cursor: cursor)
+                let values = try reader.computed(computed, of: page.elements.map(\.id))
+                let documents = page.elements.map { PersonColumns.all.document($0, values[$0.id]) }
+                return exchange.counted(Page(documents, nextCursor: page.nextCursor))
             }
         }
         let profile = try await PersonProfile(exchange)

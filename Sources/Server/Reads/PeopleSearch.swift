@@ -22,7 +22,8 @@ enum PeopleSearch {
     private static func search(_ exchange: Exchange) async throws -> Response {
         let body = try await RequestDocument(
             exchange, fields: ["segment", "columns", "limit", "cursor", "timezone", "as_of"])
-        let (limit, written, columns) = (try body.limit(), try body.cursor(), try body.personColumns())
+        let (limit, written) = (try body.limit(), try body.cursor())
+        let columns = try body.personColumns(try await exchange.allComputed())
         guard let segment = body["segment"] else {
             throw RequestDocument.problem("\"segment\" is missing: a condition on people, or the id of a saved segment")
         }
@@ -37,16 +38,20 @@ enum PeopleSearch {
     /// One answer for each identity, in their order; of those that nobody has, null.
     private static func batch(_ exchange: Exchange) async throws -> Response {
         let body = try await RequestDocument(exchange, fields: ["identities", "columns"])
-        let (identities, columns) = (try identities(body), try body.personColumns())
+        let computed = try await exchange.allComputed()
+        let (identities, columns) = (try identities(body), try body.personColumns(computed))
         // Whoever may look identities up finds out whose they are.
         try exchange.requireColumns(columns.needs)
         try exchange.requireColumns([.builtin(.identities)])
         let seq = try await exchange.asOfSeq(nil)
+        let wanted = columns.computed(of: try exchange.visible(computed))
         let (persons, documents) = try await exchange.project().store.readPinned { connection, pinned in
             let reader = PeopleReader(connection, pinned, asOf: seq)
             let persons = try reader.persons(of: identities)
             let ids = Set(persons.values).sorted { $0.number < $1.number }
-            return (persons, Dictionary(uniqueKeysWithValues: try reader.people(ids).map { ($0.id, $0) }))
+            let found = try reader.computed(wanted, of: ids)
+            let documents = try reader.people(ids).map { ($0.id, columns.document($0, found[$0.id])) }
+            return (persons, Dictionary(uniqueKeysWithValues: documents))
         }
         exchange.note.rows(persons.count)
         // Who is not there is not written down by name.
@@ -60,7 +65,7 @@ enum PeopleSearch {
             if i > 0 { out.append(UInt8(ascii: ",")) }
             let person = persons[ExactText(identity)].flatMap { documents[$0] }
             out += Array("{\"identity\":\(JSONValue.string(identity).text),\"found\":\(person != nil),\"person\":".utf8)
-            if let person { columns.document(person).write(to: &out) } else { out += Array("null".utf8) }
+            if let person { person.write(to: &out) } else { out += Array("null".utf8) }
             out.append(UInt8(ascii: "}"))
         }
         return .json(bytes: out + Array("],\"as_of_seq\":\(seq)}".utf8))

@@ -13,17 +13,19 @@ struct PersonColumns: Sendable {
 
     private init() { columns = nil }
 
-    /// - Parameter texts: built-in columns of people and `person.NAME` or `properties.NAME`, each with `as NAME` if need be.
-    init(_ texts: [String]) throws(QueryError) {
-        let columns = try ColumnExpression.parse(texts, dataset: .people)
+    /// - Parameters:
+    ///   - computed: the computed columns that there are.
+    ///   - texts: built-in columns of people and `person.NAME` or `properties.NAME`, each with `as NAME` if need be.
+    init(_ texts: [String], _ computed: [ComputedColumn]) throws(QueryError) {
+        let columns = try ColumnExpression.parse(texts, dataset: .people, computed: computed)
         for (place, column) in columns.enumerated() {
             switch column.source {
-            case .builtin, .person, .property: if column.cast == nil { continue }
+            case .builtin, .person, .property, .computed: if column.cast == nil { continue }
             case .allProperties, .event: break
             }
             throw QueryError(
                 .invalidColumn, at: "columns[\(place)]",
-                "only exports have this; here are \(Dataset.people.columns.map(\.rawValue).joined(separator: ", ")), person.NAME"
+                "only exports have this; here are \((Dataset.people.columns.map(\.rawValue) + computed.map(\.name)).joined(separator: ", ")), person.NAME"
             )
         }
         self.columns = columns
@@ -34,17 +36,34 @@ struct PersonColumns: Sendable {
         columns.map { Set($0.map { $0.need(in: .people) }) } ?? PeopleRoutes.personColumns
     }
 
+    /// The computed columns that an answer needs.
+    ///
+    /// - Parameter all: those that the caller may see.
+    func computed(of all: [ComputedColumn]) -> [ComputedColumn] {
+        guard let columns else { return all }
+        let names = Set(columns.compactMap { if case .computed(let column) = $0.source { column.name } else { nil } })
+        return all.filter { names.contains($0.name) }
+    }
+
     /// A person with these columns.
-    func document(_ person: Person) -> PersonDocument { PersonDocument(person: person, columns: columns) }
+    func document(_ person: Person, _ computed: JSONValue?) -> PersonDocument {
+        PersonDocument(person: person, computed: computed ?? [:], columns: columns)
+    }
 }
 
 /// A person as an answer has it.
 struct PersonDocument: JSONWritable {
     let person: Person
+    let computed: JSONValue
     fileprivate let columns: [ColumnExpression]?
 
     func write(to out: inout [UInt8]) {
-        guard let columns else { return person.write(to: &out) }
+        guard let columns else {
+            person.write(to: &out)
+            out.removeLast()
+            out += Array(",\"computed\":\(computed.text)}".utf8)
+            return
+        }
         let properties = (try? JSONValue(person.properties.span)) ?? [:]
         JSONValue.object(columns.map { .init($0.name, value($0.source, properties)) }).write(to: &out)
     }
@@ -58,6 +77,7 @@ struct PersonDocument: JSONWritable {
         case .builtin(.eventsTotal): JSONValue(person.eventsTotal)
         case .builtin(.properties): properties
         case .person(let name), .property(let name): property(name, properties)
+        case .computed(let column): computed[column.name] ?? .null
         default: .null
         }
     }
@@ -71,7 +91,7 @@ struct PersonDocument: JSONWritable {
 
 extension RequestDocument {
     /// `columns`: a list of texts; all that a person has if it is not given.
-    func personColumns() throws -> PersonColumns {
+    func personColumns(_ computed: [ComputedColumn]) throws -> PersonColumns {
         guard let value = self["columns"] else { return .all }
         guard let elements = value.arrayValue, !elements.isEmpty else {
             throw Self.problem("\"columns\" is a list of at least one text")
@@ -81,14 +101,14 @@ extension RequestDocument {
             guard let text = element.stringValue else { throw Self.problem("columns[\(place)]: a text should be here") }
             texts.append(text)
         }
-        return try PersonColumns(texts)
+        return try PersonColumns(texts, computed)
     }
 }
 
 extension QueryParameters {
     /// `columns`: one line of CSV; all that a person has if it is not given.
-    func personColumns() throws -> PersonColumns {
+    func personColumns(_ computed: [ComputedColumn]) throws -> PersonColumns {
         guard let line = self["columns"] else { return .all }
-        return try PersonColumns(try ColumnExpression.split(line: line))
+        return try PersonColumns(try ColumnExpression.split(line: line), computed)
     }
 }

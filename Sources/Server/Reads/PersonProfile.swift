@@ -12,7 +12,10 @@ struct PersonProfile: Sendable {
     private let hasTimes: Bool
     private let segments: [(record: SegmentRecord, question: SegmentQuestion)]?
 
+    private let computed: [ComputedColumn]
+
     init(_ exchange: Exchange) async throws {
+        computed = try await exchange.computedColumns(exchange.receivedAt)
         let names = (exchange.query["include"] ?? "").split(separator: ",").map(String.init)
         if let other = names.first(where: { !Self.parts.contains($0) }) {
             throw Problem.parameter(
@@ -37,6 +40,7 @@ struct PersonProfile: Sendable {
 
     func document(_ person: Person, _ reader: PeopleReader) throws -> [UInt8] {
         var out = person.json
+        add("computed", try reader.computed(computed, of: [person.id])[person.id] ?? [:], to: &out)
         if hasTimes {
             let times = try reader.propertyTimes(of: person.id).map { name, time in
                 JSONValue.Member(name, .string(time.text))

@@ -4,7 +4,8 @@ internal import Model
 
 /// Puts the conditions of saved segments in the place of their names: `{"segment": "seg_…"}` becomes
 /// `{"segment": "seg_…", "version": 3, "where": {…}}`, in which every time is fixed, so that it means the same whenever it
-/// is read again.
+/// is read again. In the same way a computed column gets its formula and the day as of which it is asked: `{"column": "…", "lt": 40}`
+/// becomes `{"column": "…", "formula": {…}, "lt": 40}`.
 struct SegmentExpansion: Sendable {
     /// How deep segments can name segments.
     private static let deepest = 8
@@ -12,14 +13,19 @@ struct SegmentExpansion: Sendable {
     let control: ControlStore
     let store: EventStore
     let project: String
+    let columns: ColumnBook
+    /// Whether a formula that stands there already is taken; otherwise somebody could ask for what they may not see.
+    let takesFormulas: Bool
+    /// The moment whose definitions are meant; nil for those of now.
+    var definedAt: Timestamp?
     /// The moment that relative times count from.
     let now: Timestamp
 
-    /// Whether a condition names a saved segment that is not in its place yet.
+    /// Whether a condition names a saved segment that is not in its place yet, or a computed column.
     static func isNeeded(_ json: JSONValue) -> Bool {
         switch json {
         case .object(let members):
-            isName(json) || members.contains { isNeeded($0.value) }
+            isName(json) || isColumn(json) || members.contains { isNeeded($0.value) }
         case .array(let elements): elements.contains(where: isNeeded)
         default: false
         }
@@ -38,6 +44,21 @@ struct SegmentExpansion: Sendable {
         }
     }
 
+    /// The computed columns that a condition names.
+    static func columns(in json: JSONValue) -> Set<String> {
+        switch json {
+        case .object(let members):
+            members.reduce(into: []) { found, member in
+                if member.key == "column", let name = member.value.stringValue { found.insert(name) }
+                found.formUnion(columns(in: member.value))
+            }
+        case .array(let elements): elements.reduce(into: []) { $0.formUnion(columns(in: $1)) }
+        default: []
+        }
+    }
+
+    private static func isColumn(_ json: JSONValue) -> Bool { json["column"]?.stringValue != nil }
+
     private static func isName(_ json: JSONValue) -> Bool {
         json["segment"]?.stringValue != nil && json["where"] == nil
     }
@@ -48,6 +69,7 @@ struct SegmentExpansion: Sendable {
     func expanded(_ json: JSONValue, path: String, within: [String] = []) async throws -> JSONValue {
         guard Self.isNeeded(json) else { return json }
         if Self.isName(json) { return try await segment(json, path, within) }
+        if Self.isColumn(json) { return try await column(json, path) }
         switch json {
         case .object(let members):
             var out: [JSONValue.Member] = []
@@ -64,6 +86,30 @@ struct SegmentExpansion: Sendable {
             return .array(out)
         default: return json
         }
+    }
+
+    private func column(_ json: JSONValue, _ path: String) async throws -> JSONValue {
+        guard case .object(let members) = json, let name = json["column"]?.stringValue else { return json }
+        if json["formula"] != nil {
+            guard takesFormulas else {
+                throw error("\(path).formula", "a key that reads some columns only asks for computed ones by name")
+            }
+            return json
+        }
+        let all =
+            if let definedAt {
+                try await columns.columns(at: now, definedAt: definedAt, control)
+            } else {
+                try await columns.columns(at: now)
+            }
+        guard let column = all.first(where: { $0.name == name }) else {
+            let known = columns.entries.map(\.name).joined(separator: ", ")
+            throw error("\(path).column", "there is no computed column \"\(name.prefix(64))\"; there are \(known)")
+        }
+        return .object(
+            members.flatMap { member in
+                member.key == "column" ? [member, .init("formula", column.json)] : [member]
+            })
     }
 
     private func segment(_ json: JSONValue, _ path: String, _ within: [String]) async throws -> JSONValue {
@@ -83,7 +129,13 @@ struct SegmentExpansion: Sendable {
         guard json["version"] == nil || version ?? 0 > 0 else {
             throw error("\(path).version", "a segment's version is a whole number from 1")
         }
-        guard let found = try await control.segment(id, version: version, project: project) else {
+        let known =
+            if let definedAt, version == nil {
+                try await control.segment(id, at: definedAt, project: project)
+            } else {
+                try await control.segment(id, version: version, project: project)
+            }
+        guard let found = known else {
             let what = version.map { "version \($0) of the segment" } ?? "segment"
             throw error("\(path).segment", "there is no \(what) \(id.prefix(64))")
         }

@@ -38,7 +38,7 @@ enum SegmentPeople {
         }
         let limit = try exchange.query.limit()
         let cursor = try exchange.query["cursor"].map { (text) throws(PeopleError) in try MatchCursor(text) }
-        let columns = try exchange.query.personColumns()
+        let columns = try exchange.query.personColumns(try await exchange.allComputed())
         let (_, question) = try await question(exchange, cursor)
         try exchange.requireColumns(question.needs)
         try exchange.requireColumns(columns.needs)

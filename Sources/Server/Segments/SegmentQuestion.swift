@@ -57,7 +57,9 @@ extension Exchange {
     /// Puts saved segments of the caller's project in their places.
     func expansion(_ now: Timestamp) throws -> SegmentExpansion {
         let runtime = try project()
-        return SegmentExpansion(control: app.control, store: runtime.store, project: runtime.name, now: now)
+        return SegmentExpansion(
+            control: app.control, store: runtime.store, project: runtime.name, columns: runtime.columns,
+            takesFormulas: try requireCaller().grant.isAll, now: now)
     }
 
     /// The `seq` as of which is answered: the one that the page before was of, that the caller names, or all that is durable
@@ -91,11 +93,16 @@ extension Exchange {
         return found
     }
 
-    /// Documents of persons as of a `seq`.
-    func documents(of persons: [PersonID], asOf seq: Int64) async throws -> [Person] {
+    /// Documents of persons as of a `seq` and a moment.
+    func documents(
+        of persons: [PersonID], _ columns: PersonColumns, asOf seq: Int64, at moment: Timestamp
+    ) async throws -> [PersonDocument] {
         if persons.isEmpty { return [] }
+        let computed = columns.computed(of: try await computedColumns(moment))
         return try await project().store.readPinned { connection, pinned in
-            try PeopleReader(connection, pinned, asOf: seq).people(persons)
+            let reader = PeopleReader(connection, pinned, asOf: seq)
+            let values = try reader.computed(computed, of: persons)
+            return try reader.people(persons).map { columns.document($0, values[$0.id]) }
         }
     }
 
@@ -114,8 +121,8 @@ extension Exchange {
                     digest: Int64(bitPattern: question.digest.low), after: last
                 ).text
         }
-        let people = try await documents(of: shown, asOf: question.asOfSeq)
-        var body = counted(Page(people.map { columns.document($0) }, nextCursor: next))
+        let people = try await documents(of: shown, columns, asOf: question.asOfSeq, at: question.asOf)
+        var body = counted(Page(people, nextCursor: next))
         body.removeLast()
         let rest: JSONValue = [
             "count": JSONValue(Int64(found.count)), "as_of": .string(question.asOf.text),

@@ -1,0 +1,53 @@
+public import DuckDB
+internal import Model
+
+/// What became of somebody, as the table of people has it.
+public struct PeopleChange: Sendable, Equatable {
+    /// The number of the change; each person has their last.
+    public let changeSeq: Int64
+    public let person: Int64
+    /// Whom the person was merged into.
+    public let mergedInto: Int64?
+    public let isErased: Bool
+}
+
+/// Reads of the table of people.
+public enum PeopleFeed {
+    /// The persons who changed after a change, in the order of their last ones.
+    public static func changes(
+        _ connection: Connection, after: Int64, onlyErased: Bool = false, limit: Int
+    ) throws -> [PeopleChange] {
+        let rows = try connection.rows(
+            """
+            SELECT change_seq, person_id, merged_into, erased FROM people_current
+            WHERE change_seq > $1\(onlyErased ? " AND erased" : "") ORDER BY change_seq LIMIT $2
+            """, [.int(after), .int(Int64(limit))])
+        return rows.compactMap { row in
+            guard let number = row[0].int, let person = row[1].int else { return nil }
+            return PeopleChange(
+                changeSeq: number, person: person, mergedInto: row[2].int, isErased: row[3].bool == true)
+        }
+    }
+
+    /// How far the table is, as this connection sees it.
+    public static func snapshot(_ connection: Connection) throws -> PeopleSnapshot {
+        var snapshot = PeopleSnapshot()
+        guard let state = try PeopleState.read(connection) else { return snapshot }
+        (snapshot.seq, snapshot.changeSeq) = (state.seq, state.changeSeq)
+        snapshot.pending = try connection.row("SELECT count(DISTINCT person_id) FROM people_pending")?[0].int ?? 0
+        return snapshot
+    }
+
+    /// One person's computed columns, an object of tokens, if the table has them as of a `seq` and a day.
+    public static func computed(
+        _ columns: [ComputedColumn], of person: Int64, asOf: Int64, _ connection: Connection
+    ) throws -> String? {
+        guard let day = columns.first?.day, let state = try PeopleState.read(connection), state.seq == asOf,
+            state.has(columns, day)
+        else { return nil }
+        let row = try connection.row(
+            "SELECT computed FROM people_current WHERE person_id = \(person) "
+                + "AND NOT EXISTS (SELECT 1 FROM people_pending WHERE person_id = \(person))")
+        return row?[0].text
+    }
+}
