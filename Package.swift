@@ -19,7 +19,9 @@ let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let tls = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -61,12 +63,16 @@ let package = Package(
         .target(
             name: "Exports",
             dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
+        .target(name: "Connectors", dependencies: ["Model", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
+        .target(
+            name: "Webhooks",
+            dependencies: ["Model", "Journal", "EventStore", "People", "Connectors", crypto, grdb, logging]),
         .target(name: "Collect", dependencies: ["Model", "Journal"]),
         .target(
             name: "Server",
             dependencies: [
                 "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People",
-                "Reports", "Exports", "Collect",
+                "Reports", "Exports", "Connectors", "Webhooks", "Collect",
                 crypto, hummingbird, hummingbirdCore, httpTypes, nio, nioPosix, nioHTTP, tls, logging, lifecycle,
                 signals,
             ],
@@ -74,7 +80,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Model", "Age", "DuckDB", "Control", "EventStore", "Exports", "Server", logging, nio, nioPosix, tls,
+                "Model", "Age", "Connectors", "DuckDB", "Control", "EventStore", "Exports", "Server", logging, nio,
+                nioPosix, tls,
                 crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -100,6 +107,11 @@ let package = Package(
         .testTarget(
             name: "ExportsTests",
             dependencies: ["Exports", "EventStore", "Journal", "Codecs", "Age", "Model", "DuckDB", logging]),
+        .testTarget(
+            name: "ConnectorsTests", dependencies: ["Connectors", "Model", nio, nioPosix, nioHTTP, tls],
+            resources: [.embedInCode("webhook_vectors.json")]),
+        .testTarget(
+            name: "WebhooksTests", dependencies: ["Webhooks", "Connectors", "EventStore", "Journal", "Model", logging]),
         .testTarget(
             name: "ServerTests",
             dependencies: [

@@ -41,3 +41,21 @@ public struct PersonID: Hashable, Sendable {
 
     public var text: String { "p_" + Base32.encode(UInt64(bitPattern: number)) }
 }
+
+extension Base32 {
+    /// All bits of some bytes in their order, the last digit filled up with zeros: 52 characters for 32 bytes.
+    public static func encode(bytes: [UInt8]) -> String {
+        var (digits, buffer, bits): ([UInt8], UInt32, Int) = ([], 0, 0)
+        for byte in bytes {
+            buffer = buffer << 8 | UInt32(byte)
+            bits += 8
+            while bits >= 5 {
+                bits -= 5
+                digits.append(alphabet[Int(buffer >> UInt32(bits) & 31)])
+            }
+            buffer &= (1 << UInt32(bits)) - 1
+        }
+        if bits > 0 { digits.append(alphabet[Int(buffer << UInt32(5 - bits) & 31)]) }
+        return String(decoding: digits, as: UTF8.self)
+    }
+}

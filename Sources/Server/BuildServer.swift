@@ -22,7 +22,12 @@ public func buildServer(
     let socket = try socketPath(configuration, logger)
     let audit = AuditLog(control)
     let keys: KeyRing
-    let projects = ProjectRegistry(configuration: configuration, control: control, logger: logger)
+    let webhooks: WebhookService
+    do { webhooks = try await Blocking.run { [logger] in try WebhookService(configuration, logger: logger) } } catch {
+        throw ServerError(.cannotOpen, "\(directory) cannot be opened: \(error)")
+    }
+    let projects = ProjectRegistry(
+        configuration: configuration, control: control, webhooks: webhooks, logger: logger)
     let exports: ExportService
     let erasures: ErasureService
     do {
@@ -35,17 +40,19 @@ public func buildServer(
             control: control, projects: projects, audit: audit, configuration: configuration, logger: logger)
         try await exports.recover()
         erasures = ErasureService(
-            control: control, projects: projects, exports: exports, audit: audit, logger: logger)
+            control: control, projects: projects, exports: exports, audit: audit, webhooks: webhooks.store,
+            logger: logger)
         try await erasures.recover()
     } catch let error as ServerError {
         throw error
     } catch {
         throw ServerError(.cannotOpen, "\(directory) cannot be opened: \(error)")
     }
-    let backups = BackupService(directory: directory, control: control, projects: projects, logger: logger)
+    let backups = BackupService(
+        directory: directory, control: control, projects: projects, webhooks: webhooks.store, logger: logger)
     let state = ServerState(
         configuration: configuration, control: control, keys: keys, projects: projects, exports: exports,
-        erasures: erasures, backups: backups, audit: audit, logger: logger)
+        erasures: erasures, backups: backups, audit: audit, webhooks: webhooks, logger: logger)
     let table = RouteTable(allRoutes(configuration))
     let listening = Latch<Int>()
     let socketListening = Latch<Int>()
@@ -54,7 +61,7 @@ public func buildServer(
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
     var services: [any Service] = [
         ControlKeeper(control: control, keys: keys, logger: logger), AuditKeeper(audit: audit, logger: logger),
-        projects, exports, erasures, backups, state.bodies,
+        webhooks, projects, exports, erasures, backups, state.bodies,
     ]
     if configuration.keepsRetention {
         services.append(RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger))

@@ -1,3 +1,4 @@
+public import Connectors
 public import Logging
 
 /// Everything that a server is told from outside. Nothing below it reads the environment.
@@ -82,6 +83,14 @@ public struct ServerConfiguration: Sendable {
     public var shutdownSeconds: Int64 = 60
     /// Whether SIGTERM and SIGINT shut the server down (not in tests, nor inside another program).
     public var handlesSignals = false
+    /// Private ranges that webhooks may go to all the same, over plain HTTP, too.
+    public var allowPrivate: [AddressRange] = []
+    /// The key that secrets are sealed with, 32 bytes in base 64; nil for the one in the data folder.
+    public var masterKey: String?
+    /// A file of further roots that webhooks' receivers are trusted by, in PEM.
+    public var outboundRoots: String?
+    /// Whether webhooks are sent; not by a server that ends with a command.
+    public var delivers = true
     /// Whether the rules of retention are applied day by day; not by a server that ends with a command.
     public var keepsRetention = true
     /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.

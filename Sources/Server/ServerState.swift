@@ -13,6 +13,7 @@ final class ServerState: Sendable {
     let erasures: ErasureService
     let backups: BackupService
     let audit: AuditLog
+    let webhooks: WebhookService
     let rates = RateLimits()
     let metrics = ServerMetrics()
     let unknownKeys = UnknownKeys()
@@ -25,7 +26,7 @@ final class ServerState: Sendable {
     init(
         configuration: ServerConfiguration, control: ControlStore, keys: KeyRing, projects: ProjectRegistry,
         exports: ExportService, erasures: ErasureService, backups: BackupService, audit: AuditLog,
-        logger: Logger
+        webhooks: WebhookService, logger: Logger
     ) {
         self.configuration = configuration
         self.control = control
@@ -35,6 +36,7 @@ final class ServerState: Sendable {
         self.erasures = erasures
         self.backups = backups
         self.audit = audit
+        self.webhooks = webhooks
         self.logger = logger
     }
 

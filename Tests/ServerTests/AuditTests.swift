@@ -15,6 +15,8 @@ struct AuditTests {
         "GET /v1/reports/{id}": "a definition",
         "GET /v1/computed-columns": "definitions", "GET /v1/computed-columns/{name}": "a definition",
         "GET /v1/settings": "settings", "GET /v1/segments": "definitions", "GET /v1/segments/{id}": "a definition",
+        "GET /v1/webhooks/endpoints": "definitions", "GET /v1/webhooks/endpoints/{id}": "a definition",
+        "GET /v1/webhooks/endpoints/{id}/stats": "counts", "GET /v1/hooks": "definitions",
         "GET /v1/compactions/{id}": "a state", "GET /v1/backups/{id}": "a state",
         "GET /v1/privacy/erasures": "records that name nobody", "GET /v1/privacy/erasures/{id}": "names nobody",
         "GET /v1/privacy/retention": "rules", "GET /v1/privacy/retention/runs/{id}": "names nobody",

@@ -16,7 +16,9 @@ struct ExportPlaceTests {
             let control = try ControlStore(directory: folder.path)
             let configuration = ServerConfiguration(dataDirectory: folder.path)
             let logger = Logger.sluice(level: .critical)
-            let projects = ProjectRegistry(configuration: configuration, control: control, logger: logger)
+            let projects = ProjectRegistry(
+                configuration: configuration, control: control,
+                webhooks: try WebhookService(configuration, logger: logger), logger: logger)
             let service = ExportService(
                 control: control, projects: projects, audit: AuditLog(control), configuration: configuration,
                 logger: logger)

@@ -1,9 +1,11 @@
+internal import Connectors
 internal import Control
 internal import EventStore
 internal import Journal
 internal import Logging
 internal import Model
 internal import Threads
+internal import Webhooks
 
 /// What somebody asked for.
 struct BackupRequest: Sendable {
@@ -40,11 +42,14 @@ struct BackupResult: Sendable {
 struct BackupRun {
     /// The name under which journals know that a copy is being made.
     static let follower = "backup"
+    /// The same for what the copy of the outbox has not followed yet.
+    static let outboxFollower = "backup-outbox"
 
     let request: BackupRequest
     let directory: String
     let control: ControlStore
     let projects: ProjectRegistry
+    let webhooks: DeliveryStore
     let progress: BackupProgress
 
     func run() async throws -> BackupResult {
@@ -88,13 +93,25 @@ struct BackupRun {
         try before.expect(madeAt: copy.madeAt)
         // One that is being made at this moment has nothing yet.
         let runtimes = copy.projects.compactMap { projects.runtime($0) }
-        let states = try await add(runtimes, writer)
+        // Before the journals: what is collected after this is in them, and is sent by whoever restores it.
+        var followed: [String: Int64] = [:]
+        for runtime in runtimes {
+            followed[runtime.name] = try await webhooks.checkpoint(project: runtime.name)
+            if let seq = followed[runtime.name] { runtime.journal.register(follower: Self.outboxFollower, at: seq) }
+        }
+        defer { for runtime in runtimes { runtime.journal.unregister(follower: Self.outboxFollower) } }
+        try await quietly { [webhooks, directory] in
+            try webhooks.copy(to: try writer.target(DeliveryStore.fileName))
+            try writer.place(directory + "/" + SecretBox.fileName, as: SecretBox.fileName)
+        }
+        let states = try await add(runtimes, followed, writer)
         try await addExports(copy.exports, writer)
         for (runtime, state) in zip(runtimes, states) {
             try await runtime.erasureCheck.run(epoch: epochs[runtime.name] ?? state.erasureEpoch)
         }
         return try await quietly { [request] in
             try writer.addMade(ControlStore.fileName)
+            try writer.addMade(DeliveryStore.fileName)
             let (files, counts) = try writer.finish()
             let now = SystemClock.now()
             let manifest = SnapshotManifest(
@@ -111,16 +128,18 @@ struct BackupRun {
     }
 
     private func add(
-        _ runtimes: [ProjectRuntime], _ writer: SnapshotWriter
+        _ runtimes: [ProjectRuntime], _ followed: [String: Int64], _ writer: SnapshotWriter
     ) async throws -> [SnapshotManifest.ProjectState] {
         var states: [SnapshotManifest.ProjectState] = []
-        for runtime in runtimes { states.append(try await add(runtime, writer)) }
+        for runtime in runtimes { states.append(try await add(runtime, followed[runtime.name], writer)) }
         return states
     }
 
     /// Takes in a project: its store as it is at one moment, and what the journal has beyond it.
+    ///
+    /// - Parameter followed: how far the copy of the outbox has followed the journal, if it has.
     private func add(
-        _ runtime: ProjectRuntime, _ writer: SnapshotWriter
+        _ runtime: ProjectRuntime, _ followed: Int64?, _ writer: SnapshotWriter
     ) async throws -> SnapshotManifest.ProjectState {
         try await runtime.erasureCheck.run()
         let (from, to) = (runtime.directory, "projects/" + runtime.name)
@@ -128,7 +147,9 @@ struct BackupRun {
         let hot = to + "/" + EventStore.fileName
         let place = try await quietly { try writer.target(hot) }
         // Not before an erasure has left the store: that one would wait for the journal's parts to go.
-        let keep = { runtime.journal.keepParts(for: Self.follower, after: runtime.store.appliedSeq) }
+        let keep = {
+            runtime.journal.keepParts(for: Self.follower, after: min(runtime.store.appliedSeq, followed ?? .max))
+        }
         let copy = try await runtime.store.withCopy(at: place, before: keep) { copy in
             try await quietly {
                 for file in copy.coldFiles {

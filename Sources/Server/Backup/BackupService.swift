@@ -5,6 +5,7 @@ internal import Logging
 internal import Model
 internal import ServiceLifecycle
 internal import Synchronization
+internal import Webhooks
 
 /// Makes backups, one after the other. They are known until the server stops; a stop ends one that is being made.
 final class BackupService: Service {
@@ -50,12 +51,16 @@ final class BackupService: Service {
     private let directory: String
     private let control: ControlStore
     private let projects: ProjectRegistry
+    private let webhooks: DeliveryStore
     private let logger: Logger
     private let state = Mutex(State())
     private let queue: AsyncStream<Job>
     private let queued: AsyncStream<Job>.Continuation
 
-    init(directory: String, control: ControlStore, projects: ProjectRegistry, logger: Logger) {
+    init(
+        directory: String, control: ControlStore, projects: ProjectRegistry, webhooks: DeliveryStore, logger: Logger
+    ) {
+        self.webhooks = webhooks
         self.directory = directory
         self.control = control
         self.projects = projects
@@ -99,7 +104,8 @@ final class BackupService: Service {
 
     private func work(_ job: Job) async {
         let run = BackupRun(
-            request: job.request, directory: directory, control: control, projects: projects, progress: job.progress)
+            request: job.request, directory: directory, control: control, projects: projects, webhooks: webhooks,
+            progress: job.progress)
         // A task of its own, so that it can be cancelled alone; it is awaited right below.
         let task = Task { try await run.run() }
         let cancel = { @Sendable in

@@ -1,7 +1,9 @@
+internal import Connectors
 internal import Control
 internal import EventStore
 internal import Glibc
 public import Model
+internal import Webhooks
 
 /// Checks a snapshot and makes a data folder of it. No server is needed, and none may use the new folder. All of it blocks.
 ///
@@ -29,6 +31,8 @@ public struct Restore: Sendable {
 
     /// What is being written has this name in the new folder; a folder that has it is not whole.
     static let marker = ".restoring"
+    /// What an interrupted restore can leave: everything but the control database.
+    private static let parts: Set<String> = [marker, "projects", DeliveryStore.fileName, SecretBox.fileName]
 
     private let folder: String
     private let name: String
@@ -126,7 +130,7 @@ public struct Restore: Sendable {
             // place all of it is.
             let names = Folder.names(target)
             guard !names.contains(ControlStore.fileName) else { throw error }
-            for name in names where name == Self.marker || name == "projects" { Folder.remove(target + "/" + name) }
+            for name in names where Self.parts.contains(name) { Self.remove(target + "/" + name) }
             if !wasThere { _ = unsafe rmdir(target) }
             throw error
         }
@@ -153,14 +157,16 @@ public struct Restore: Sendable {
             }
             return true
         }
-        guard names.contains(marker), names.allSatisfy({ $0 == marker || $0 == "projects" }) else {
+        guard names.contains(marker), names.allSatisfy(parts.contains) else {
             throw BackupError(
                 .place,
                 "\(target) is not empty; restore into a folder that is not there yet, and nothing is overwritten")
         }
-        for name in names { Folder.remove(target + "/" + name) }
+        for name in names { remove(target + "/" + name) }
         return true
     }
+
+    private static func remove(_ path: String) { if unsafe unlink(path) != 0 { Folder.remove(path) } }
 
     /// Copies into a folder of the new one, and gives everything its place at the end; the control database comes last, without
     /// which nobody takes it for a data folder.

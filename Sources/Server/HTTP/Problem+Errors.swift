@@ -1,5 +1,6 @@
 internal import Codecs
 internal import Collect
+internal import Connectors
 internal import Control
 internal import DuckDB
 internal import EventStore
@@ -12,6 +13,7 @@ internal import NIOCore
 internal import NIOSSL
 internal import People
 internal import Reports
+internal import Webhooks
 
 extension Problem {
     /// The only place where errors of the rooms become answers. Nil: a fault of ours, to be logged.
@@ -28,6 +30,8 @@ extension Problem {
         case let error as ReportError: self.init(error)
         case let error as DuckDBError: self.init(error)
         case let error as ControlError: self.init(error)
+        case let error as WebhookError: self.init(error)
+        case let error as ConnectorError: self = .badRequest(error.message, code: error.code.rawValue)
         case is NIOTooManyBytesError: self = .tooLarge("the body is longer than this path takes")
         case let error as HTTPError: self.init(error.status, "http", error.body ?? error.status.reasonPhrase)
         // The caller is gone in the middle of a request by TLS; nobody reads this.
@@ -114,6 +118,17 @@ extension Problem {
         switch error.code {
         case .busy: self = .unavailable("store_busy", error.message)
         default: return nil
+        }
+    }
+
+    init?(_ error: WebhookError) {
+        switch error.code {
+        case .badEndpoint: self = .badRequest(error.message, code: error.code.rawValue)
+        case .noEndpoint, .noDelivery: self = .notFound(error.message)
+        case .conflict: self = .conflict(error.code.rawValue, error.message)
+        case .changed, .database:
+            guard error.isTransient else { return nil }
+            self = .unavailable("outbox_busy", error.message)
         }
     }
 

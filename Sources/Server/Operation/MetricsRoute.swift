@@ -4,6 +4,7 @@ internal import Hummingbird
 internal import Journal
 internal import Model
 internal import NIOCore
+internal import Webhooks
 
 /// `GET /metrics`: what the server counts, and what its projects' journals and stores tell, as Prometheus text.
 enum MetricsRoute {
@@ -41,6 +42,9 @@ enum MetricsRoute {
             (SystemClock.now().microseconds - app.startedAt.microseconds) / 1_000_000)
         requests(app, &out)
         collection(app, &out)
+        let load = app.webhooks.sender.load
+        out.single("webhook_attempts_in_flight", "gauge", "Attempts under way.", load.inFlight)
+        out.single("webhook_endpoints", "gauge", "Endpoints of all projects.", load.endpoints)
         projects(app, lags, &out)
         return out.text
     }
@@ -107,6 +111,9 @@ enum MetricsRoute {
         each("journal_queue_bytes", "gauge", "Bytes that wait for the writer.") { $1.bytesQueued }
         each("journal_frames_total", "counter", "Frames written.") { $1.counters.frames }
         each("journal_refuses", "gauge", "1 if the journal refuses to write.") { $1.refusal == nil ? 0 : 1 }
+        each("webhook_lag_items", "gauge", "Items on disk that were not looked at for webhooks yet.") {
+            max(0, $1.durableSeq - ($1.followers[EventFollower.name] ?? $1.durableSeq))
+        }
         each("ready", "gauge", "1 if the project can do its work.") { runtime, _ in runtime.unreadyReason == nil ? 1 : 0
         }
         out.begin("journal_sync_seconds", "histogram", "Time in fdatasync.")

@@ -4,6 +4,7 @@ internal import Exports
 internal import Journal
 internal import Logging
 internal import Model
+internal import Webhooks
 
 /// One erasure: the steps, each of which can be taken again after a crash.
 struct ErasureRun: Sendable {
@@ -12,6 +13,7 @@ struct ErasureRun: Sendable {
     let control: ControlStore
     let exports: ExportService
     let audit: AuditLog
+    let webhooks: DeliveryStore
 
     private var path: String { ErasureRequest.path(id, project: runtime.directory) }
 
@@ -47,6 +49,7 @@ struct ErasureRun: Sendable {
             epoch: store.erasureEpoch, erasure: id
         ).erase()
         // Before the control database, which is written anew without what was taken out.
+        receipts.append(try await eraseMessages(request.items, names))
         receipts.append(try await redactAudit(names))
         receipts.append(try await scrubControl(names))
         return receipts
@@ -108,6 +111,20 @@ struct ErasureRun: Sendable {
                 kind: copy.kind.rawValue, name: copy.name, rows: copy.rows, verified: copy.verified,
                 how: copy.rows == 0 ? "nothing was there" : "written anew without the rows; the old file removed")
         }
+    }
+
+    /// Messages of what went, waiting and sent, and what receivers answered to them.
+    private func eraseMessages(_ items: RemovedItems, _ names: NamedTexts) async throws -> ErasureReceipt {
+        let found = try await webhooks.erase(seqs: items.seqs, project: runtime.name, now: SystemClock.now())
+        try await webhooks.rewrite(project: runtime.name) {
+            names.condition($0)
+        } description: {
+            names.redacted($0)
+        }
+        return ErasureReceipt(
+            kind: "outbox", name: DeliveryStore.fileName, rows: found.rows, verified: found.isGone,
+            how: found.rows == 0
+                ? "no message of theirs was kept" : "bodies and receivers' answers removed; what waited is not sent")
     }
 
     /// How often the audit is looked through for what came in meanwhile.

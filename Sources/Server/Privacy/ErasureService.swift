@@ -4,6 +4,7 @@ internal import Logging
 internal import Model
 internal import ServiceLifecycle
 internal import Synchronization
+internal import Webhooks
 
 /// Erases persons and what is too old, one request after the other. What a stop of the server interrupts is taken up by the next start.
 final class ErasureService: Service {
@@ -16,6 +17,7 @@ final class ErasureService: Service {
     private let projects: ProjectRegistry
     private let exports: ExportService
     private let audit: AuditLog
+    private let webhooks: DeliveryStore
     private let logger: Logger
     private let queue: AsyncStream<Job>
     private let queued: AsyncStream<Job>.Continuation
@@ -28,7 +30,11 @@ final class ErasureService: Service {
     /// After how long what failed is tried again.
     private static let retryPause = Duration.seconds(600)
 
-    init(control: ControlStore, projects: ProjectRegistry, exports: ExportService, audit: AuditLog, logger: Logger) {
+    init(
+        control: ControlStore, projects: ProjectRegistry, exports: ExportService, audit: AuditLog,
+        webhooks: DeliveryStore, logger: Logger
+    ) {
+        self.webhooks = webhooks
         self.audit = audit
         self.control = control
         self.projects = projects
@@ -144,7 +150,8 @@ final class ErasureService: Service {
         let path = ErasureRequest.path(job.id, project: runtime.directory)
         guard let request = try await ErasureRequest.read(path) else { return }
         try await control.startPrivacyRecord(job.id)
-        let run = ErasureRun(id: job.id, runtime: runtime, control: control, exports: exports, audit: audit)
+        let run = ErasureRun(
+            id: job.id, runtime: runtime, control: control, exports: exports, audit: audit, webhooks: webhooks)
         let receipts = try await run.run(request)
         let now = SystemClock.now()
         let file = ErasureReceipt(

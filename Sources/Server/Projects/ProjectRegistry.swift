@@ -7,14 +7,18 @@ internal import Synchronization
 final class ProjectRegistry: Service {
     private let configuration: ServerConfiguration
     private let control: ControlStore
+    private let webhooks: WebhookService
     private let logger: Logger
     private let runtimes = Mutex<[String: ProjectRuntime]>([:])
     private let arrivals: AsyncStream<ProjectRuntime>
     private let arrive: AsyncStream<ProjectRuntime>.Continuation
 
-    init(configuration: ServerConfiguration, control: ControlStore, logger: Logger) {
+    init(
+        configuration: ServerConfiguration, control: ControlStore, webhooks: WebhookService, logger: Logger
+    ) {
         self.configuration = configuration
         self.control = control
+        self.webhooks = webhooks
         self.logger = logger
         (arrivals, arrive) = AsyncStream.makeStream()
     }
@@ -26,14 +30,14 @@ final class ProjectRegistry: Service {
 
     /// Opens a project and sets it to work.
     func open(_ project: Project) async throws(ServerError) {
-        let (configuration, logger) = (configuration, logger)
+        let (configuration, webhooks, logger) = (configuration, webhooks, logger)
         do {
             let suppressions = Suppressions(
                 try await control.suppressedIdentities(project: project.name), project: project.name, control: control)
             let runtime = try await Blocking.run {
                 try ProjectRuntime(
                     name: project.name, seenSeq: project.seenSeq, suppressions: suppressions,
-                    configuration: configuration, logger: logger)
+                    configuration: configuration, webhooks: webhooks, logger: logger)
             }
             try await runtime.columns.reload(control)
             runtimes.withLock { $0[project.name] = runtime }

@@ -5,6 +5,8 @@ internal import Exports
 internal import Journal
 internal import Logging
 internal import Model
+internal import Synchronization
+internal import Webhooks
 
 /// One project at work: its journal, its store and the applier between them.
 final class ProjectRuntime: Sendable {
@@ -25,12 +27,15 @@ final class ProjectRuntime: Sendable {
     private let applier: Applier
     private let compactor: Compactor
     private let keeper: PeopleKeeper
+    /// Puts events into the outbox; nil where nothing is sent.
+    private let follower = Mutex<EventFollower?>(nil)
 
     /// Opens the project's files. Blocking.
     ///
     /// - Parameter seenSeq: the highest `seq` that the control database has seen.
     init(
-        name: String, seenSeq: Int64, suppressions: Suppressions, configuration: ServerConfiguration, logger: Logger
+        name: String, seenSeq: Int64, suppressions: Suppressions, configuration: ServerConfiguration,
+        webhooks: WebhookService, logger: Logger
     ) throws {
         self.name = name
         self.suppressions = suppressions
@@ -48,8 +53,12 @@ final class ProjectRuntime: Sendable {
         settings.exportLanes = configuration.exportsAtOnce
         try Folder.make(configuration.directory + "/projects")
         store = try EventStore.open(directory: directory, settings: settings, logger: logger)
+        let followed = try webhooks.store.start(project: name)
         var options = JournalOptions(
-            directory: directory + "/" + Self.journalFolder, seqFloor: max(store.appliedSeq, seenSeq))
+            directory: directory + "/" + Self.journalFolder,
+            // A restored outbox may have seen more than a restored store: no number is used twice.
+            seqFloor: max(store.appliedSeq, seenSeq, followed.checkpoint))
+        if followed.listens { options.followers.insert(EventFollower.name) }
         options.queueBytes = configuration.queueBytes
         options.backlogBytes = configuration.backlogBytes
         options.segmentBytes = configuration.segmentBytes
@@ -58,6 +67,8 @@ final class ProjectRuntime: Sendable {
         compactor = Compactor(store: store, logger: logger)
         columns = ColumnBook(store: store, project: name)
         keeper = PeopleKeeper(store: store, logger: logger) { SystemClock.now() }
+        let made = webhooks.follower(self, logger: logger)
+        follower.withLock { $0 = made }
     }
 
     /// Follows the journal until `drain`, makes cold files and keeps the table of people meanwhile.
@@ -66,6 +77,7 @@ final class ProjectRuntime: Sendable {
             let (compactor, keeper) = (compactor, keeper)
             group.addTask { await compactor.run() }
             group.addTask { await keeper.run() }
+            if let follower = follower.withLock({ $0 }) { group.addTask { await follower.run() } }
             try await applier.run()
             // A merge that is cut off begins again after the next start.
             group.cancelAll()

@@ -15,6 +15,8 @@ enum LocalServer {
         var configuration = ServerConfiguration(dataDirectory: folder.path)
         configuration.listen = nil
         configuration.keepsRetention = false
+        configuration.delivers = false
+        configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
         if onlyExports { configuration.passingMemory = 64 << 20 }
         // Errors reach the command as answers; the log would only repeat them.
         configuration.logLevel = .critical

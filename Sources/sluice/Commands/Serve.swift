@@ -1,4 +1,5 @@
 import ArgumentParser
+import Connectors
 import Logging
 import Server
 
@@ -10,8 +11,12 @@ struct Serve: AsyncParsableCommand {
             Ctrl-C stop it gracefully: what was accepted is answered and written first.
 
             The environment says the same as the flags: SLUICE_DATA, SLUICE_LISTEN, SLUICE_LOG_LEVEL, \
-            SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG, SLUICE_TLS_CERTIFICATE, SLUICE_TLS_KEY. A flag \
-            beats it.
+            SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG, SLUICE_TLS_CERTIFICATE, SLUICE_TLS_KEY, \
+            SLUICE_ALLOW_PRIVATE, SLUICE_WEBHOOK_CA. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
+            with, in place of master.key in the data folder.
+
+            Webhooks go to public addresses by https alone. For receivers on your own network name their range with \
+            --allow-private; plain http goes there, too.
 
             Beyond this machine the server speaks TLS. Files that are renewed are taken up within seconds, without a restart. \
             Where something in front of it does TLS already, --plain-http says so.
@@ -78,6 +83,19 @@ struct Serve: AsyncParsableCommand {
             "How far storing may lag behind collecting (or SLUICE_BACKLOG) before new events get 503; 16 GiB if not said.",
             valueName: "SIZE"))
     var backlog: String?
+
+    @Option(
+        name: [.customLong("allow-private"), .customLong("allow-private-webhooks")],
+        help: ArgumentHelp(
+            "A private range that webhooks may go to, such as 10.0.0.0/8 (or SLUICE_ALLOW_PRIVATE, with commas between several); may be repeated.",
+            valueName: "CIDR"))
+    var allowPrivate: [String] = []
+
+    @Option(
+        name: .customLong("webhook-ca"),
+        help: ArgumentHelp(
+            "Further roots that webhooks' receivers are trusted by, in PEM (or SLUICE_WEBHOOK_CA).", valueName: "FILE"))
+    var webhookCA: String?
 
     @Flag(name: .long, help: "Add POST /echo, the baseline that 'make bench' measures against.")
     var benchmark = false
@@ -158,7 +176,21 @@ struct Serve: AsyncParsableCommand {
             guard threads > 0 else { throw Failure(.usage, "--engine-threads \(threads): give at least 1") }
             configuration.engineThreads = threads
         }
+        configuration.allowPrivate = try ranges()
+        configuration.outboundRoots = webhookCA ?? Environment["SLUICE_WEBHOOK_CA"]
+        configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
         return configuration
+    }
+
+    private func ranges() throws -> [AddressRange] {
+        let named = Environment["SLUICE_ALLOW_PRIVATE"]?.split(separator: ",").map(String.init) ?? []
+        return try (allowPrivate.isEmpty ? named : allowPrivate.flatMap { $0.split(separator: ",").map(String.init) })
+            .map { text in
+                guard let range = AddressRange(text.filter { $0 != " " }) else {
+                    throw Failure(.usage, "--allow-private \(text): give a range such as 10.0.0.0/8, or an address")
+                }
+                return range
+            }
     }
 
     private func environmentThreads() throws -> Int? {

@@ -1,0 +1,245 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+internal import Synchronization
+
+/// Sends requests over HTTP/1.1 to addresses that were judged first, and to nothing else.
+///
+/// It follows no redirect, knows no proxy and no Unix socket, asks for no compression, sends nothing twice, reads a bounded answer, and
+/// ends within the request's time whatever the other side does. Connections are kept for a few seconds: one that is used again is to the
+/// address that was judged when it was dialled.
+public final class OutboundClient: OutboundSending {
+    /// Bytes of an answer's headers.
+    static let headerBytes = 16 << 10
+    /// How long a kept connection may have waited: receivers close theirs after five seconds or more.
+    private static let reuse = TimeAmount.seconds(3)
+    private static let mostKept = 64
+    private static let dnsLimit = Duration.seconds(5)
+    private static let connectLimit = TimeAmount.seconds(5)
+
+    private struct Place: Hashable {
+        let isSecure: Bool
+        let host: String
+        let port: Int
+    }
+
+    private struct Kept {
+        let channel: any Channel
+        let since: NIODeadline
+        let peer: String?
+    }
+
+    private let policy: OutboundPolicy
+    private let resolver: any Resolving
+    private let group: any EventLoopGroup
+    private let tls: NIOSSLContext
+    private let kept = Mutex<[Place: [Kept]]>([:])
+
+    /// - Parameter trusted: a file of further roots that are trusted, in PEM.
+    public init(policy: OutboundPolicy, resolver: any Resolving = SystemResolver(), trusted: String? = nil)
+        throws(ConnectorError)
+    {
+        self.policy = policy
+        self.resolver = resolver
+        group = MultiThreadedEventLoopGroup.singleton
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.certificateVerification = .fullVerification
+        configuration.applicationProtocols = ["http/1.1"]
+        do {
+            if let trusted {
+                configuration.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(trusted))]
+            }
+            tls = try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw ConnectorError(.badSetting, "the certificates to trust cannot be read: \(error)")
+        }
+    }
+
+    public func send(_ request: OutboundRequest) async -> OutboundResult {
+        let start = NIODeadline.now()
+        let deadline = start + TimeAmount(request.timeout)
+        var result = OutboundResult()
+        do throws(OutboundFailure) {
+            let connection: Kept
+            if let known = take(Self.place(request.url)) {
+                connection = known
+            } else {
+                connection = try await dial(request.url, deadline, &result)
+            }
+            result.peer = connection.peer
+            let outcome = try await exchange(request, on: connection.channel, deadline)
+            result.answer = outcome.answer
+            result.timings.firstByte = Self.microseconds(start, outcome.headAt)
+            if outcome.isReusable { keep(connection, Self.place(request.url)) }
+        } catch {
+            result.failure = error
+        }
+        result.timings.total = Self.microseconds(start, .now())
+        return result
+    }
+
+    // MARK: Steps
+
+    private func dial(
+        _ url: OutboundURL, _ deadline: NIODeadline, _ result: inout OutboundResult
+    ) async throws(OutboundFailure) -> Kept {
+        var addresses: [IPAddress] = []
+        if let address = url.address {
+            addresses = [address]
+        } else {
+            let start = NIODeadline.now()
+            let left = Duration.nanoseconds(max(0, (deadline - start).nanoseconds))
+            addresses = try await resolver.addresses(of: url.host, within: min(Self.dnsLimit, left))
+            result.timings.dns = Self.microseconds(start, .now())
+        }
+        do throws(ConnectorError) { try policy.check(addresses, for: url) } catch {
+            throw OutboundFailure(.blockedAddress, error.message)
+        }
+        var failure = OutboundFailure(.dns, "the name \(url.host) has no address")
+        // The next address only where the one before was never reached.
+        for address in addresses.prefix(3) {
+            do throws(OutboundFailure) { return try await connect(address, url, deadline, &result) } catch {
+                failure = error
+                guard [.connectRefused, .connectTimeout, .connect].contains(error.code), deadline > .now() else {
+                    break
+                }
+            }
+        }
+        throw failure
+    }
+
+    private func connect(
+        _ address: IPAddress, _ url: OutboundURL, _ deadline: NIODeadline, _ result: inout OutboundResult
+    ) async throws(OutboundFailure) -> Kept {
+        let start = NIODeadline.now()
+        let left = deadline - start
+        guard left > .zero else { throw OutboundFailure(.connectTimeout, "no time was left to connect") }
+        let loop = group.any()
+        let ready = loop.makePromise(of: Void.self)
+        let (tls, isSecure, name) = (tls, url.isSecure, url.address == nil ? url.host : nil)
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(min(Self.connectLimit, left))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try Self.fill(channel.pipeline.syncOperations, isSecure ? tls : nil, name, ready)
+                }
+            }
+        let channel: any Channel
+        do {
+            let target = try SocketAddress(ipAddress: address.description, port: url.port)
+            channel = try await bootstrap.connect(to: target).get()
+        } catch {
+            let failure = Self.failure(connecting: error)
+            ready.fail(failure)
+            throw failure
+        }
+        result.peer = address.description
+        result.timings.connect = Self.microseconds(start, .now())
+        // A handshake that hangs ends with the time to connect.
+        let timer = loop.scheduleTask(in: min(Self.connectLimit, max(.zero, deadline - .now()))) {
+            ready.fail(OutboundFailure(.connectTimeout, "TLS was not agreed on in time"))
+            channel.close(promise: nil)
+        }
+        defer { timer.cancel() }
+        do { try await ready.futureResult.get() } catch {
+            throw error as? OutboundFailure ?? OutboundFailure(.connect, "the connection broke off")
+        }
+        if isSecure {
+            result.timings.tls = Self.microseconds(start, .now()) - (result.timings.connect ?? 0)
+        }
+        return Kept(channel: channel, since: .now(), peer: address.description)
+    }
+
+    private static func fill(
+        _ pipeline: ChannelPipeline.SynchronousOperations, _ tls: NIOSSLContext?, _ name: String?,
+        _ ready: EventLoopPromise<Void>
+    ) throws {
+        if let tls { try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name)) }
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderListSize = headerBytes
+        limits.maxHeaderFieldSize = headerBytes
+        try pipeline.addHandler(HTTPRequestEncoder())
+        try pipeline.addHandler(
+            ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)))
+        // Keeps the decoder informed of what was asked, and ends what is no answer.
+        try pipeline.addHandler(ExchangeHandler(isSecure: tls != nil, ready: ready))
+    }
+
+    private func exchange(
+        _ request: OutboundRequest, on channel: any Channel, _ deadline: NIODeadline
+    ) async throws(OutboundFailure) -> ExchangeOutcome {
+        let outcome = channel.eventLoop.makePromise(of: ExchangeOutcome.self)
+        var headers = HTTPHeaders([("host", request.url.authority)])
+        for (name, value) in request.headers { headers.add(name: name, value: value) }
+        headers.replaceOrAdd(name: "content-length", value: String(request.body.count))
+        let exchange = Exchange(
+            head: HTTPRequestHead(
+                version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.url.target,
+                headers: headers),
+            body: ByteBuffer(bytes: request.body), deadline: deadline, outcome: outcome)
+        channel.writeAndFlush(exchange).whenFailure { _ in
+            outcome.fail(OutboundFailure(.reset, "the connection ended while it was written to"))
+        }
+        do {
+            return try await withTaskCancellationHandler {
+                try await outcome.futureResult.get()
+            } onCancel: {
+                outcome.fail(OutboundFailure(.cancelled, "the server ends"))
+                channel.close(promise: nil)
+            }
+        } catch {
+            throw error as? OutboundFailure ?? OutboundFailure(.reset, "the connection broke off")
+        }
+    }
+
+    private static func failure(connecting error: any Error) -> OutboundFailure {
+        switch error {
+        case ChannelError.connectTimeout: OutboundFailure(.connectTimeout, "no connection within the time")
+        case let error as NIOConnectionError where error.connectionErrors.contains { isRefusal($0.error) }:
+            OutboundFailure(.connectRefused, "nobody listens there")
+        case let error where isRefusal(error): OutboundFailure(.connectRefused, "nobody listens there")
+        default: OutboundFailure(.connect, "no connection could be made")
+        }
+    }
+
+    private static func isRefusal(_ error: any Error) -> Bool { (error as? IOError)?.errnoCode == 111 }
+
+    // MARK: Kept connections
+
+    private static func place(_ url: OutboundURL) -> Place {
+        Place(isSecure: url.isSecure, host: url.host, port: url.port)
+    }
+
+    private func take(_ place: Place) -> Kept? {
+        let now = NIODeadline.now()
+        return kept.withLock { kept in
+            // The newest first: the others grow old and close themselves.
+            while let last = kept[place]?.popLast() {
+                if last.channel.isActive, now - last.since < Self.reuse { return last }
+            }
+            kept[place] = nil
+            return nil
+        }
+    }
+
+    private func keep(_ connection: Kept, _ place: Place) {
+        let again = Kept(channel: connection.channel, since: .now(), peer: connection.peer)
+        kept.withLock { kept in
+            var list = kept[place] ?? []
+            if list.count >= Self.mostKept {
+                list.removeAll { !$0.channel.isActive || again.since - $0.since >= Self.reuse }
+            }
+            guard list.count < Self.mostKept else { return again.channel.close(promise: nil) }
+            list.append(again)
+            kept[place] = list
+            // Places that nobody sends to any more.
+            if kept.count > 1_024 { kept = kept.filter { $0.value.contains { $0.channel.isActive } } }
+        }
+    }
+
+    private static func microseconds(_ from: NIODeadline, _ to: NIODeadline) -> Int64 {
+        (to - from).nanoseconds / 1_000
+    }
+}

@@ -1,0 +1,53 @@
+internal import Model
+
+/// A line in a Slack channel, by an incoming webhook of it.
+public struct SlackConnector: Connector {
+    public static let kind = "slack"
+    public static let fields = [
+        Field(
+            "url", .url, isSecret: true, isRequired: true,
+            help: "the channel's incoming webhook, https://hooks.slack.com/services/…"),
+        Field("text", .text, help: "what is said, in which {{data.event}} stands for that part of the message"),
+    ]
+    // Slack knows no ids: who asks twice says it twice.
+    public static let capabilities = Capabilities(isIdempotent: false, signs: false, mostBytes: 40_000)
+
+    /// What is said of a message where nobody has said what.
+    private static let standard = "{{type}}: {{data.event}} of {{data.identity}}"
+
+    private let url: OutboundURL
+    private let text: Template
+    private let tools: ConnectorTools
+
+    public init(_ settings: Settings, _ tools: ConnectorTools) throws(ConnectorError) {
+        url = try OutboundURL(settings.text("url") ?? "")
+        try tools.policy.check(url)
+        text = try Template(settings.text("text") ?? Self.standard)
+        self.tools = tools
+    }
+
+    public func check() async throws(ConnectorError) { try tools.policy.check(url) }
+
+    public func deliver(_ message: OutboundMessage) async -> OutboundResult {
+        let document = (try? JSONValue(message.body.span)) ?? .null
+        let body: JSONValue = ["text": .string(Self.escaped(text.plain(document)))]
+        return await tools.http.send(
+            OutboundRequest(
+                url: url, headers: [("content-type", "application/json"), ("user-agent", WebhookTarget.agent)],
+                body: Array(body.text.utf8)))
+    }
+
+    /// What was collected must not call people or make links: Slack's own marks lose their meaning.
+    private static func escaped(_ text: String) -> String {
+        var out = ""
+        for character in text.prefix(3_000) {
+            switch character {
+            case "&": out += "&amp;"
+            case "<": out += "&lt;"
+            case ">": out += "&gt;"
+            default: out.append(character)
+            }
+        }
+        return out
+    }
+}

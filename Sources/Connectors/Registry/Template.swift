@@ -1,0 +1,63 @@
+public import Model
+
+/// A text with places for parts of a document: `{"text": {{data.event}}}`. Declarative: a path and nothing else, so there is nothing to
+/// run and nothing that can fail but a path that is not there, which is null.
+public struct Template: Sendable, Equatable {
+    private enum Piece: Sendable, Equatable {
+        case text(String)
+        case path([String])
+    }
+
+    private let pieces: [Piece]
+
+    public init(_ text: String) throws(ConnectorError) {
+        var pieces: [Piece] = []
+        var rest = Substring(text)
+        while let open = Self.find("{{", in: rest) {
+            let after = rest.index(open, offsetBy: 2)
+            guard let close = Self.find("}}", in: rest[after...]) else {
+                throw ConnectorError(.badSetting, "a {{ has no }} after it")
+            }
+            let path = rest[after..<close].filter { $0 != " " }.split(separator: ".", omittingEmptySubsequences: false)
+            guard path.allSatisfy({ !$0.isEmpty }), !path.isEmpty else {
+                throw ConnectorError(.badSetting, "between {{ and }} stands a path such as data.event")
+            }
+            pieces.append(.text(String(rest[..<open])))
+            pieces.append(.path(path.map(String.init)))
+            rest = rest[rest.index(close, offsetBy: 2)...]
+        }
+        pieces.append(.text(String(rest)))
+        self.pieces = pieces
+    }
+
+    private static func find(_ mark: String, in text: Substring) -> String.Index? {
+        var at = text.startIndex
+        while at < text.endIndex {
+            if text[at...].hasPrefix(mark) { return at }
+            at = text.index(after: at)
+        }
+        return nil
+    }
+
+    /// The text with JSON values in their places: whatever is in them, the body stays JSON.
+    public func text(_ document: JSONValue) -> String { fill(document) { $0.text } }
+
+    /// The text with plain texts in their places.
+    func plain(_ document: JSONValue) -> String { fill(document) { value in value.stringValue ?? value.text } }
+
+    /// The same without line breaks: for a header.
+    func line(_ document: JSONValue) -> String {
+        fill(document) { value in value.stringValue ?? value.text }.filter {
+            $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value < 0x7f }
+        }
+    }
+
+    private func fill(_ document: JSONValue, _ written: (JSONValue) -> String) -> String {
+        pieces.map { piece in
+            switch piece {
+            case .text(let text): text
+            case .path(let path): written(path.reduce(document) { $0[$1] ?? .null })
+            }
+        }.joined()
+    }
+}

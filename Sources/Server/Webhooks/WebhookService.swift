@@ -1,0 +1,65 @@
+internal import Connectors
+internal import Logging
+internal import Model
+internal import ServiceLifecycle
+internal import Webhooks
+
+/// Everything of webhooks that outlives a request: the outbox, the sender, and what it sends by.
+final class WebhookService: Service {
+    let store: DeliveryStore
+    let sender: Sender
+    let policy: OutboundPolicy
+    let client: OutboundClient
+    /// Whether it sends; a server that ends with a command does not.
+    private let delivers: Bool
+    private let logger: Logger
+
+    /// Opens the outbox. Blocking.
+    init(_ configuration: ServerConfiguration, logger: Logger) throws {
+        let box = try SecretBox.open(directory: configuration.directory, text: configuration.masterKey)
+        store = try DeliveryStore(path: configuration.directory + "/" + DeliveryStore.fileName, box: box)
+        policy = OutboundPolicy(allowed: configuration.allowPrivate, own: { OwnAddresses.current() })
+        client = try OutboundClient(policy: policy, trusted: configuration.outboundRoots)
+        sender = Sender(
+            store: store, http: client, clock: { SystemClock.now() }, logger: logger)
+        delivers = configuration.delivers
+        self.logger = logger
+        for range in configuration.allowPrivate {
+            logger.notice("webhooks may go to a private range", metadata: ["range": "\(range)"])
+        }
+    }
+
+    /// Sends until the server ends, and closes the outbox.
+    func run() async throws {
+        if delivers {
+            let sender = sender
+            do {
+                try await withTaskCancellationHandler {
+                    try await withGracefulShutdownHandler {
+                        try await sender.run()
+                    } onGracefulShutdown: {
+                        sender.stop()
+                    }
+                } onCancel: {
+                    sender.stop()
+                }
+            } catch {
+                logger.critical("webhooks are not sent", metadata: ["error": "\(error)"])
+                try? await gracefulShutdown()
+            }
+        } else {
+            try? await gracefulShutdown()
+        }
+        do { try store.close() } catch {
+            logger.error("the outbox did not close", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// What follows a project's journal; nil for a server that does not send.
+    func follower(_ runtime: ProjectRuntime, logger: Logger) -> EventFollower? {
+        guard delivers else { return nil }
+        return EventFollower(
+            project: runtime.name, journal: runtime.journal, store: runtime.store, sender: sender,
+            logger: logger)
+    }
+}

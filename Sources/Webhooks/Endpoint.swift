@@ -1,0 +1,101 @@
+public import Model
+
+/// What an endpoint is to receive, and how. Its secrets are kept apart.
+public struct EndpointDefinition: Sendable, Equatable {
+    /// How much a message says.
+    public enum Payload: String, Sendable, CaseIterable {
+        case full
+        /// Ids and type alone: nothing personal leaves.
+        case thin
+    }
+
+    /// In which order messages go out.
+    public enum Order: String, Sendable, CaseIterable {
+        case none
+        /// A person's messages one after another; the next one waits until the one before is done with.
+        case person
+    }
+
+    /// What is told of the person besides the event.
+    public enum Include: String, Sendable, CaseIterable {
+        case properties
+        case identities
+    }
+
+    public var url: String
+    /// Names of events, types of messages, or `*` for every event; empty for what triggers send alone.
+    public var events: [String] = []
+    /// What is asked of each event, as it was written; nil for nothing.
+    public var condition: JSONValue?
+    public var description = ""
+    public var payload = Payload.full
+    public var include: [Include] = []
+    public var order = Order.none
+    public var rate: EndpointRate?
+    /// Attempts at once.
+    public var concurrency: Int64 = 8
+    public var retry = RetrySchedule.standard
+    /// Seconds for one attempt.
+    public var timeout: Int64 = 15
+    /// Whether an answer such as 404 ends a message at once.
+    public var finalClientErrors = false
+
+    public init(url: String) { self.url = url }
+
+    static let all = "*"
+    /// Types of messages that are none of an event.
+    public static let ownTypes = [
+        "endpoint.failing", "endpoint.disabled", "endpoint.recovered", "message.exhausted",
+    ]
+
+    /// Whether it receives any event that is collected.
+    var listens: Bool { events.contains { !Self.ownTypes.contains($0) && $0 != "endpoint.*" } }
+
+    /// Whether it receives messages of a type that is none of an event.
+    func receives(type: String) -> Bool {
+        events.contains { $0 == type || ($0.hasSuffix(".*") && type.hasPrefix($0.dropLast())) }
+    }
+
+    /// The form of the bytes: endpoints with the same share them.
+    var variant: String { payload.rawValue + include.map { "+\($0.rawValue)" }.joined() }
+}
+
+/// What an endpoint is, for the project's administrators: no secret, no header's value.
+public struct EndpointRecord: Sendable, Equatable {
+    /// How an endpoint came to be.
+    public enum Kind: String, Sendable {
+        case webhook
+        /// Subscribed by a program (REST hooks); 410 removes it.
+        case hook
+    }
+
+    public enum State: String, Sendable, CaseIterable {
+        case active
+        /// By somebody.
+        case paused
+        /// By what it answered, or since it failed for too long.
+        case disabled
+    }
+
+    public let number: Int64
+    public let id: String
+    public let project: String
+    public let kind: Kind
+    public let definition: EndpointDefinition
+    /// The names of its own headers.
+    public let headers: [String]
+    /// Events after this `seq` are its.
+    public let sinceSeq: Int64
+    public let state: State
+    public let reason: String?
+    /// A key's id, or `sluice`.
+    public let changedBy: String
+    public let stateAt: Timestamp
+    public let health: EndpointHealth
+    public let createdAt: Timestamp
+    public let updatedAt: Timestamp
+    /// How many secrets hold now.
+    public let secrets: Int64
+    /// When those before the newest end; nil if there are none.
+    public let overlapEnds: Timestamp?
+}

@@ -1,0 +1,145 @@
+internal import EventStore
+public import Model
+
+extension EndpointDefinition {
+    /// The members that a description has, besides the secrets'.
+    public static let fields = [
+        "url", "events", "where", "description", "payload", "include", "order", "rate_limit", "concurrency", "retry",
+        "timeout", "final_client_errors",
+    ]
+
+    /// Reads a description; what it does not say is as in `known`.
+    ///
+    /// - Throws: `WebhookError` of `.badEndpoint`; `QueryError` with the path in `where`.
+    public init(_ json: JSONValue, known: EndpointDefinition? = nil) throws {
+        guard let url = json["url"]?.stringValue ?? known?.url else {
+            throw Self.error("\"url\" is missing: where messages are sent to")
+        }
+        self = known ?? EndpointDefinition(url: url)
+        self.url = url
+        if let value = json["events"] { events = try Self.names(value) }
+        if let value = json["where"] { condition = value == .null ? JSONValue?.none : value }
+        if let value = json["description"], value != .null {
+            guard let text = value.stringValue, text.utf8.count <= 4_096 else {
+                throw Self.error("\"description\" is a text of at most 4096 bytes")
+            }
+            description = text
+        }
+        if let value = json["payload"] { payload = try Self.word(value, "payload") }
+        if let value = json["order"] { order = value == .null ? .none : try Self.word(value, "order") }
+        if let value = json["include"] { include = try Self.includes(value) }
+        if let value = json["rate_limit"] { rate = value == .null ? nil : try EndpointRate(value) }
+        if let value = json["concurrency"] { concurrency = try Self.number(value, "concurrency", 1...100) }
+        if let value = json["retry"] { retry = value == .null ? .standard : try RetrySchedule(value) }
+        if let value = json["timeout"] { timeout = try Self.number(value, "timeout", 1...30) }
+        if let value = json["final_client_errors"] {
+            guard let flag = value.boolValue else { throw Self.error("\"final_client_errors\" is true or false") }
+            finalClientErrors = flag
+        }
+        _ = try tree()
+    }
+
+    /// The condition, checked: it asks of the event alone, and its times are fixed.
+    func tree() throws -> Condition? {
+        guard let condition else { return nil }
+        let tree = try Condition(condition) { (text, path) throws(QueryError) in
+            guard let time = WrittenTime(text)?.timestamp() ?? Timestamp(epochSeconds: text) else {
+                throw QueryError(
+                    .invalidCondition, at: path,
+                    "\"\(text.prefix(64))\" is no fixed time; an endpoint asks at the moment of each event, so write 2026-01-31 or "
+                        + "2026-01-31T12:00:00Z")
+            }
+            return time
+        }
+        try tree.checkAlone()
+        return tree
+    }
+
+    /// As `init` reads it.
+    public var json: JSONValue {
+        [
+            "url": .string(url), "events": .array(events.map { .string($0) }), "where": condition ?? .null,
+            "description": .string(description), "payload": .string(payload.rawValue),
+            "include": .array(include.map { .string($0.rawValue) }), "order": .string(order.rawValue),
+            "rate_limit": rate?.json ?? .null, "concurrency": JSONValue(concurrency), "retry": retry.json,
+            "timeout": JSONValue(timeout), "final_client_errors": .bool(finalClientErrors),
+        ]
+    }
+
+    private static func names(_ json: JSONValue) throws(WebhookError) -> [String] {
+        if json == .null { return [] }
+        guard let elements = json.arrayValue, elements.count <= 1_000 else {
+            throw error("\"events\" is a list of names, [\"*\"] for every event, or [] for what triggers send")
+        }
+        var names: [String] = []
+        for element in elements {
+            guard let name = element.stringValue, (1...255).contains(name.utf8.count) else {
+                throw error("\"events\" has names of 1 to 255 bytes")
+            }
+            if !names.contains(name) { names.append(name) }
+        }
+        return names
+    }
+
+    private static func includes(_ json: JSONValue) throws(WebhookError) -> [Include] {
+        if json == .null { return [] }
+        guard let elements = json.arrayValue else { throw error("\"include\" is a list") }
+        var found: Set<Include> = []
+        for element in elements { found.insert(try word(element, "include")) }
+        return Include.allCases.filter(found.contains)
+    }
+
+    private static func word<T: RawRepresentable<String> & CaseIterable>(
+        _ json: JSONValue, _ name: String
+    ) throws(WebhookError) -> T {
+        guard let text = json.stringValue, let value = T(rawValue: text) else {
+            let words = T.allCases.map { $0.rawValue }.joined(separator: " or ")
+            throw error("\"\(name)\" is \(words)")
+        }
+        return value
+    }
+
+    private static func number(
+        _ json: JSONValue, _ name: String, _ range: ClosedRange<Int64>
+    ) throws(WebhookError) -> Int64 {
+        guard let value = json.intValue, range.contains(value) else {
+            throw error("\"\(name)\" is a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    private static func error(_ what: String) -> WebhookError { WebhookError(.badEndpoint, what) }
+}
+
+extension EndpointRate {
+    private static let units: [String: Int64] = ["s": 1, "m": 60, "h": 3_600]
+
+    /// Reads so many a second, or `{"count", "per"?: "s"|"m"|"h", "burst"?}`.
+    init(_ json: JSONValue) throws(WebhookError) {
+        let refusal = WebhookError(
+            .badEndpoint,
+            "\"rate_limit\" is a number of messages a second from 1 to 10000, or {\"count\": 100, \"per\": \"m\", \"burst\": 10}"
+        )
+        if case .number = json {
+            guard let count = json.intValue, (1...10_000).contains(count) else { throw refusal }
+            self.init(count: count)
+            return
+        }
+        guard case .object(let members) = json,
+            members.allSatisfy({ ["count", "per", "burst"].contains($0.key) }),
+            let count = json["count"]?.intValue, (1...1_000_000).contains(count),
+            let seconds = Self.units[json["per"]?.stringValue ?? "s"]
+        else { throw refusal }
+        if let burst = json["burst"], burst != .null {
+            guard let most = burst.intValue, (1...10_000).contains(most) else { throw refusal }
+            self.init(count: count, seconds: seconds, burst: most)
+        } else {
+            self.init(count: count, seconds: seconds)
+        }
+    }
+
+    var json: JSONValue {
+        let unit = Self.units.first { $0.value == seconds }?.key ?? "s"
+        return ["count": JSONValue(count), "per": .string(unit), "burst": JSONValue(burst)]
+    }
+}

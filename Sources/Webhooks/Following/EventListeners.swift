@@ -1,0 +1,129 @@
+internal import EventStore
+internal import Journal
+internal import Model
+
+/// Endpoints that listen to events, made ready to look at many.
+struct EventListeners {
+    struct Listener: Sendable {
+        let number: Int64
+        let definition: EndpointDefinition
+        let since: Int64
+        let condition: Condition?
+    }
+
+    /// By the names of events that they want.
+    private var byName: [ExactText: [Listener]] = [:]
+    private var forAll: [Listener] = []
+    /// What is told of persons to any of them.
+    private(set) var includes: Set<EndpointDefinition.Include> = []
+
+    init(_ endpoints: [LiveEndpoint]) {
+        for endpoint in endpoints {
+            let definition = endpoint.record.definition
+            // What was checked when it was made is so still.
+            let condition: Condition?
+            do { condition = try definition.tree() } catch { continue }
+            let listener = Listener(
+                number: endpoint.record.number, definition: definition, since: endpoint.record.sinceSeq,
+                condition: condition)
+            includes.formUnion(definition.include)
+            if definition.events.contains(EndpointDefinition.all) {
+                forAll.append(listener)
+            } else {
+                for name in definition.events { byName[ExactText(name), default: []].append(listener) }
+            }
+        }
+    }
+
+    /// The events that somebody wants.
+    ///
+    /// - Parameter forms: of names that came without regard to case, as they are stored.
+    func match(_ piece: JournalPiece, forms: [ExactText: String]) -> [WantedEvent] {
+        var wanted: [WantedEvent] = []
+        for frame in piece.frames {
+            let payload = frame.payload.span
+            var at = 0
+            for place in 0..<frame.count {
+                // Damage stops the applier, which says so.
+                guard let item = ItemLayout(payload, at: &at) else { break }
+                // Imports are of the past: they do not fire.
+                guard item.kind == .event, item.wire != .importFile else { continue }
+                var name = String(utf8: payload.extracting(item.name))
+                if item.flags.contains(.foldsNames) { name = forms[ExactText(name)] ?? name }
+                if let event = match(item, payload, name, seq: frame.firstSeq + Int64(place)) { wanted.append(event) }
+            }
+        }
+        return wanted
+    }
+
+    /// The names of events in a piece that came without regard to case.
+    static func foldedNames(in piece: JournalPiece) -> Set<ExactText> {
+        var names: Set<ExactText> = []
+        for frame in piece.frames {
+            let payload = frame.payload.span
+            var at = 0
+            for _ in 0..<frame.count {
+                guard let item = ItemLayout(payload, at: &at) else { break }
+                guard item.kind == .event, item.wire != .importFile, item.flags.contains(.foldsNames) else { continue }
+                names.insert(ExactText(String(utf8: payload.extracting(item.name))))
+            }
+        }
+        return names
+    }
+
+    private func match(_ item: ItemLayout, _ payload: Span<UInt8>, _ name: String, seq: Int64) -> WantedEvent? {
+        let candidates = (byName[ExactText(name)] ?? []) + forAll
+        guard candidates.contains(where: { $0.since < seq }) else { return nil }
+        var matched: MatchedEvent?
+        let listeners = candidates.filter { listener in
+            guard listener.since < seq else { return false }
+            guard let condition = listener.condition else { return true }
+            let event =
+                matched ?? MatchedEvent(name: name, properties: Array(copying: payload.extracting(item.properties)))
+            matched = event
+            return condition.holds(of: event)
+        }
+        guard !listeners.isEmpty else { return nil }
+        let event = RecordedEvent(
+            seq: seq, eventID: Array(copying: payload.extracting(item.id)),
+            identity: Array(copying: payload.extracting(item.identity)), name: Array(name.utf8),
+            timestamp: item.timestamp, receivedAt: item.receivedAt,
+            properties: Array(copying: payload.extracting(item.properties)))
+        return WantedEvent(event: event, listeners: listeners)
+    }
+}
+
+/// An event and who wants it.
+struct WantedEvent: Sendable {
+    var event: RecordedEvent
+    let listeners: [EventListeners.Listener]
+
+    /// Its messages: one for each form of the bytes.
+    func messages(project: String) -> [OutboxMessage] {
+        let id = MessageBody.eventID(project: project, seq: event.seq)
+        var variants: [(definition: EndpointDefinition, targets: [OutboxMessage.Target])] = []
+        for listener in listeners {
+            let key = listener.definition.order == .person ? orderKey : nil
+            let target = OutboxMessage.Target(endpoint: listener.number, orderKey: key)
+            if let place = variants.firstIndex(where: { $0.definition.variant == listener.definition.variant }) {
+                if !variants[place].targets.contains(where: { $0.endpoint == listener.number }) {
+                    variants[place].targets.append(target)
+                }
+            } else {
+                variants.append((listener.definition, [target]))
+            }
+        }
+        return variants.map { definition, targets in
+            OutboxMessage(
+                id: id, type: MessageBody.eventType, variant: definition.variant, seq: event.seq,
+                body: event.body(definition, id: id), targets: targets)
+        }
+    }
+
+    /// What messages of one person have in common; of somebody who is not known yet a hash of the identity.
+    private var orderKey: String {
+        if let person = event.person { return person.text }
+        let hash = Hash128(event.identity.span)
+        return "i_" + Base32.encode(hash.high) + Base32.encode(hash.low)
+    }
+}

@@ -1,0 +1,106 @@
+internal import EventStore
+internal import Model
+internal import People
+internal import Synchronization
+
+/// Finds whose identities are. Most are known; for those that nobody has met before it waits a moment for the store.
+final class PersonFinder: Sendable {
+    /// How long is waited for the store where an identity is new.
+    private static let patience = Duration.milliseconds(100)
+    /// The same where a message says more of the person than who it is.
+    private static let includePatience = Duration.seconds(10)
+    private static let mostKept = 50_000
+
+    private struct Kept: Sendable {
+        var epoch: Int64 = 0
+        /// Identities that are a person by themselves, with that person.
+        var singles: [ExactText: PersonID] = [:]
+        var ties: PersonTies?
+    }
+
+    private let store: EventStore
+    private let kept = Mutex(Kept())
+
+    init(store: EventStore) { self.store = store }
+
+    /// Notes of each event whose it is.
+    func find(
+        _ wanted: inout [WantedEvent], upTo seq: Int64, include: Set<EndpointDefinition.Include>
+    ) async throws {
+        if !include.isEmpty { try? await store.waitForApplied(seq, timeout: Self.includePatience) }
+        let identities = wanted.map { String(decoding: $0.event.identity, as: UTF8.self) }
+        var found = known(among: identities)
+        var missing = Self.missing(identities, found)
+        if !missing.isEmpty {
+            found.merge(try await look(missing)) { $1 }
+            missing = Self.missing(identities, found)
+        }
+        if !missing.isEmpty, store.appliedSeq < seq {
+            // A message says null rather than wait for long.
+            try? await store.waitForApplied(seq, timeout: Self.patience)
+            found.merge(try await look(missing)) { $1 }
+        }
+        for (place, identity) in identities.enumerated() {
+            wanted[place].event.person = found[ExactText(identity)]
+        }
+        if !include.isEmpty { try await tell(&wanted, include) }
+    }
+
+    private static func missing(_ identities: [String], _ found: [ExactText: PersonID]) -> [String] {
+        Set(identities.lazy.map { ExactText($0) }.filter { found[$0] == nil }).map(\.text)
+    }
+
+    /// Those that were looked up before and are tied to nobody since.
+    private func known(among identities: [String]) -> [ExactText: PersonID] {
+        let epoch = store.erasureEpoch
+        return kept.withLock { kept in
+            guard kept.epoch == epoch, let ties = kept.ties else {
+                kept = Kept(epoch: epoch)
+                return [:]
+            }
+            var found: [ExactText: PersonID] = [:]
+            for identity in identities {
+                let text = ExactText(identity)
+                if let person = kept.singles[text], !ties.isTied(person.number) { found[text] = person }
+            }
+            return found
+        }
+    }
+
+    private func look(_ identities: [String]) async throws -> [ExactText: PersonID] {
+        let epoch = store.erasureEpoch
+        let (found, ties) = try await store.readPinned { connection, pinned in
+            (try PeopleReader(connection, pinned).persons(of: identities), pinned.ties)
+        }
+        kept.withLock { kept in
+            if kept.epoch != epoch || kept.singles.count + found.count > Self.mostKept { kept = Kept(epoch: epoch) }
+            kept.ties = ties
+            guard let ties else { return }
+            for (identity, person) in found where !ties.isTied(person.number) { kept.singles[identity] = person }
+        }
+        return found
+    }
+
+    /// Adds what is to be told of the persons.
+    private func tell(_ wanted: inout [WantedEvent], _ include: Set<EndpointDefinition.Include>) async throws {
+        let ids = Array(Set(wanted.compactMap(\.event.person)))
+        guard !ids.isEmpty else { return }
+        let people = try await store.readPinned { connection, pinned in
+            try PeopleReader(connection, pinned).people(ids)
+        }
+        let documents = Dictionary(people.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        for place in wanted.indices {
+            guard let id = wanted[place].event.person, let person = documents[id] else { continue }
+            var members: [JSONValue.Member] = [.init("id", .string(id.text))]
+            let forms = wanted[place].listeners.flatMap(\.definition.include)
+            if forms.contains(.identities) {
+                members.append(.init("identities", .array(person.identities.map { .string($0) })))
+            }
+            if forms.contains(.properties) {
+                let properties = person.properties
+                members.append(.init("properties", (try? JSONValue(properties.span)) ?? .object([])))
+            }
+            wanted[place].event.included = .object(members)
+        }
+    }
+}

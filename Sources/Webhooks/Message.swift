@@ -1,0 +1,113 @@
+public import Connectors
+public import Model
+
+/// Makes the bytes of messages: once, so that every attempt sends and signs the same.
+public enum MessageBody {
+    /// More bytes than this are not sent: what is known by its id is asked for instead.
+    public static let mostBytes = 256 << 10
+
+    /// The type of the message that an event is.
+    public static let eventType = "event.recorded"
+
+    /// The id of the message that an event is.
+    public static func eventID(project: String, seq: Int64) -> String {
+        WebhookSigning.messageID([eventType, project, String(seq)])
+    }
+
+    /// An envelope: `{"type","timestamp","id","data"}`.
+    public static func envelope(type: String, at time: Timestamp, id: String, data: [UInt8]) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(data.count + 160)
+        out += Array("{\"type\":".utf8)
+        JSONText.appendString(type, to: &out)
+        out += Array(",\"timestamp\":\"".utf8)
+        time.write(to: &out)
+        out += Array("\",\"id\":\"\(id)\",\"data\":".utf8)
+        out += data
+        out.append(0x7d)
+        return out
+    }
+}
+
+/// An event as the journal has it, and what is known of its person.
+struct RecordedEvent: Sendable {
+    let seq: Int64
+    let eventID: [UInt8]
+    let identity: [UInt8]
+    let name: [UInt8]
+    let timestamp: Timestamp
+    let receivedAt: Timestamp
+    let properties: [UInt8]
+    var person: PersonID?
+    /// What is included of the person, as JSON members; nil if it is not known.
+    var included: JSONValue?
+
+    /// The message's bytes in one form.
+    func body(_ definition: EndpointDefinition, id: String) -> [UInt8] {
+        if definition.payload == .thin { return thin(id: id, members: []) }
+        var data: [UInt8] = []
+        data.reserveCapacity(properties.count + 256)
+        data += Array("{\"seq\":\(seq),\"event_id\":".utf8)
+        JSONText.appendString(eventID.span, to: &data)
+        data += Array(",\"identity\":".utf8)
+        JSONText.appendString(identity.span, to: &data)
+        data += Array(",\"person_id\":".utf8)
+        data += Array((person.map { "\"\($0.text)\"" } ?? "null").utf8)
+        data += Array(",\"event\":".utf8)
+        JSONText.appendString(name.span, to: &data)
+        data += Array(",\"timestamp\":\"".utf8)
+        timestamp.write(to: &data)
+        data += Array("\",\"received_at\":\"".utf8)
+        receivedAt.write(to: &data)
+        data += Array("\",\"properties\":".utf8)
+        if properties.isEmpty { data += Array("{}".utf8) } else { JSONText.appendCompact(properties.span, to: &data) }
+        if !definition.include.isEmpty {
+            data += Array(",\"person\":".utf8)
+            told(definition).write(to: &data)
+        }
+        data.append(0x7d)
+        let body = MessageBody.envelope(type: MessageBody.eventType, at: timestamp, id: id, data: data)
+        guard body.count > MessageBody.mostBytes else { return body }
+        // Never a silent cut: where all of it is, is said instead.
+        let place = person.map { "/v1/people/\($0.text)/events" } ?? "/v1/events?after_seq=\(seq - 1)&limit=1"
+        return thin(id: id, members: [.init("data_url", .string(place))])
+    }
+
+    /// Of what is known of the person what the endpoint is to be told.
+    private func told(_ definition: EndpointDefinition) -> JSONValue {
+        guard case .object(let members)? = included else { return .null }
+        let names = Set(definition.include.map(\.rawValue)).union(["id"])
+        return .object(members.filter { names.contains($0.key) })
+    }
+
+    private func thin(id: String, members: [JSONValue.Member]) -> [UInt8] {
+        let known: [JSONValue.Member] = [
+            .init("seq", JSONValue(seq)), .init("event_id", .string(String(decoding: eventID, as: UTF8.self))),
+            .init("person_id", JSONValue(person?.text)),
+        ]
+        return MessageBody.envelope(
+            type: MessageBody.eventType, at: timestamp, id: id,
+            data: Array(JSONValue.object(known + members).text.utf8))
+    }
+}
+
+/// Samples, for tests of an endpoint and for whoever maps fields before there are events.
+public enum SampleMessage {
+    /// The data of an event that never happened.
+    public static func event(_ name: String, at time: Timestamp) -> JSONValue {
+        [
+            "seq": 0, "event_id": "sample-1", "identity": "ann@example.com", "person_id": "p_sample",
+            "event": .string(name), "timestamp": .string(time.text), "received_at": .string(time.text),
+            "properties": ["amount": 42, "plan": "pro"],
+        ]
+    }
+
+    /// A message that says of itself that it is a test.
+    public static func message(event name: String, at time: Timestamp, id: String) -> OutboundMessage {
+        let document: JSONValue = [
+            "type": .string(MessageBody.eventType), "timestamp": .string(time.text), "id": .string(id), "test": true,
+            "data": event(name, at: time),
+        ]
+        return OutboundMessage(id: id, type: MessageBody.eventType, body: Array(document.text.utf8))
+    }
+}

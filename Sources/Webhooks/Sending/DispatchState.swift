@@ -1,0 +1,105 @@
+internal import Connectors
+internal import Model
+
+/// Who gets the next place: endpoints in turn, each within its own bounds, all within one. Pure.
+struct DispatchState: Sendable {
+    var runs: [Int64: EndpointRun] = [:]
+    /// Endpoints in the order of their turns.
+    private var turns: [Int64] = []
+    private var turn = 0
+    private(set) var inFlight = 0
+    let mostInFlight: Int
+
+    init(mostInFlight: Int = 1_024) { self.mostInFlight = mostInFlight }
+
+    /// Takes over what endpoints there are.
+    mutating func update(_ endpoints: [LiveEndpoint], now: Timestamp) {
+        let numbers = Set(endpoints.map { $0.record.number })
+        for endpoint in endpoints {
+            let number = endpoint.record.number
+            if runs[number] == nil { runs[number] = EndpointRun(endpoint, now: now) }
+            runs[number]?.update(endpoint, now: now)
+        }
+        runs = runs.filter { numbers.contains($0.key) || $0.value.inFlight > 0 }
+        turns = runs.keys.sorted()
+        turn = 0
+    }
+
+    /// What to claim.
+    mutating func rooms(now: Timestamp) -> [(endpoint: Int64, count: Int, isOrdered: Bool)] {
+        var rooms: [(endpoint: Int64, count: Int, isOrdered: Bool)] = []
+        for number in turns {
+            guard var run = runs[number] else { continue }
+            let count = run.room(now: now)
+            // Whoever finds more meanwhile says so again.
+            if count > 0 { run.mayBeDue = false }
+            runs[number] = run
+            if count > 0 { rooms.append((number, count, run.live.record.definition.order == .person)) }
+        }
+        return rooms
+    }
+
+    /// Something is put in for these endpoints.
+    mutating func feeds(_ numbers: some Sequence<Int64>) { for number in numbers { runs[number]?.mayBeDue = true } }
+
+    /// Takes in what was claimed; `asked` are the endpoints that were asked for. What is of none that is known is given back.
+    mutating func claimed(_ answer: LedgerAnswer, asked: [Int64]) -> [ClaimedDelivery] {
+        feeds(answer.full)
+        feeds(answer.fed.subtracting(asked))
+        var strange: [ClaimedDelivery] = []
+        for claimed in answer.claimed {
+            if runs[claimed.endpoint] == nil { strange.append(claimed) } else { runs[claimed.endpoint]?.add(claimed) }
+        }
+        return strange
+    }
+
+    /// A delivery that was started and not sent after all.
+    mutating func takeBack(_ claimed: ClaimedDelivery) {
+        inFlight -= 1
+        runs[claimed.endpoint]?.takeBack()
+    }
+
+    /// Everything that may be sent now, in turns.
+    mutating func start(now: Timestamp) -> [ClaimedDelivery] {
+        var started: [ClaimedDelivery] = []
+        var idle = 0
+        while idle < turns.count, inFlight < mostInFlight {
+            turn = turn + 1 < turns.count ? turn + 1 : 0
+            if let claimed = runs[turns[turn]]?.start(now: now) {
+                started.append(claimed)
+                inFlight += 1
+                idle = 0
+            } else {
+                idle += 1
+            }
+        }
+        return started
+    }
+
+    /// What is claimed and will not be sent soon.
+    mutating func release(now: Timestamp, all: Bool = false) -> [ClaimedDelivery] {
+        var released: [ClaimedDelivery] = []
+        for (number, run) in runs where run.waiting > 0 && (all || run.holdsInVain(now: now)) {
+            var run = run
+            released += run.release()
+            run.mayBeDue = true
+            runs[number] = run
+        }
+        return released
+    }
+
+    mutating func came(
+        _ claimed: ClaimedDelivery, _ verdict: Verdict, _ result: OutboundResult, now: Timestamp
+    ) -> (health: EndpointHealth?, notice: EndpointHealth.Notice?) {
+        inFlight -= 1
+        guard var run = runs[claimed.endpoint] else { return (nil, nil) }
+        let told = run.came(verdict, result, now: now)
+        // A person's next message may go now.
+        if run.live.record.definition.order == .person { run.mayBeDue = true }
+        runs[claimed.endpoint] = run
+        return told
+    }
+
+    /// Looks at all endpoints again: something may have become due.
+    mutating func sweep() { for number in turns { runs[number]?.mayBeDue = true } }
+}

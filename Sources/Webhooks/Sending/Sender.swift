@@ -1,0 +1,326 @@
+public import Connectors
+public import Logging
+public import Model
+internal import Synchronization
+
+/// Sends what is in the outbox: claims, attempts, results. What it decides by is in pure values (`DispatchState`, `Verdict`); the clock,
+/// the dice and the client come from outside.
+public final class Sender: Sendable {
+    private struct State: Sendable {
+        var dispatch = DispatchState()
+        var work = LedgerWork()
+        var writers: [CheckedContinuation<Bool, any Error>] = []
+        var isAwake = false
+        var sleeper: CheckedContinuation<Void, Never>?
+        var isStopping = false
+        var hasEnded = false
+        var endpoints: [LiveEndpoint] = []
+        var change: Int64 = -1
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    let store: DeliveryStore
+    private let http: any OutboundSending
+    let clock: @Sendable () -> Timestamp
+    private let chance: @Sendable () -> Double
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let sends: AsyncStream<ClaimedDelivery>
+    private let send: AsyncStream<ClaimedDelivery>.Continuation
+
+    /// How long attempts that are under way may go on when the server ends.
+    private static let grace = Duration.seconds(5)
+
+    /// - Parameters:
+    ///   - clock: the time of day.
+    ///   - chance: numbers from 0 to 1, which spread retries.
+    public init(
+        store: DeliveryStore, http: any OutboundSending, clock: @escaping @Sendable () -> Timestamp,
+        chance: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }, logger: Logger
+    ) {
+        self.store = store
+        self.http = http
+        self.clock = clock
+        self.chance = chance
+        self.logger = logger
+        // As many as there are places: what is claimed is bounded.
+        (sends, send) = AsyncStream.makeStream()
+    }
+
+    /// Reads the endpoints anew, after they were changed.
+    public func reload() async throws(WebhookError) {
+        let (endpoints, change) = try await store.live()
+        let now = clock()
+        let waiting = state.withLock { state in
+            guard change >= state.change else { return [] as [CheckedContinuation<Void, Never>] }
+            state.change = change
+            state.endpoints = endpoints
+            state.dispatch.update(endpoints, now: now)
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for waiter in waiting { waiter.resume() }
+        wake()
+    }
+
+    /// The endpoints of a project that listen to events, and the change that they are of.
+    func listeners(of project: String) -> (endpoints: [LiveEndpoint], change: Int64) {
+        state.withLock { state in
+            (
+                state.endpoints.filter { $0.record.project == project && $0.record.definition.listens }, state.change
+            )
+        }
+    }
+
+    /// Returns once endpoints were changed since, or the task is cancelled or the server ends.
+    func waitForChange(since change: Int64) async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    if state.change != change || state.hasEnded || Task.isCancelled { return true }
+                    state.waiting.append(continuation)
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            let waiting = state.withLock { state in
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            // The others look again, and wait again.
+            for waiter in waiting { waiter.resume() }
+        }
+    }
+
+    /// Writes a batch. False if endpoints were changed since its events were looked at.
+    func submit(_ batch: OutboxBatch) async throws -> Bool {
+        try await withCheckedThrowingContinuation { continuation in
+            let isOver = state.withLock { state in
+                if state.hasEnded { return true }
+                state.work.batches.append(batch)
+                state.writers.append(continuation)
+                return false
+            }
+            if isOver { return continuation.resume(throwing: CancellationError()) }
+            wake()
+        }
+    }
+
+    /// Looks again what is due: something was put back from outside.
+    public func nudge() {
+        state.withLock { $0.dispatch.sweep() }
+        wake()
+    }
+
+    /// Attempts under way and claimed, for the metrics.
+    public var load: (inFlight: Int, endpoints: Int) {
+        state.withLock { ($0.dispatch.inFlight, $0.dispatch.runs.count) }
+    }
+
+    /// Begins the end: nothing more is claimed, and what is under way gets a few seconds.
+    public func stop() {
+        state.withLock { $0.isStopping = true }
+        send.finish()
+        wake()
+    }
+
+    // MARK: The two loops
+
+    /// Sends until `stop`.
+    public func run() async throws(WebhookError) {
+        try await store.recover(now: clock())
+        try await reload()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.sendAll() }
+            group.addTask { await self.tick() }
+            await self.keepLedger()
+            group.cancelAll()
+        }
+    }
+
+    /// Looks every second what has become due, and oftener where a rate holds something back.
+    private func tick() async {
+        var pruned = Timestamp(microseconds: 0)
+        while !Task.isCancelled {
+            let now = clock()
+            let isHeldBack = state.withLock { state in
+                state.dispatch.runs.values.contains { $0.isHeldBack(now: now) }
+            }
+            do { try await Task.sleep(for: isHeldBack ? .milliseconds(50) : .seconds(1)) } catch { return }
+            if isHeldBack { wake() } else { nudge() }
+            if now.microseconds - pruned.microseconds > 3_600_000_000 {
+                pruned = now
+                do { try await store.prune(now: now) } catch {
+                    logger.warning("what is old stays in the outbox for now", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    private func wake() {
+        let sleeper = state.withLock { state in
+            state.isAwake = true
+            return state.sleeper.take()
+        }
+        sleeper?.resume()
+    }
+
+    private func sleep() async {
+        await withCheckedContinuation { continuation in
+            let isAwake = state.withLock { state in
+                if state.isAwake { return true }
+                state.sleeper = continuation
+                return false
+            }
+            if isAwake { continuation.resume() }
+        }
+        state.withLock { $0.isAwake = false }
+    }
+
+    /// Writes what has come and claims what is due, again and again: the one writer.
+    private func keepLedger() async {
+        var pause = Duration.milliseconds(50)
+        while true {
+            await sleep()
+            let now = clock()
+            let (work, writers, isOver) = state.withLock { state in
+                var work = state.work
+                let writers = state.writers
+                (state.work, state.writers) = (LedgerWork(), [])
+                work.released += state.dispatch.release(now: now, all: state.isStopping)
+                if !state.isStopping {
+                    for batch in work.batches {
+                        state.dispatch.feeds(batch.messages.lazy.flatMap { $0.targets.lazy.map(\.endpoint) })
+                    }
+                    work.rooms = state.dispatch.rooms(now: now)
+                }
+                let isOver = state.isStopping && work.isEmpty && state.dispatch.inFlight == 0
+                if isOver { state.hasEnded = true }
+                return (work, writers, isOver)
+            }
+            if isOver { break }
+            if work.isEmpty { continue }
+            do {
+                let answer = try await store.cycle(work, now: now)
+                pause = .milliseconds(50)
+                for (writer, written) in zip(writers, answer.written) { writer.resume(returning: written) }
+                begin(answer, asked: work.rooms.map(\.endpoint))
+                if answer.hasChanged { try await reload() }
+            } catch {
+                await failed(work, writers, error, pause)
+                pause = min(pause * 2, .seconds(5))
+            }
+        }
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for waiter in waiting { waiter.resume() }
+    }
+
+    /// Nothing was written: results are written later, whoever submitted submits again, and what was to be claimed is.
+    private func failed(
+        _ work: LedgerWork, _ writers: [CheckedContinuation<Bool, any Error>], _ error: WebhookError, _ pause: Duration
+    ) async {
+        logger.error("the outbox cannot be written to", metadata: ["error": "\(error)"])
+        for writer in writers { writer.resume(throwing: error) }
+        try? await Task.sleep(for: pause)
+        state.withLock { state in
+            state.work.outcomes.insert(contentsOf: work.outcomes, at: 0)
+            state.work.released.insert(contentsOf: work.released, at: 0)
+            state.dispatch.sweep()
+        }
+        wake()
+    }
+
+    private func begin(_ answer: LedgerAnswer, asked: [Int64]) {
+        let now = clock()
+        let (started, isMore) = state.withLock { state in
+            state.work.released += state.dispatch.claimed(answer, asked: asked)
+            // What is claimed when the server ends goes back in the next round; what was fed to others is claimed in it.
+            let isMore = state.isStopping || !state.work.released.isEmpty || !answer.fed.isSubset(of: asked)
+            return (state.isStopping ? [] : state.dispatch.start(now: now), isMore)
+        }
+        for claimed in started { give(claimed) }
+        if isMore { wake() }
+    }
+
+    /// Makes the attempts.
+    private func sendAll() async {
+        await withDiscardingTaskGroup { group in
+            for await claimed in sends {
+                group.addTask { await self.attempt(claimed) }
+            }
+            // The server ends. A fifth of the grace at a time: there is nothing to wait for most of the time.
+            let end = ContinuousClock.now + Self.grace
+            while state.withLock({ $0.dispatch.inFlight > 0 }), .now < end, !Task.isCancelled {
+                try? await Task.sleep(for: .milliseconds(20))
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func attempt(_ first: ClaimedDelivery) async {
+        var next: ClaimedDelivery? = first
+        while let claimed = next { next = await attemptOnce(claimed) }
+    }
+
+    /// One attempt; what else may be sent in its place.
+    private func attemptOnce(_ claimed: ClaimedDelivery) async -> ClaimedDelivery? {
+        let live = state.withLock { $0.dispatch.runs[claimed.endpoint]?.live }
+        let at = clock()
+        var result = OutboundResult()
+        if let live, let url = live.url {
+            let secrets = live.secrets(now: at)
+            if secrets.isEmpty {
+                result.failure = OutboundFailure(
+                    .notSent, "the endpoint's secret cannot be opened with the server's master key")
+            } else {
+                let definition = live.record.definition
+                let target = WebhookTarget(
+                    url: url, secrets: secrets, headers: live.headers, timeout: .seconds(definition.timeout))
+                result = await http.send(
+                    target.request(claimed.message, seconds: at.microseconds / 1_000_000, attempt: claimed.attempt))
+            }
+        } else {
+            result.failure = OutboundFailure(.notSent, "the endpoint is gone")
+        }
+        return finished(claimed, live?.record, at, result)
+    }
+
+    private func finished(
+        _ claimed: ClaimedDelivery, _ record: EndpointRecord?, _ at: Timestamp, _ result: OutboundResult
+    ) -> ClaimedDelivery? {
+        let now = clock()
+        let verdict: Verdict =
+            result.failure?.code == .cancelled
+            ? .retry(at: now)
+            : Verdict(
+                result, attempt: claimed.attempt - claimed.forgiven, schedule: record?.definition.retry ?? .standard,
+                finalClientErrors: record?.definition.finalClientErrors ?? false, now: now, chance: chance())
+        let started = state.withLock { state in
+            let told = state.dispatch.came(claimed, verdict, result, now: now)
+            state.work.outcomes.append(
+                AttemptOutcome(
+                    claimed: claimed, at: at, url: record?.definition.url ?? "", result: result, verdict: verdict,
+                    health: told.health, notice: told.notice, isHook: record?.kind == .hook))
+            return state.isStopping ? [] : state.dispatch.start(now: now)
+        }
+        wake()
+        for claimed in started.dropFirst() { give(claimed) }
+        return started.first
+    }
+
+    private func give(_ claimed: ClaimedDelivery) {
+        guard case .terminated = send.yield(claimed) else { return }
+        // The server ends: it goes back as it was.
+        state.withLock { state in
+            state.dispatch.takeBack(claimed)
+            state.work.released.append(claimed)
+        }
+        wake()
+    }
+
+    var hasEnded: Bool { state.withLock { $0.hasEnded } }
+}

@@ -1,0 +1,219 @@
+public import Connectors
+internal import GRDB
+public import Model
+
+/// What is needed to make an endpoint.
+public struct EndpointDraft: Sendable {
+    public var definition: EndpointDefinition
+    public var kind = EndpointRecord.Kind.webhook
+    public var headers: [(name: String, value: String)] = []
+    public var secret: WebhookSecret
+
+    public init(_ definition: EndpointDefinition, secret: WebhookSecret) {
+        self.definition = definition
+        self.secret = secret
+    }
+}
+
+extension DeliveryStore {
+    /// Makes an endpoint that receives what is collected from here on.
+    ///
+    /// - Parameters:
+    ///   - durable: the highest `seq` that is on disk now; asked within the transaction.
+    ///   - by: the id of the key that makes it.
+    public func create(
+        _ draft: EndpointDraft, project: String, by key: String, now: Timestamp,
+        durable: @escaping @Sendable () -> Int64
+    ) async throws(WebhookError) -> EndpointRecord {
+        let box = box
+        let id = Self.makeID(now)
+        return try await write { db in
+            let known = try Int64.fetchOne(
+                db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
+            let seq = max(durable(), known ?? 0)
+            let listens = try Self.records(db, project: project).contains { $0.definition.listens }
+            if !listens {
+                // Nobody looked at what lies before, and nobody needs to.
+                try Self.setCheckpoint(db, project, seq)
+            }
+            let (sealed, names) = try Self.seal(draft.headers, id, box)
+            try db.execute(
+                sql: """
+                    INSERT INTO endpoints (id, project, kind, definition, headers, header_names, since_seq, state, changed_by,
+                        state_at, made_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    id, project, draft.kind.rawValue, draft.definition.json.text, sealed, names, seq, key,
+                    now.microseconds, key, now.microseconds, now.microseconds,
+                ])
+            let number = db.lastInsertedRowID
+            try Self.addSecret(db, draft.secret, number, id, box, now)
+            try Self.noteChange(db)
+            return try Self.require(db, id, project)
+        }
+    }
+
+    /// An endpoint; nil if there is none.
+    public func endpoint(_ id: String, project: String) async throws(WebhookError) -> EndpointRecord? {
+        try await read { db in try Self.records(db, project: project, id: id).first }
+    }
+
+    /// A project's endpoints in the order of their making.
+    public func endpoints(
+        project: String, kind: EndpointRecord.Kind? = nil, after number: Int64 = 0, limit: Int = .max
+    ) async throws(WebhookError) -> [EndpointRecord] {
+        try await read { db in try Self.records(db, project: project, kind: kind, after: number, limit: limit) }
+    }
+
+    /// Changes what an endpoint is to receive. Headers of its own stay if none are given.
+    public func update(
+        _ id: String, _ definition: EndpointDefinition, headers: [(name: String, value: String)]?, project: String,
+        now: Timestamp
+    ) async throws(WebhookError) -> EndpointRecord {
+        let box = box
+        return try await write { db in
+            let known = try Self.require(db, id, project)
+            try db.execute(
+                sql: "UPDATE endpoints SET definition = ?, updated_at = ? WHERE number = ?",
+                arguments: [definition.json.text, now.microseconds, known.number])
+            if let headers {
+                let (sealed, names) = try Self.seal(headers, id, box)
+                try db.execute(
+                    sql: "UPDATE endpoints SET headers = ?, header_names = ? WHERE number = ?",
+                    arguments: [sealed, names, known.number])
+            }
+            try Self.noteChange(db)
+            return try Self.require(db, id, project)
+        }
+    }
+
+    /// Gives an endpoint a further secret; those before hold for so long.
+    public func rotate(
+        _ id: String, to secret: WebhookSecret, overlap: Int64, project: String, now: Timestamp
+    ) async throws(WebhookError) -> EndpointRecord {
+        let box = box
+        return try await write { db in
+            let known = try Self.require(db, id, project)
+            let end = now.microseconds + overlap
+            try db.execute(
+                sql: "UPDATE endpoint_secrets SET ends_at = ? WHERE endpoint = ? AND (ends_at IS NULL OR ends_at > ?)",
+                arguments: [end, known.number, end])
+            try db.execute(
+                sql: "DELETE FROM endpoint_secrets WHERE endpoint = ? AND ends_at <= ?",
+                arguments: [known.number, now.microseconds])
+            let live = try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM endpoint_secrets WHERE endpoint = ?", arguments: [known.number])
+            guard (live ?? 0) < 10 else {
+                throw WebhookError(.conflict, "ten secrets of this endpoint hold still; wait until the oldest ends")
+            }
+            try Self.addSecret(db, secret, known.number, id, box, now)
+            try Self.noteChange(db)
+            return try Self.require(db, id, project)
+        }
+    }
+
+    /// Pauses, disables or enables an endpoint. What waits for it goes on waiting, or goes on.
+    public func setState(
+        _ id: String, _ state: EndpointRecord.State, reason: String?, by: String, project: String, now: Timestamp
+    ) async throws(WebhookError) -> EndpointRecord {
+        try await write { db in
+            let known = try Self.require(db, id, project)
+            try Self.setState(db, known.number, state, reason: reason, by: by, now: now)
+            return try Self.require(db, id, project)
+        }
+    }
+
+    static func setState(
+        _ db: Database, _ number: Int64, _ state: EndpointRecord.State, reason: String?, by: String, now: Timestamp
+    ) throws {
+        try db.execute(
+            sql: """
+                UPDATE endpoints SET state = ?, reason = ?, changed_by = ?, state_at = ?, failing_since = NULL, failures = 0,
+                    told = 0 WHERE number = ?
+                """, arguments: [state.rawValue, reason, by, now.microseconds, number])
+        if state == .active {
+            // What waited is due now: the times are of the life before.
+            try db.execute(
+                sql: "UPDATE deliveries SET next_at = min(next_at, ?) WHERE endpoint = ? AND state = 0",
+                arguments: [now.microseconds, number])
+        }
+        try noteChange(db)
+    }
+
+    /// Removes an endpoint with its deliveries; false if there is none.
+    public func remove(
+        _ id: String, kind: EndpointRecord.Kind? = nil, project: String
+    ) async throws(WebhookError) -> Bool {
+        try await write { db in
+            guard let known = try Self.records(db, project: project, id: id).first, kind ?? known.kind == known.kind
+            else {
+                return false
+            }
+            try Self.remove(db, known.number)
+            return true
+        }
+    }
+
+    static func remove(_ db: Database, _ number: Int64) throws {
+        // Messages that are nobody else's go with it.
+        try db.execute(
+            sql: """
+                DELETE FROM messages WHERE number IN (SELECT message FROM deliveries WHERE endpoint = ?1)
+                AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND endpoint <> ?1)
+                """, arguments: [number])
+        try db.execute(sql: "DELETE FROM endpoints WHERE number = ?", arguments: [number])
+        try noteChange(db)
+    }
+
+    /// The newest secret; null where the master key is another one.
+    public func secret(_ record: EndpointRecord) async throws(WebhookError) -> WebhookSecret? {
+        let box = box
+        return try await read { db in try Self.secrets(db, record.number, record.id, box).first?.secret }
+    }
+
+    /// An endpoint's own headers.
+    public func headers(_ record: EndpointRecord) async throws(WebhookError) -> [(name: String, value: String)] {
+        let box = box
+        return try await read { db in try Self.headers(db, record.number, record.id, box) }
+    }
+
+    // MARK: Steps
+
+    static func noteChange(_ db: Database) throws { try db.execute(sql: "UPDATE changes SET number = number + 1") }
+
+    static func setCheckpoint(_ db: Database, _ project: String, _ seq: Int64) throws {
+        try db.execute(
+            sql:
+                "INSERT INTO checkpoints VALUES (?, ?) ON CONFLICT (project) DO UPDATE SET seq = max(seq, excluded.seq)",
+            arguments: [project, seq])
+    }
+
+    static func require(_ db: Database, _ id: String, _ project: String) throws -> EndpointRecord {
+        guard let found = try records(db, project: project, id: id).first else {
+            throw WebhookError(.noEndpoint, "there is no endpoint \(id.prefix(64))")
+        }
+        return found
+    }
+
+    private static func makeID(_ now: Timestamp) -> String {
+        let milliseconds = UInt64(max(0, now.microseconds / 1_000))
+        return "ep_" + Base32.encode(milliseconds << 20 | UInt64.random(in: 0..<(1 << 20)))
+    }
+
+    private static func addSecret(
+        _ db: Database, _ secret: WebhookSecret, _ number: Int64, _ id: String, _ box: SecretBox, _ now: Timestamp
+    ) throws {
+        try db.execute(
+            sql: "INSERT INTO endpoint_secrets (endpoint, sealed, made_at) VALUES (?, ?, ?)",
+            arguments: [number, Blob(try box.seal(Array(secret.text.utf8), for: id)).data, now.microseconds])
+    }
+
+    private static func seal(
+        _ headers: [(name: String, value: String)], _ id: String, _ box: SecretBox
+    ) throws -> (sealed: DatabaseValue, names: String) {
+        guard !headers.isEmpty else { return (.null, "") }
+        let document = JSONValue.object(headers.map { .init($0.name, .string($0.value)) })
+        let sealed = try box.seal(Array(document.text.utf8), for: id)
+        return (Blob(sealed).data, headers.map(\.name).joined(separator: " "))
+    }
+}

@@ -1,0 +1,71 @@
+internal import GRDB
+public import Model
+
+extension DeliveryStore {
+    /// Takes out of a project's outbox what events with these numbers said, and what receivers answered to it. That there were so many
+    /// messages stays, under ids that name nobody; what still waited is not sent.
+    ///
+    /// - Returns: how many messages there were, and whether none is left.
+    public func erase(seqs: [Int64], project: String, now: Timestamp) async throws(WebhookError) -> (
+        rows: Int64, isGone: Bool
+    ) {
+        var rows: Int64 = 0
+        var isGone = true
+        for start in stride(from: 0, to: seqs.count, by: 10_000) {
+            let part = JSONValue.array(seqs[start..<min(start + 10_000, seqs.count)].map { JSONValue($0) }).text
+            let (count, left) = try await write { db -> (Int64, Int64) in
+                let chosen =
+                    "SELECT number FROM messages WHERE project = ?1 AND seq IN (SELECT value FROM json_each(?2))"
+                let count = try Int64.fetchOne(
+                    db,
+                    sql: "SELECT count(*) FROM (\(chosen)) c JOIN messages m USING (number) WHERE m.body IS NOT NULL",
+                    arguments: [project, part])
+                try db.execute(
+                    sql: """
+                        UPDATE attempts SET detail = NULL, response_headers = NULL, response_body = NULL
+                        WHERE delivery IN (SELECT number FROM deliveries WHERE message IN (\(chosen)))
+                        """, arguments: [project, part])
+                try db.execute(
+                    sql: """
+                        UPDATE deliveries SET order_key = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
+                            reason = CASE WHEN state < 2 THEN 'erased' ELSE reason END,
+                            finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
+                        WHERE message IN (\(chosen))
+                        """, arguments: [project, part])
+                try db.execute(
+                    sql: "UPDATE messages SET body = NULL WHERE number IN (\(chosen))", arguments: [project, part])
+                let left = try Int64.fetchOne(
+                    db,
+                    sql: "SELECT count(*) FROM (\(chosen)) c JOIN messages m USING (number) WHERE m.body IS NOT NULL",
+                    arguments: [project, part])
+                return (count ?? 0, left ?? 0)
+            }
+            rows += count
+            isGone = isGone && left == 0
+        }
+        // The log still has the pages as they were.
+        do { _ = try await pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) } } catch {
+            throw WebhookError(wrapping: error)
+        }
+        return (rows, isGone)
+    }
+
+    /// Rewrites what endpoints ask and say of themselves.
+    public func rewrite(
+        project: String, _ rewrite: @escaping @Sendable (_ condition: JSONValue) -> JSONValue,
+        description: @escaping @Sendable (String) -> String
+    ) async throws(WebhookError) {
+        try await write { db in
+            for record in try Self.records(db, project: project) {
+                var definition = record.definition
+                definition.condition = definition.condition.map(rewrite)
+                definition.description = description(definition.description)
+                guard definition != record.definition else { continue }
+                try db.execute(
+                    sql: "UPDATE endpoints SET definition = ? WHERE number = ?",
+                    arguments: [definition.json.text, record.number])
+                try Self.noteChange(db)
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+internal import Connectors
+internal import GRDB
+internal import Model
+
+extension DeliveryStore {
+    /// Writes results and new messages and claims what is due, in one transaction: one sync for all of it.
+    func cycle(_ work: LedgerWork, now: Timestamp) async throws(WebhookError) -> LedgerAnswer {
+        try await write { db in
+            var answer = LedgerAnswer()
+            for outcome in work.outcomes { try Self.apply(outcome, db, now, &answer) }
+            for claimed in work.released {
+                try db.execute(
+                    sql: "UPDATE deliveries SET state = 0, attempts = attempts - 1 WHERE number = ? AND state = 1",
+                    arguments: [claimed.number])
+            }
+            let change = try Self.change(db)
+            for batch in work.batches {
+                // By other endpoints: somebody may have been made or changed meanwhile.
+                guard batch.change == change else {
+                    answer.written.append(false)
+                    continue
+                }
+                try Self.insert(batch, db, now, &answer)
+                answer.written.append(true)
+            }
+            for room in work.rooms { try Self.claim(room, db, now, &answer) }
+            return answer
+        }
+    }
+
+    // MARK: What comes in
+
+    private static func insert(
+        _ batch: OutboxBatch, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        for message in batch.messages {
+            try insert(message, project: batch.project, db, now, &answer)
+        }
+        try setCheckpoint(db, batch.project, batch.checkpoint)
+    }
+
+    static func insert(
+        _ message: OutboxMessage, project: String, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        let add = try db.cachedStatement(
+            sql: """
+                INSERT INTO messages (project, id, variant, type, seq, made_at, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (project, id, variant) DO UPDATE SET id = id RETURNING number
+                """)
+        let number = try Int64.fetchOne(
+            add,
+            arguments: [
+                project, message.id, message.variant, message.type, message.seq, now.microseconds,
+                Blob(message.body).data,
+            ])
+        guard let number else { return }
+        let deliver = try db.cachedStatement(
+            sql: """
+                INSERT INTO deliveries (project, endpoint, message, state, order_key, next_at, reason, created_at)
+                SELECT ?1, number, ?3, CASE state WHEN 'disabled' THEN 4 ELSE 0 END, ?4,
+                    CASE state WHEN 'disabled' THEN NULL ELSE ?5 END,
+                    CASE state WHEN 'disabled' THEN 'the endpoint was disabled' END, ?5
+                FROM endpoints WHERE number = ?2 ON CONFLICT (endpoint, message) DO NOTHING
+                """)
+        for target in message.targets {
+            try deliver.execute(
+                arguments: [project, target.endpoint, number, target.orderKey, now.microseconds])
+            answer.fed.insert(target.endpoint)
+        }
+    }
+
+    // MARK: What goes out
+
+    private static func claim(
+        _ room: (endpoint: Int64, count: Int, isOrdered: Bool), _ db: Database, _ now: Timestamp,
+        _ answer: inout LedgerAnswer
+    ) throws {
+        // Of a person's messages the first that is not done with.
+        let first =
+            room.isOrdered
+            ? """
+            AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.endpoint = d.endpoint AND e.order_key = d.order_key
+                AND e.state < 2 AND e.number < d.number)
+            """ : ""
+        let statement = try db.cachedStatement(
+            sql: """
+                UPDATE deliveries SET state = 1, attempts = attempts + 1 WHERE number IN (
+                    SELECT d.number FROM deliveries d JOIN endpoints p ON p.number = d.endpoint
+                    WHERE d.endpoint = ? AND d.state = 0 AND d.next_at <= ? AND p.state = 'active' \(first)
+                    ORDER BY d.lane, d.next_at, d.number LIMIT ?)
+                RETURNING number, message, attempts, forgiven, lane
+                """)
+        let rows = try Row.fetchAll(statement, arguments: [room.endpoint, now.microseconds, room.count])
+        if rows.count == room.count { answer.full.insert(room.endpoint) }
+        let body = try db.cachedStatement(sql: "SELECT id, type, body FROM messages WHERE number = ?")
+        var claimed: [ClaimedDelivery] = []
+        for row in rows {
+            let (number, attempt, forgiven): (Int64, Int64, Int64) = (row[0], row[2], row[3])
+            let message: Int64 = row[1]
+            guard let found = try Row.fetchOne(body, arguments: [message]), let bytes = found.bytes(at: 2) else {
+                try finish(db, number, .aborted, reason: "what it says is gone", now)
+                continue
+            }
+            let lane: Int64 = row[4]
+            let cause = forgiven > 0 && attempt == forgiven + 1 ? (lane == 1 ? "bulk" : "manual") : "auto"
+            claimed.append(
+                ClaimedDelivery(
+                    number: number, endpoint: room.endpoint,
+                    message: OutboundMessage(id: found[0], type: found[1], body: bytes), attempt: attempt,
+                    forgiven: forgiven, cause: cause))
+        }
+        answer.claimed += claimed.sorted { $0.number < $1.number }
+    }
+
+    // MARK: What came of it
+
+    private static func apply(
+        _ outcome: AttemptOutcome, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        let (claimed, number) = (outcome.claimed, outcome.claimed.number)
+        var nextAt: Timestamp?
+        switch outcome.verdict {
+        case .delivered: try finish(db, number, .delivered, reason: nil, now)
+        case .exhausted: try finish(db, number, .exhausted, reason: "all attempts failed", now)
+        case .aborted(let reason): try finish(db, number, .aborted, reason: reason, now)
+        case .retry(let at):
+            nextAt = at
+            try wait(db, number, until: at)
+        case .ends: try wait(db, number, until: now)
+        }
+        // Removed meanwhile, with its endpoint.
+        guard db.changesCount > 0 else { return }
+        try log(outcome, nextAt: nextAt, db)
+        if let health = outcome.health {
+            try db.execute(
+                sql: "UPDATE endpoints SET failing_since = ?, failures = ?, told = ? WHERE number = ?",
+                arguments: [health.failingSince?.microseconds, health.failures, health.told, claimed.endpoint])
+        }
+        switch outcome.verdict {
+        case .ends(let reason): try end(outcome, reason, db, now, &answer)
+        case .exhausted:
+            try notify(
+                "message.exhausted", about: claimed.endpoint,
+                [
+                    .init("webhook_id", .string(claimed.message.id)),
+                    .init("delivery", .string(DeliveryRecord.id(number))),
+                ],
+                cause: "\(number)", db, now, &answer)
+        default: break
+        }
+        try tell(outcome, db, now, &answer)
+    }
+
+    private static func end(
+        _ outcome: AttemptOutcome, _ reason: String, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        let endpoint = outcome.claimed.endpoint
+        answer.hasChanged = true
+        // A subscription is over when its receiver says so: nobody waits for it.
+        guard !outcome.isHook else { return try remove(db, endpoint) }
+        try setState(db, endpoint, .disabled, reason: reason, by: "sluice", now: now)
+        try notify(
+            "endpoint.disabled", about: endpoint, [.init("reason", .string(reason))], cause: "\(now.microseconds)", db,
+            now, &answer)
+    }
+
+    private static func tell(
+        _ outcome: AttemptOutcome, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        let endpoint = outcome.claimed.endpoint
+        switch outcome.notice {
+        case nil: return
+        case .failing(let percent):
+            try notify(
+                "endpoint.failing", about: endpoint, [.init("percent", JSONValue(percent))],
+                cause: "\(percent) \(outcome.health?.failingSince?.microseconds ?? 0)", db, now, &answer)
+        case .recovered:
+            try notify("endpoint.recovered", about: endpoint, [], cause: "\(now.microseconds)", db, now, &answer)
+        case .disabled:
+            let reason = "every attempt failed for five days"
+            answer.hasChanged = true
+            try setState(db, endpoint, .disabled, reason: reason, by: "sluice", now: now)
+            try notify(
+                "endpoint.disabled", about: endpoint, [.init("reason", .string(reason))],
+                cause: "\(now.microseconds)", db, now, &answer)
+        }
+    }
+
+    /// Tells those endpoints of the project that want to know; the one that it is about would not hear it.
+    private static func notify(
+        _ type: String, about number: Int64, _ members: [JSONValue.Member], cause: String, _ db: Database,
+        _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        let project = try String.fetchOne(
+            db, sql: "SELECT project FROM endpoints WHERE number = ?", arguments: [number])
+        guard let project else { return }
+        let all = try records(db, project: project)
+        guard let subject = all.first(where: { $0.number == number }) else { return }
+        let others = all.filter { $0.number != number && $0.definition.receives(type: type) }
+        guard !others.isEmpty else { return }
+        let id = WebhookSigning.messageID([type, project, subject.id, cause])
+        let about: JSONValue = ["id": .string(subject.id), "url": .string(subject.definition.url)]
+        let data = JSONValue.object([.init("endpoint", about)] + members)
+        let body = MessageBody.envelope(type: type, at: now, id: id, data: Array(data.text.utf8))
+        let message = OutboxMessage(
+            id: id, type: type, variant: "full", seq: nil, body: body,
+            targets: others.map { .init(endpoint: $0.number, orderKey: nil) })
+        try insert(message, project: project, db, now, &answer)
+    }
+
+    private static func finish(
+        _ db: Database, _ number: Int64, _ state: DeliveryState, reason: String?, _ now: Timestamp
+    ) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                UPDATE deliveries SET state = ?, reason = ?, next_at = NULL, finished_at = ?
+                WHERE number = ? AND state = 1
+                """)
+        try statement.execute(arguments: [state.rawValue, reason, now.microseconds, number])
+    }
+
+    private static func wait(_ db: Database, _ number: Int64, until time: Timestamp) throws {
+        let statement = try db.cachedStatement(
+            sql: "UPDATE deliveries SET state = 0, next_at = ? WHERE number = ? AND state = 1")
+        try statement.execute(arguments: [time.microseconds, number])
+    }
+
+    private static func log(_ outcome: AttemptOutcome, nextAt: Timestamp?, _ db: Database) throws {
+        let (result, answer) = (outcome.result, outcome.result.answer)
+        let headers = answer.map { answer in
+            JSONValue.object(answer.headers.prefix(64).map { .init($0.name.lowercased(), .string($0.value)) }).text
+        }
+        let body = answer.flatMap { $0.body.isEmpty ? nil : Blob($0.body).data } ?? .null
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO attempts (delivery, endpoint, n, at, cause, url, status, error, detail, peer, dns, connect, tls,
+                    first_byte, total, next_at, response_headers, response_body, cut)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        try statement.execute(
+            arguments: [
+                outcome.claimed.number, outcome.claimed.endpoint, outcome.claimed.attempt, outcome.at.microseconds,
+                outcome.claimed.cause, outcome.url, answer?.status, Verdict.errorCode(result), Verdict.detail(result),
+                result.peer, result.timings.dns, result.timings.connect, result.timings.tls, result.timings.firstByte,
+                result.timings.total, nextAt?.microseconds, headers, body, answer?.cut?.rawValue,
+            ])
+    }
+}

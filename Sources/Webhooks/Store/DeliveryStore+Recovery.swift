@@ -1,0 +1,79 @@
+internal import GRDB
+internal import Model
+
+extension DeliveryStore {
+    /// Takes up what was being sent when the process before ended. Nobody knows what became of it, and its id makes another attempt
+    /// safe. It counts, but for one that would have been the last: what may never have been sent is sent.
+    func recover(now: Timestamp) async throws(WebhookError) {
+        try await write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO attempts (delivery, endpoint, n, at, cause, url, error, detail, next_at)
+                    SELECT d.number, d.endpoint, d.attempts, ?1, 'lost', '', 'unknown',
+                        'the server ended meanwhile; it may have arrived all the same', ?1
+                    FROM deliveries d WHERE d.state = 1
+                    """, arguments: [now.microseconds])
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT d.number, d.attempts, d.forgiven, e.definition FROM deliveries d
+                    JOIN endpoints e ON e.number = d.endpoint WHERE d.state = 1
+                    """)
+            for row in rows {
+                let text: String = row["definition"]
+                let (number, attempts, forgiven): (Int64, Int64, Int64) = (
+                    row["number"], row["attempts"], row["forgiven"]
+                )
+                let limit = try EndpointDefinition(try JSONValue(text: text)).retry.attempts
+                try db.execute(
+                    sql: "UPDATE deliveries SET state = 0, next_at = ?, forgiven = ? WHERE number = ?",
+                    arguments: [now.microseconds, max(forgiven, attempts - limit + 1), number])
+            }
+        }
+    }
+
+    /// How far a project's journal was followed; nil if it never was.
+    public func checkpoint(project: String) async throws(WebhookError) -> Int64? {
+        try await read { db in
+            try Int64.fetchOne(db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
+        }
+    }
+
+    /// The same for the start, with whether anybody listens. Blocking.
+    public func start(project: String) throws(WebhookError) -> (checkpoint: Int64, listens: Bool) {
+        try readBlocking { db in
+            let seq = try Int64.fetchOne(db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
+            return (seq ?? 0, try Self.records(db, project: project).contains { $0.definition.listens })
+        }
+    }
+
+    /// Notes how far a journal was followed where there was nothing to send.
+    func note(_ checkpoint: Int64, project: String) async throws(WebhookError) {
+        try await write { db in try Self.setCheckpoint(db, project, checkpoint) }
+    }
+
+    /// How long bodies are kept, and everything.
+    public static let bodyDays: Int64 = 30
+    public static let logDays: Int64 = 90
+
+    /// Forgets what was kept for long enough. What still waits keeps its body.
+    func prune(now: Timestamp) async throws(WebhookError) {
+        let day: Int64 = 86_400_000_000
+        try await write { db in
+            try db.execute(
+                sql: """
+                    UPDATE messages SET body = NULL WHERE made_at < ? AND body IS NOT NULL
+                    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND state < 2)
+                    """, arguments: [now.microseconds - Self.bodyDays * day])
+            try db.execute(
+                sql:
+                    "UPDATE attempts SET response_body = NULL, response_headers = NULL WHERE at < ? AND response_headers IS NOT NULL",
+                arguments: [now.microseconds - Self.bodyDays * day])
+            try db.execute(
+                sql: """
+                    DELETE FROM messages WHERE made_at < ?
+                    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND state < 2)
+                    """, arguments: [now.microseconds - Self.logDays * day])
+        }
+    }
+}

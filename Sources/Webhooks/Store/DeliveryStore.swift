@@ -1,0 +1,70 @@
+public import Connectors
+internal import GRDB
+
+/// The outbox: endpoints, messages, deliveries and attempts, and how far the journal was followed. One SQLite file for all projects,
+/// `delivery.sqlite`, synced at each commit.
+///
+/// Endpoints are here and not in the control database: that one is disabled, that its messages wait, and that events after a `seq` are
+/// its, must be one transaction with the deliveries.
+public final class DeliveryStore: Sendable {
+    public static let fileName = "delivery.sqlite"
+
+    let pool: DatabasePool
+    let box: SecretBox
+
+    /// Opens or makes the file. Blocking.
+    public init(path: String, box: SecretBox) throws(WebhookError) {
+        self.box = box
+        do {
+            var configuration = Configuration()
+            configuration.label = "delivery"
+            configuration.maximumReaderCount = 4
+            configuration.busyMode = .timeout(5)
+            configuration.prepareDatabase { db in
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                // What is erased is overwritten, and what SQLite sorts touches no other file.
+                try db.execute(sql: "PRAGMA secure_delete = ON")
+                try db.execute(sql: "PRAGMA temp_store = MEMORY")
+                // The log is moved into the file less often: each sync there is one that a delivery waits for.
+                try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+            }
+            restrictToOwner(path)
+            pool = try DatabasePool(path: path, configuration: configuration)
+            try DeliveryMigrations.migrator.migrate(pool)
+        } catch { throw WebhookError(wrapping: error) }
+    }
+
+    func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(WebhookError) -> T {
+        do { return try await pool.read(body) } catch { throw WebhookError(wrapping: error) }
+    }
+
+    func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(WebhookError) -> T {
+        do { return try await pool.write(body) } catch { throw WebhookError(wrapping: error) }
+    }
+
+    /// Runs a read and blocks until it is done; for the start, before anything else runs.
+    func readBlocking<T>(_ body: (Database) throws -> T) throws(WebhookError) -> T {
+        do { return try pool.read(body) } catch { throw WebhookError(wrapping: error) }
+    }
+
+    /// Moves the log into the file and closes it.
+    public func close() throws(WebhookError) {
+        do {
+            _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+            try pool.close()
+        } catch { throw WebhookError(wrapping: error) }
+    }
+
+    /// Copies the file as it is at one moment, without its log. Blocking.
+    public func copy(to path: String) throws(WebhookError) {
+        do {
+            restrictToOwner(path)
+            var configuration = Configuration()
+            configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA temp_store = MEMORY") }
+            let copy = try DatabaseQueue(path: path, configuration: configuration)
+            try pool.backup(to: copy)
+            try copy.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA journal_mode = DELETE") }
+            try copy.close()
+        } catch { throw WebhookError(wrapping: error) }
+    }
+}

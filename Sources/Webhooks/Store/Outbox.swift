@@ -1,0 +1,76 @@
+internal import Connectors
+internal import Model
+
+/// A message and whom it goes to.
+struct OutboxMessage: Sendable {
+    struct Target: Sendable {
+        let endpoint: Int64
+        let orderKey: String?
+    }
+
+    let id: String
+    let type: String
+    let variant: String
+    let seq: Int64?
+    let body: [UInt8]
+    let targets: [Target]
+}
+
+/// What a follower found in a piece of a project's journal, to be written in one transaction with how far it was followed.
+struct OutboxBatch: Sendable {
+    let project: String
+    /// The change of the endpoints by which the events were looked at.
+    let change: Int64
+    let messages: [OutboxMessage]
+    let checkpoint: Int64
+}
+
+/// A delivery of which an attempt is to be made, and is counted already.
+struct ClaimedDelivery: Sendable {
+    let number: Int64
+    let endpoint: Int64
+    let message: OutboundMessage
+    /// Which attempt this is, from 1.
+    let attempt: Int64
+    /// Attempts that do not count.
+    let forgiven: Int64
+    let cause: String
+}
+
+/// What became of an attempt.
+struct AttemptOutcome: Sendable {
+    let claimed: ClaimedDelivery
+    let at: Timestamp
+    let url: String
+    let result: OutboundResult
+    let verdict: Verdict
+    /// The endpoint's health after it; nil if it did not change.
+    let health: EndpointHealth?
+    let notice: EndpointHealth.Notice?
+    /// Whether a subscription that is over is removed.
+    let isHook: Bool
+}
+
+/// Everything that is to be written at once.
+struct LedgerWork: Sendable {
+    var batches: [OutboxBatch] = []
+    var outcomes: [AttemptOutcome] = []
+    /// Claimed deliveries of which no attempt was made after all.
+    var released: [ClaimedDelivery] = []
+    /// How many deliveries to claim for an endpoint, and whether a person's go one after another.
+    var rooms: [(endpoint: Int64, count: Int, isOrdered: Bool)] = []
+
+    var isEmpty: Bool { batches.isEmpty && outcomes.isEmpty && released.isEmpty && rooms.isEmpty }
+}
+
+struct LedgerAnswer: Sendable {
+    /// Whether each batch was written; those that were not were looked at by other endpoints than there are.
+    var written: [Bool] = []
+    var claimed: [ClaimedDelivery] = []
+    /// Endpoints for which there may be more.
+    var full: Set<Int64> = []
+    /// Whether endpoints were changed by what is written.
+    var hasChanged = false
+    /// Endpoints that got something to send.
+    var fed: Set<Int64> = []
+}

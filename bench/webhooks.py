@@ -1,0 +1,109 @@
+"""Webhooks: how soon after an event was accepted its first byte is at a receiver, and how many messages a second go out."""
+
+import http.client
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+
+from common import QUICK, ROOT, SHORT_SECONDS, Sluice
+
+RATE = 500
+MESSAGES = 3_000 if QUICK else 20_000
+
+
+class Receiver:
+    """The receiver, as a process of its own."""
+
+    def __init__(self, folder, name):
+        self.out = folder / name
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "bench/load/receiver.py"), str(self.out)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/"
+
+    def count(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def wait(self, count, most=300):
+        end = time.monotonic() + most
+        while self.count() < count and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def close(self):
+        """What came: (event id, webhook-id, seconds)."""
+        self.process.stdin.close()
+        self.process.wait(60)
+        rows = [line.split() for line in self.out.read_text().splitlines()]
+        return [(event, message, float(at)) for event, message, at in rows]
+
+
+def endpoint(server, url, **settings):
+    answer = server.request("POST", "/v1/webhooks/endpoints", {"url": url, "events": ["*"], **settings})
+    assert answer.status == 201, answer.body
+
+
+def start(folder, name):
+    return Sluice(folder / name).start("--allow-private", "127.0.0.0/8")
+
+
+def latency(folder, results):
+    """Single events at a steady rate, of people who are known and now and then of somebody new."""
+    server, receiver = start(folder, "hooks-latency"), Receiver(folder, "latency.txt")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    try:
+        endpoint(server, receiver.url)
+        for n in range(50):
+            # Rules that look at each event and want none.
+            endpoint(server, receiver.url, where={"property": "never", "is": n})
+        headers = {"Authorization": f"Bearer {server.write_key}", "Content-Type": "application/json"}
+        accepted, total = {}, RATE * SHORT_SECONDS
+        began = time.time()
+        for n in range(total):
+            due = began + n / RATE
+            if (pause := due - time.time()) > 0:
+                time.sleep(pause)
+            item = {"id": f"e{n}", "identity": f"u{n % 1000}", "event": "Viewed", "properties": {"n": n, "page": "/shop"}}
+            connection.request("POST", "/v1/events", json.dumps({"events": [item]}), headers)
+            connection.getresponse().read()
+            accepted[f"e{n}"] = time.time()
+        rate = total / (time.time() - began)
+        receiver.wait(total)
+        rows = receiver.close()
+        delays = sorted(max(0, at - accepted[event]) * 1000 for event, _, at in rows)
+        whole = len({event for event, *_ in rows}) == total
+        results.add("webhooks: events collected for it", rate, "events/s")
+        results.add("webhooks: accepted → first byte, p50", statistics.median(delays) if whole else math.inf, "ms", most=20)
+        results.add("webhooks: accepted → first byte, p99", delays[int(len(delays) * 0.99)] if whole else math.inf, "ms", most=250)
+    finally:
+        connection.close()
+        receiver.process.kill()
+        server.stop()
+
+
+def throughput(folder, results):
+    """A store full of messages for one endpoint, sent as fast as they go."""
+    server, receiver = start(folder, "hooks-throughput"), Receiver(folder, "throughput.txt")
+    try:
+        endpoint(server, receiver.url)
+        for first in range(0, MESSAGES, 1000):
+            server.collect(*({"id": f"t{n}", "identity": f"u{n % 1000}", "event": "Viewed", "properties": {"n": n}}
+                             for n in range(first, min(first + 1000, MESSAGES))))
+        receiver.wait(MESSAGES)
+        rows = receiver.close()
+        times = sorted(at for *_, at in rows)
+        whole = len({event for event, *_ in rows}) == MESSAGES
+        results.add("webhooks: messages to one endpoint", len(rows) / (times[-1] - times[0]) if whole else 0, "/s", least=1500)
+        results.add("webhooks: messages that came twice", len(rows) - len({message for _, message, _ in rows}), most=0)
+    finally:
+        receiver.process.kill()
+        server.stop()
+
+
+def run(folder, results):
+    latency(folder, results)
+    throughput(folder, results)
