@@ -1,5 +1,5 @@
 internal import GRDB
-internal import Model
+public import Model
 
 extension ControlStore {
     /// Saves a segment.
@@ -17,10 +17,18 @@ extension ControlStore {
     }
 
     /// A version of a segment, the newest if none is named; nil if there is none.
+    ///
+    /// - Parameter moment: the newest as of then; nil for now.
     public func segment(
-        _ id: String, version: Int64? = nil, project: String
+        _ id: String, version: Int64? = nil, at moment: Timestamp? = nil, project: String
     ) async throws(ControlError) -> SegmentRecord? {
-        try await read { db in try Self.fetch(id, version, project, in: db) }
+        try await read { db in
+            guard version == nil, let moment else { return try Self.fetch(id, version, project, in: db) }
+            let known = try Int64.fetchOne(
+                db, sql: "SELECT max(version) FROM segment_versions WHERE segment = ? AND made_at <= ?",
+                arguments: [id, moment.microseconds])
+            return try Self.fetch(id, known, project, in: db)
+        }
     }
 
     /// The project's segments in their newest versions, in the order of their making, after `number`.

@@ -28,7 +28,10 @@ extension ExportSpec {
         }
         let fixed = JSONValue.object(
             members.filter { $0.key != "as_of_seq" } + [.init("as_of_seq", JSONValue(seq))])
-        do { _ = try ReportRunner.check(fixed, now: moment) } catch { throw ExportError(error) }
+        do {
+            let report = try ReportRunner.check(fixed, now: moment)
+            if let cell { try report.check(cell: cell) }
+        } catch { throw ExportError(error) }
         var spec = ResolvedSpec(
             dataset: .report, columns: [], columnTexts: [], condition: nil, conditionJSON: nil, from: nil, to: nil,
             seqFrom: 0, seqTo: seq, isIncremental: false, order: .storage, isIdentified: false, format: format,

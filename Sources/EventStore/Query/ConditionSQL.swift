@@ -33,7 +33,7 @@ extension Condition {
             return test.sql(needs.properties.token(name))
         case .personThen(let name, let time, let test):
             try checkPerson(scope, "person", path)
-            return time.sql(name, test, scope, &needs)
+            return try time.sql(name, test, scope, &needs, path: path)
         case .did(let did):
             try checkPerson(scope, "did", path)
             return try did.sql(scope, &needs, path: path)

@@ -14,6 +14,8 @@ struct SegmentExpansion: Sendable {
     let project: String
     /// The moment that relative times count from.
     let now: Timestamp
+    /// Segments are taken in the versions of this moment; nil for the newest.
+    var pinned: Timestamp?
 
     /// Whether a condition names a saved segment that is not in its place yet.
     static func isNeeded(_ json: JSONValue) -> Bool {
@@ -83,7 +85,7 @@ struct SegmentExpansion: Sendable {
         guard json["version"] == nil || version ?? 0 > 0 else {
             throw error("\(path).version", "a segment's version is a whole number from 1")
         }
-        guard let found = try await control.segment(id, version: version, project: project) else {
+        guard let found = try await control.segment(id, version: version, at: pinned, project: project) else {
             let what = version.map { "version \($0) of the segment" } ?? "segment"
             throw error("\(path).segment", "there is no \(what) \(id.prefix(64))")
         }
