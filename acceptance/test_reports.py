@@ -217,6 +217,24 @@ def test_exports_have_the_numbers_that_are_of_everything(server, tmp_path):
     assert refused.status == 400 and "cell" in refused.json["detail"], refused.body
 
 
+def test_exports_of_reports_for_spreadsheets_and_in_parts(server, tmp_path):
+    server.collect(*[{"identity": "ann", "event": "Paid", "timestamp": "2026-01-03", "properties": {"amount": amount, "plan": plan}}
+                     for amount, plan in [(1.5, "=a"), (2.25, "b;c")]])
+    report = {"type": "metric", "measure": {"event": "Paid", "of": "sum", "property": "amount"}, "breakdown": {"event_property": "plan"}}
+    spec = {"dataset": "report", "report": report, "format": "csv"}
+    made = server.request("POST", "/v1/exports", {**spec, "bom": True, "delimiter": ";", "decimal": ",", "formula_guard": True})
+    path = f"/v1/exports/{made.json['id']}"
+    assert until(lambda: server.request("GET", path).json["status"] == "succeeded" or None)
+    body = server.request("GET", f"{path}/file").body
+    assert body.startswith(b"\xef\xbb\xbfrange;key;other;whole;t;value\r\n"), body
+    assert b"asked;'=a;false;true;;1,5\r\n" in body and b'asked;"b;c";false;true;;2,25\r\n' in body, body
+    out = tmp_path / "parts.csv"
+    spec_file = tmp_path / "report.json"
+    spec_file.write_text(json.dumps(report))
+    server.cli("export", "report", "--report", f"@{spec_file}", "--part-rows", "1", "--out", out)
+    assert len(list(tmp_path.glob("parts*.csv"))) == 4, list(tmp_path.iterdir())
+
+
 def test_an_answer_is_given_again_only_to_those_who_may_see_it(server):
     server.collect({"identity": "ann", "event": "Seen", "properties": {"plan": "pro"}})
     made = server.request("POST", "/v1/keys", {"name": "few", "scopes": ["reports:read", "reports:write"], "columns": ["event"]})

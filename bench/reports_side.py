@@ -1,7 +1,7 @@
 """The statements of `reference/engine.md`'s kind that reports are compared with, on the store's own files:
 
     reports_side.py STORE RUNS            the median seconds of each, and what the funnel came to, as JSON
-    reports_side.py STORE RUNS FOLDER     also writes the events with their persons as Parquet, for ClickHouse
+    reports_side.py STORE RUNS FOLDER     also writes the events and the identities as Parquet, for ClickHouse
 
 Identities are resolved by a join with the store's table of them, as one would write it. `raw` are the same statements about identities
 as they came, which is another and cheaper question: nobody is tied to anybody.
@@ -86,9 +86,13 @@ def main(store, runs, folder=None):
         if name == "funnel":
             found["people"] = rows[0]
     if folder:
+        # In the order in which the store has them.
         connection.sql(f"""
-            COPY (SELECT person_id::UINTEGER AS pid, event, epoch_us(timestamp)::UBIGINT AS ts FROM {RESOLVED['events']}
-                ORDER BY ALL) TO '{folder}/events.parquet' (FORMAT parquet)""")
+            COPY (SELECT identity_id::UINTEGER AS identity, event, epoch_us(timestamp)::UBIGINT AS ts FROM events)
+            TO '{folder}/events.parquet' (FORMAT parquet)""")
+        connection.sql(f"""
+            COPY (SELECT identity_id::UINTEGER AS identity, person_id::UINTEGER AS pid FROM hot.identities)
+            TO '{folder}/identities.parquet' (FORMAT parquet)""")
     print(json.dumps(found))
 
 

@@ -54,7 +54,9 @@ extension Connection {
             handle, { _ in unsafe idx_t(MemoryLayout<UnsafeMutableRawPointer?>.size) },
             { _, state in unsafe clear(state) },
             { info, input, states in
-                guard let pointer = unsafe duckdb_aggregate_function_get_extra_info(info) else { return }
+                guard let pointer = unsafe duckdb_aggregate_function_get_extra_info(info),
+                    unsafe duckdb_data_chunk_get_size(input) > 0
+                else { return }
                 // DuckDB holds the box for as long as it can call.
                 let function = unsafe Unmanaged<AggregateBox>.fromOpaque(pointer).takeUnretainedValue().function
                 let types = Array(repeating: ColumnType.int64, count: function.arity)

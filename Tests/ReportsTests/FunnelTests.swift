@@ -69,7 +69,8 @@ struct FunnelTests {
         Case(
             name: "the same event with conditions that exclude each other may coincide",
             events: #"1A5{"n":9} 1A5{"n":1} 2A5{"n":9} 2A5{"n":5}"#,
-            report: #""steps":[{"event":"A","where":{"property":"n","lt":5}},{"event":"A","where":{"property":"n","gte":5}}]"#,
+            report:
+                #""steps":[{"event":"A","where":{"property":"n","lt":5}},{"event":"A","where":{"property":"n","gte":5}}]"#,
             people: [1, 1]),
         Case(
             name: "the same event that is not something may coincide with the one that is",

@@ -212,6 +212,14 @@ struct RandomTests {
             let expected = log.points(metric)
             let answer = try world.ask(text)
             let series = answer.at("series").arrayValue ?? []
+            // Whoever is noted on the way is whoever is counted.
+            for of in ["events", "people"] where metric.breakdown == nil || of == "events" {
+                let counted = try world.ask(
+                    "{\"type\":\"metric\",\"measure\":\(metric.events.json.dropLast()),\"of\":\"\(of)\"}\(Self.json(metric.range))}"
+                )
+                let looked = answer.at("looked_at.\(of)").intValue
+                #expect(looked == counted.at("series.0.total").intValue, "\(number): \(of) of \(text)")
+            }
             #expect(metric.breakdown == nil || series.count == expected.count, "\(number): \(text)")
             for one in series {
                 let values = expected[one.at("key").text] ?? [:]

@@ -28,6 +28,7 @@ final class SeenIdentities: Sendable {
         try connection.register(
             ScalarFunction(name: ReportDialect.seenName, takes: [.int64, .int64], returns: .int64) {
                 arguments, results in
+                guard arguments.rowCount > 0 else { return }
                 let run = arguments.int64(0, row: 0)
                 runs.withLock { $0.seen[run] }?.note(arguments.int64s(1))
                 for row in 0..<arguments.rowCount { results.set(row, Int64(0)) }
