@@ -1,13 +1,14 @@
 """Reports: from an imported log to an answer, by API and on the command line, against plain loops over the same file."""
 
 import csv
+import io
 import datetime
 import gzip
 import json
 
 import pytest
 
-from sluice import ROOT, Sluice
+from sluice import ROOT, Sluice, until
 
 STEPS = ["catalog", "product_view", "cart", "purchase"]
 
@@ -180,3 +181,67 @@ def test_names_with_a_zero_byte_are_refused(server):
               ("PUT", "/v1/catalogue/events/A%00b", {"owner": "x"})]
     for method, path, body in bodies:
         assert server.request(method, path, body).status == 400, path
+
+
+def export(server, spec, tmp_path):
+    made = server.request("POST", "/v1/exports", {"dataset": "report", "format": "csv", **spec})
+    assert made.status == 202, made.body
+    path = f"/v1/exports/{made.json['id']}"
+    done = until(lambda: server.request("GET", path).json["status"] == "succeeded" or None)
+    assert done, server.request("GET", path).body
+    return list(csv.DictReader(io.StringIO(server.request("GET", f"{path}/file").body.decode())))
+
+
+def test_exports_have_the_numbers_that_are_of_everything(server, tmp_path):
+    server.collect(*[{"identity": who, "event": "Paid", "timestamp": f"2026-01-{day:02}", "properties": {"amount": amount, "plan": plan}}
+                     for who, day, amount, plan in [("ann", 3, 10, "a"), ("bob", 4, 5, "b"), ("ann", 20, 7, "b")]])
+    paid = {"event": "Paid", "of": "people"}
+    days = {"from": "2026-01-01", "to": "2026-02-01"}
+    metric = {"type": "metric", "measure": paid, "interval": "day", **days}
+    rows = export(server, {"report": metric}, tmp_path)
+    assert [row["value"] for row in rows if row["whole"] == "true"] == ["2"]
+    assert len([row for row in rows if row["whole"] == "false"]) == 31
+    revenue = {"type": "revenue", "measure": {"event": "Paid", "property": "amount"}, "interval": "month", **days}
+    whole = [row for row in export(server, {"report": revenue}, tmp_path) if row["whole"] == "true"]
+    assert [(row["total"], row["people"], row["per_person"]) for row in whole] == [("22", "2", "11")]
+    funnel = {"type": "funnel", "steps": [{"event": "Paid"}, {"event": "Paid"}], "breakdown": {"event_property": "plan"}}
+    rows = export(server, {"report": funnel}, tmp_path)
+    assert [row["people"] for row in rows if row["whole"] == "true"] == ["2", "1"]
+    # The people behind a number.
+    rows = export(server, {"report": revenue, "cell": {"outcome": "gained"}}, tmp_path)
+    assert [row["identities"] for row in rows] == ['["ann"]', '["bob"]']
+    # What is no cell is said at once.
+    refused = server.request("POST", "/v1/exports", {"dataset": "report", "report": metric, "cell": {"t": "then"}})
+    assert refused.status == 400 and "cell.t" in refused.json["detail"], refused.body
+    refused = server.request("POST", "/v1/exports", {"dataset": "people", "cell": {"t": "2026-01-01"}})
+    assert refused.status == 400 and "cell" in refused.json["detail"], refused.body
+
+
+def test_exports_of_reports_for_spreadsheets_and_in_parts(server, tmp_path):
+    server.collect(*[{"identity": "ann", "event": "Paid", "timestamp": "2026-01-03", "properties": {"amount": amount, "plan": plan}}
+                     for amount, plan in [(1.5, "=a"), (2.25, "b;c")]])
+    report = {"type": "metric", "measure": {"event": "Paid", "of": "sum", "property": "amount"}, "breakdown": {"event_property": "plan"}}
+    spec = {"dataset": "report", "report": report, "format": "csv"}
+    made = server.request("POST", "/v1/exports", {**spec, "bom": True, "delimiter": ";", "decimal": ",", "formula_guard": True})
+    path = f"/v1/exports/{made.json['id']}"
+    assert until(lambda: server.request("GET", path).json["status"] == "succeeded" or None)
+    body = server.request("GET", f"{path}/file").body
+    assert body.startswith(b"\xef\xbb\xbfrange;key;other;whole;t;value\r\n"), body
+    assert b"asked;'=a;false;true;;1,5\r\n" in body and b'asked;"b;c";false;true;;2,25\r\n' in body, body
+    out = tmp_path / "parts.csv"
+    spec_file = tmp_path / "report.json"
+    spec_file.write_text(json.dumps(report))
+    server.cli("export", "report", "--report", f"@{spec_file}", "--part-rows", "1", "--out", out)
+    assert len(list(tmp_path.glob("parts*.csv"))) == 4, list(tmp_path.iterdir())
+
+
+def test_an_answer_is_given_again_only_to_those_who_may_see_it(server):
+    server.collect({"identity": "ann", "event": "Seen", "properties": {"plan": "pro"}})
+    made = server.request("POST", "/v1/keys", {"name": "few", "scopes": ["reports:read", "reports:write"], "columns": ["event"]})
+    body = {"name": "Plans", "report": {"type": "metric", "measure": {"event": "Seen"}, "breakdown": {"event_property": "plan"}}}
+    once = {"Idempotency-Key": "one"}
+    assert server.request("POST", "/v1/reports", body, headers=once).status == 201
+    again = server.request("POST", "/v1/reports", body, headers=once)
+    assert again.status == 201 and again.headers["Idempotency-Replayed"] == "true"
+    other = server.request("POST", "/v1/reports", body, headers=once, key=made.json["key"])
+    assert other.status == 403 and "properties.plan" in other.json["detail"], other.body

@@ -115,3 +115,39 @@ def test_a_watcher_does_not_hold_up_the_end(shop):
     reader.join(300)
     assert not reader.is_alive() and rest
     shop.start()
+
+
+def test_pages_keep_the_versions_of_the_first(shop):
+    inner = shop.request("POST", "/v1/segments", {"name": "Inner", "segment": {"did": "Visit"}}).json["id"]
+    outer = shop.request("POST", "/v1/segments", {"name": "Outer", "segment": {"segment": inner}}).json["id"]
+    path = f"/v1/segments/{outer}/people?limit=1"
+    first = shop.request("GET", path).json
+    searched = shop.request("POST", "/v1/people/search", {"segment": outer, "limit": 1}).json
+    assert shop.request("PUT", f"/v1/segments/{inner}", {"segment": {"did": "Nothing"}}).status == 200
+    second = shop.request("GET", f"{path}&cursor={first['next_cursor']}")
+    assert second.status == 200 and [person["identities"] for person in second.json["data"]] == [["bob"]], second.body
+    more = shop.request("POST", "/v1/people/search", {"segment": outer, "limit": 1, "cursor": searched["next_cursor"]})
+    assert more.status == 200 and [person["identities"] for person in more.json["data"]] == [["bob"]], more.body
+    assert shop.request("GET", path).json["data"] == []
+
+
+def test_a_version_that_is_not_there_is_named(shop):
+    made = shop.request("POST", "/v1/segments", {"name": "One", "segment": {"did": "Visit"}}).json["id"]
+    missing = shop.request("GET", f"/v1/segments/{made}?version=7")
+    assert missing.status == 404 and "version 7" in missing.json["detail"], missing.body
+
+
+def test_a_condition_asks_a_bounded_number_of_things(shop):
+    def tree(count):
+        return {"any": [{"did": f"Event {i}"} for i in range(count)] + [{"did": "Buy"}]}
+
+    assert len(shop.request("POST", "/v1/people/search", {"segment": tree(99)}).json["data"]) == 2
+    refused = shop.request("POST", "/v1/people/search", {"segment": tree(100)})
+    assert refused.status == 400 and refused.json["code"] == "too_large", refused.body
+    assert "at most 100" in refused.json["detail"], refused.body
+
+
+def test_lines_do_not_take_a_cursor(shop):
+    for cursor in ["e.1.2.3", "nonsense"]:
+        answer = shop.request("GET", f"/v1/events?cursor={cursor}", headers={"Accept": "application/x-ndjson"})
+        assert answer.status == 400 and "cursor" in answer.json["detail"], answer.body

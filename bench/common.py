@@ -69,10 +69,10 @@ def sync_seconds(folder, count=400):
     return statistics.median(times)
 
 
-def wrk(url, script, seconds, **env):
+def wrk(url, script, seconds, connections=CONNECTIONS, **env):
     """Runs the load generator; its figures as a dictionary."""
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s",
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s",
          str(ROOT / "bench/load" / script), url],
         capture_output=True, text=True, env={**environment(), **{k: str(v) for k, v in env.items()}})
     for line in done.stdout.splitlines():

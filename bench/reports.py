@@ -7,8 +7,11 @@ import subprocess
 import sys
 import threading
 
-from common import EVENTS, PEOPLE, ROOT, Sluice, measured
+from common import EVENTS, PEOPLE, ROOT, SHORT_SECONDS, Sluice, measured, wrk
 from depth import lookups, quantile
+
+# ClickHouse without a server, for the bench alone, in an environment of its own.
+CHDB = "chdb==4.4.0"
 
 STEPS = ["Signed Up", "Viewed Page", "Added to Cart", "Purchased"]
 RUNS = 5
@@ -36,20 +39,46 @@ def run(folder, results):
     finally:
         server.stop()
     server.cli("compact", "--wait", timeout=3600)
+    measure(server, folder, results)
+
+
+def measure(server, folder, results):
     server.start()
-    ours = {}
+    ours, answers = {}, {}
     try:
         for name, report in [("funnel", FUNNEL), ("retention", RETENTION), ("metric", METRIC)]:
-            ours[name] = statistics.median(ask(server, report) for _ in range(RUNS + 1))
+            asked = [ask(server, report) for _ in range(RUNS + 1)]
+            ours[name] = statistics.median(answer["query_ms"] / 1000 for answer in asked)
+            answers[name] = asked[0]
         beside(server, results)
     finally:
         server.stop(code=None)
-    theirs = json.loads(measured_output([sys.executable, ROOT / "bench/reports_side.py",
-                                         server.data / "projects/default", RUNS]))
+    side = json.loads(measured_output([sys.executable, ROOT / "bench/reports_side.py",
+                                       server.data / "projects/default", RUNS, folder]))
+    assert [step["people"] for step in answers["funnel"]["steps"]] == side["people"], (answers["funnel"]["steps"], side)
     for name, most in [("funnel", 1.15), ("retention", 1.3), ("metric", 1.15)]:
         results.add(f"{name}, ours", ours[name], "s")
-        results.add(f"{name}, by hand", theirs[name], "s")
-        results.add(f"{name}, ours ÷ by hand", ours[name] / theirs[name], most=most)
+        results.add(f"{name}, by hand", side[name], "s")
+        results.add(f"{name}, ours ÷ by hand", ours[name] / side[name], most=most)
+    results.add("funnel, ours ÷ by hand about identities that nobody tied", ours["funnel"] / side["funnel raw"])
+    results.add("retention, ours ÷ a bit mask without a start", ours["retention"] / side["mask"])
+    results.add("retention, ours ÷ the same about identities that nobody tied", ours["retention"] / side["mask raw"])
+    theirs = json.loads(measured_output([clickhouse(), ROOT / "bench/clickhouse_side.py", folder, RUNS]))
+    assert theirs["people"] == side["people"], (theirs, side)
+    for name, what in [("files", "files of events and identities"), ("tables", "its own tables of both"),
+                       ("persons", "a table of persons' events")]:
+        results.add(f"ClickHouse's windowFunnel, {what}", theirs[name], "s")
+    results.add("funnel, ours ÷ ClickHouse's from files", ours["funnel"] / theirs["files"], most=1)
+    results.add("funnel, ours ÷ ClickHouse's from its own tables", ours["funnel"] / theirs["tables"])
+
+
+def clickhouse():
+    """The Python that has chDB; made at the first run."""
+    place = ROOT / ".deps/bench"
+    if not (place / "bin/python").exists():
+        subprocess.run([sys.executable, "-m", "venv", place], check=True)
+    subprocess.run([place / "bin/pip", "install", "-q", "--disable-pip-version-check", CHDB], check=True)
+    return place / "bin/python"
 
 
 def known(folder, results):
@@ -74,7 +103,7 @@ def known(folder, results):
 def ask(server, report):
     answer = server.request("POST", "/v1/reports/query", report, timeout=600)
     assert answer.status == 200, answer.body
-    return answer.json["query_ms"] / 1000
+    return answer.json
 
 
 def beside(server, results):
@@ -89,10 +118,13 @@ def beside(server, results):
     thread.start()
     try:
         person, events, _ = lookups(server, PEOPLE, seconds=10)
+        many = wrk(f"{server.url}/v1/people", "lookups.lua", SHORT_SECONDS, connections=16, KEY=server.secret_key, PEOPLE=PEOPLE)
     finally:
         going = False
         thread.join()
     results.add("person by identity beside reports, p99", quantile(person, 0.99) * 1000, "ms", most=15)
+    results.add("people looked up beside reports, 16 at once", many["rate"], "requests/s", least=2_000)
+    results.add("people looked up beside reports, 16 at once, p99", many["p99_ms"], "ms", most=15)
     results.add("the last 100 events beside reports, p99", quantile(events, 0.99) * 1000, "ms", most=15)
 
 

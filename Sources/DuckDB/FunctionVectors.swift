@@ -38,6 +38,15 @@ internal import CDuckDB
         return unsafe data.load(fromByteOffset: row &* 8, as: Int64.self)
     }
 
+    /// All values of a BIGINT argument; where one is NULL it means nothing.
+    @_lifetime(copy self)
+    public func int64s(_ argument: Int) -> Span<Int64> {
+        precondition(!isText[argument], "the argument is no whole number")
+        guard let start = unsafe vectors[argument].data?.assumingMemoryBound(to: Int64.self) else { return Span() }
+        // The vector is flat, has `rowCount` values, and lives for the call.
+        return unsafe _overrideLifetime(Span(_unsafeStart: start, count: rowCount), copying: self)
+    }
+
     /// The argument's UTF-8, in place; empty where it is NULL.
     @_lifetime(copy self)
     public func text(_ argument: Int, row: Int) -> Span<UInt8> {

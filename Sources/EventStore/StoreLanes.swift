@@ -40,7 +40,7 @@ struct StoreLanes: Sendable {
             setUp: setUp)
         compactor = try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness)
         people = try Lane(
-            database: database, name: "people", niceness: settings.compactorNiceness, setUp: setUpQuiet)
+            database: database, name: "people", niceness: settings.compactorNiceness, setUp: setUp)
     }
 
     /// Closes the connections after the jobs that run.

@@ -67,7 +67,7 @@ extension EventStore {
     ) async throws -> (tree: Condition, fixed: JSONValue) {
         let clock = QueryClock(timezone: timezone)
         return try await read { connection in
-            let zone = ZoneReader(connection: connection, name: timezone)
+            let zone = ZoneReader(timezone, connection)
             // A wrong name is an error even where no time needs it.
             if QueryClock.offset(timezone) == nil { _ = try zone.moment(ofLocal: 0) }
             let tree = try Condition(json, path: path) { (text, path) throws(QueryError) in
@@ -90,7 +90,7 @@ extension EventStore {
     public func moment(_ text: String, path: String, timezone: String, now: Timestamp) async throws -> Timestamp {
         let clock = QueryClock(timezone: timezone)
         return try await read { connection in
-            let zone = ZoneReader(connection: connection, name: timezone)
+            let zone = ZoneReader(timezone, connection)
             let moment = try clock.read(text, now: now) { (local) throws(QueryError) in
                 try zone.moment(ofLocal: local)
             }
@@ -102,22 +102,6 @@ extension EventStore {
             }
             return moment
         }
-    }
-}
-
-/// Asks the engine what a local time in a zone is.
-private struct ZoneReader {
-    let connection: Connection
-    let name: String
-
-    func moment(ofLocal local: Int64) throws(QueryError) -> Timestamp {
-        let statement = SQLStatement(DuckDBDialect.moment(ofLocal: Timestamp(microseconds: local), in: name))
-        if let found = try? connection.row(statement.text, statement.values)?[0].int {
-            return Timestamp(microseconds: found)
-        }
-        throw QueryError(
-            .invalidCondition, at: "timezone",
-            "there is no zone \"\(name)\"; write UTC, an offset such as +02:00, or a name such as Europe/Berlin")
     }
 }
 

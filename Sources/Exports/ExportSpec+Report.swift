@@ -13,12 +13,14 @@ extension ExportSpec {
         let given: [(String, Bool)] = [
             ("columns", !columns.isEmpty), ("where", condition != nil), ("from", from != nil), ("to", to != nil),
             ("timezone", timezone != "UTC"), ("seq_from", seqFrom != nil), ("seq_to", seqTo != nil),
-            ("order", order != nil), ("identified", isIdentified), ("part_rows", partRows != nil),
+            ("order", order != nil), ("identified", isIdentified),
         ]
         if let field = given.first(where: \.1)?.0 {
             throw Self.error("\"\(field)\" does not go with a report; what it asks stands inside of \"report\"")
         }
-        if let field = sheet.asked.first { throw Self.error("\"\(field)\" does not go with a report") }
+        guard format != .parquet || partRows == nil else {
+            throw Self.error("\"part_rows\" does not go with a report as parquet, which is one file")
+        }
         guard format != .kissmetrics else { throw Self.error("a report is written as csv, ndjson or parquet") }
         var moment = now
         if let asOf { moment = try SpecClock(timezone: timezone).moment(asOf, "as_of", now: now, zone: zone) }
@@ -28,11 +30,14 @@ extension ExportSpec {
         }
         let fixed = JSONValue.object(
             members.filter { $0.key != "as_of_seq" } + [.init("as_of_seq", JSONValue(seq))])
-        do { _ = try ReportRunner.check(fixed, now: moment) } catch { throw ExportError(error) }
+        do {
+            let report = try ReportRunner.check(fixed, now: moment)
+            if let cell { try report.check(cell: cell) }
+        } catch { throw ExportError(error) }
         var spec = ResolvedSpec(
             dataset: .report, columns: [], columnTexts: [], condition: nil, conditionJSON: nil, from: nil, to: nil,
             seqFrom: 0, seqTo: seq, isIncremental: false, order: .storage, isIdentified: false, format: format,
-            compression: compression, sheet: SheetForm(), writtenZone: nil, recipients: recipients, partRows: nil,
+            compression: compression, sheet: sheet.normal, writtenZone: nil, recipients: recipients, partRows: partRows,
             asOfSeq: seq, asOf: moment)
         spec.report = fixed
         spec.cell = cell

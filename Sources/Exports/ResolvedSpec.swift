@@ -121,6 +121,9 @@ extension ExportSpec {
             throw Self.error("\"\(field)\" is for CSV files only, and the format is \(format.rawValue)")
         }
         if dataset == .report { return try resolvedReport(durableSeq: durableSeq, now: now, zone: zone) }
+        if let field = [("report", report), ("cell", cell)].first(where: { $0.1 != nil })?.0 {
+            throw Self.error("\"\(field)\" goes with the dataset report only")
+        }
         let clock = SpecClock(timezone: timezone)
         // A wrong name is an error even where no time needs it.
         if SpecClock.offset(timezone) == nil { _ = try zone(0) }

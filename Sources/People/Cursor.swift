@@ -21,7 +21,7 @@ struct Cursor: Equatable {
             case .sessions: 2
             case .events, .eventsBack: 3
             case .changes: 4
-            case .matches: 5
+            case .matches: 6
             }
         }
     }

@@ -38,13 +38,7 @@ public struct ReportTable: Sendable {
         case .cohort: addCohorts(answer)
         case .metric: addMetric(answer)
         case .revenue: addRevenue(answer)
-        case .attribution:
-            add(
-                answer["rows"],
-                [
-                    ("key", .token), ("other", .boolean), ("people", .bigint),
-                    ("conversions", .bigint), ("value", .double),
-                ])
+        case .attribution: addAttribution(answer)
         }
     }
 
@@ -58,6 +52,9 @@ public struct ReportTable: Sendable {
         }
     }
 
+    /// Whether a row is of everything together, and not of one part: rows with it and rows without are not to be added up.
+    private static let whole: (String, ValueType) = ("whole", .boolean)
+
     /// Rows out of a list of objects, with what every one of them has before.
     private mutating func add(
         _ list: JSONValue?, _ fields: [(String, ValueType)], before: [JSONValue] = []
@@ -65,7 +62,6 @@ public struct ReportTable: Sendable {
         for element in list?.arrayValue ?? [] {
             rows.append(before + fields.map { element[$0.0] ?? ($0.1 == .boolean ? false : .null) })
         }
-        if columns.isEmpty { columns = fields.map { Column(name: $0.0, type: $0.1) } }
     }
 
     private mutating func addFunnel(_ answer: JSONValue) {
@@ -74,10 +70,12 @@ public struct ReportTable: Sendable {
             ("step_conversion", .double), ("dropped", .bigint), ("median_seconds", .double), ("p90_seconds", .double),
         ]
         let groups = answer["groups"]?.arrayValue
-        let keys: [(String, ValueType)] = groups == nil ? [] : [("key", .token), ("other", .boolean)]
+        let keys: [(String, ValueType)] = groups == nil ? [] : [("key", .token), ("other", .boolean), Self.whole]
         columns = (keys + [("step", .bigint)] + fields).map { Column(name: $0.0, type: $0.1) }
-        for group in groups ?? [answer] {
-            let key: [JSONValue] = groups == nil ? [] : [group["key"] ?? .null, group["other"] ?? false]
+        for (i, group) in ((groups ?? []) + [answer]).enumerated() {
+            let isWhole = i == groups?.count
+            let key: [JSONValue] =
+                groups == nil ? [] : [group["key"] ?? .null, group["other"] ?? false, .bool(isWhole)]
             for (i, step) in (group["steps"]?.arrayValue ?? []).enumerated() {
                 add([step], fields, before: key + [JSONValue(i + 1)])
             }
@@ -101,13 +99,14 @@ public struct ReportTable: Sendable {
 
     private mutating func addMetric(_ answer: JSONValue) {
         let fields: [(String, ValueType)] = [
-            ("range", .text), ("key", .token), ("other", .boolean), ("t", .text), ("value", .double),
+            ("range", .text), ("key", .token), ("other", .boolean), Self.whole, ("t", .text), ("value", .double),
         ]
         columns = fields.map { Column(name: $0.0, type: $0.1) }
         for (range, series) in [("asked", answer["series"]), ("previous", answer["previous"]?["series"])] {
             for one in series?.arrayValue ?? [] {
                 let before = [.string(range), one["key"] ?? .null, one["other"] ?? false]
-                add(one["points"], [("t", .text), ("value", .double)], before: before)
+                add(one["points"], [("t", .text), ("value", .double)], before: before + [false])
+                rows.append(before + [true, .null, one["total"] ?? .null])
             }
         }
     }
@@ -115,10 +114,19 @@ public struct ReportTable: Sendable {
     private mutating func addRevenue(_ answer: JSONValue) {
         let fields: [(String, ValueType)] = [
             ("t", .text), ("total", .double), ("people", .bigint), ("gained", .bigint), ("lost", .bigint),
+            ("per_person", .double), ("churn_rate", .double), ("lifetime_value", .double),
         ]
-        if let points = answer["points"] { return add(points, fields) }
-        add(
-            [answer],
-            fields.dropFirst() + [("per_person", .double), ("churn_rate", .double), ("lifetime_value", .double)])
+        columns = ([Self.whole] + fields).map { Column(name: $0.0, type: $0.1) }
+        add(answer["points"], fields, before: [false])
+        add([answer], fields, before: [true])
+    }
+
+    private mutating func addAttribution(_ answer: JSONValue) {
+        let fields: [(String, ValueType)] = [("people", .bigint), ("conversions", .bigint), ("value", .double)]
+        columns = ([("key", .token), ("other", .boolean), Self.whole] + fields).map { Column(name: $0.0, type: $0.1) }
+        for row in answer["rows"]?.arrayValue ?? [] {
+            add([row], fields, before: [row["key"] ?? .null, row["other"] ?? false, false])
+        }
+        add([answer["total"] ?? .null], fields, before: [.null, false, true])
     }
 }

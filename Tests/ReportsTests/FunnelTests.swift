@@ -67,6 +67,24 @@ struct FunnelTests {
             name: "equal times count where conditions are disjoint, whatever came in first",
             events: "1B5 1A5 1C5", report: steps("ABC"), people: [1, 1, 1]),
         Case(
+            name: "the same event with conditions that exclude each other may coincide",
+            events: #"1A5{"n":9} 1A5{"n":1} 2A5{"n":9} 2A5{"n":5}"#,
+            report:
+                #""steps":[{"event":"A","where":{"property":"n","lt":5}},{"event":"A","where":{"property":"n","gte":5}}]"#,
+            people: [1, 1]),
+        Case(
+            name: "the same event that is not something may coincide with the one that is",
+            events: #"1A5{"p":"x"} 1A5{"p":"y"}"#,
+            report:
+                #""steps":[{"event":"A","where":{"property":"p","is_not":"x"}},{"event":"A","where":{"property":"p","is":"x"}}]"#,
+            people: [1, 1]),
+        Case(
+            name: "the same event with conditions that can both hold comes strictly later",
+            events: #"1A5{"n":9,"p":"x"} 1A5{"n":1,"p":"y"} 2A5{"n":1} 2A5{"n":9}"#,
+            report:
+                #""steps":[{"event":"A","where":{"property":"n","lt":5}},{"event":"A","where":{"property":"n","gt":2}}]"#,
+            people: [2, 1]),
+        Case(
             name: "one event serves one step", events: "1A5 2A5 2A5 3A5 3A6", report: steps("AA"), people: [3, 2]),
         Case(
             name: "three of the same", events: "1A1 1A2 2A1 2A2 2A3", report: steps("AAA"), people: [2, 2, 1],

@@ -133,6 +133,25 @@ struct MetricTests {
         #expect(try series(report, "previous.series") == ["null [3] 01-05 3, 01-06 0"])
     }
 
+    @Test(
+        "Of whole calendar periods, the ones before",
+        arguments: [
+            ("2026-03-01", "2026-04-01", "UTC", "2026-02-01T00:00:00.000000Z"),
+            ("2026-04-01", "2026-07-01", "UTC", "2026-01-01T00:00:00.000000Z"),
+            ("2025-01-01", "2026-01-01", "UTC", "2024-01-01T00:00:00.000000Z"),
+            ("2026-03-30", "2026-04-06", "Europe/Berlin", "2026-03-22T23:00:00.000000Z"),
+            ("2026-03-01", "2026-04-01", "Europe/Berlin", "2026-01-31T23:00:00.000000Z"),
+            ("2026-03-02", "2026-03-03T12:00:00Z", "UTC", "2026-02-28T12:00:00.000000Z"),
+        ])
+    func calendar(_ from: String, _ to: String, _ zone: String, _ expected: String) throws {
+        let answer = try ReportWorld().ask(
+            """
+            {"type":"metric","measure":{},"compare":"previous","from":"\(from)","to":"\(to)","timezone":"\(zone)"}
+            """)
+        #expect(answer.at("previous.from").stringValue == expected)
+        #expect(answer.at("previous.to") == answer.at("from"))
+    }
+
     @Test("Days of a zone over a change of its clocks")
     func clocks() throws {
         let world = try ReportWorld()

@@ -167,12 +167,20 @@ struct RandomTests {
                 "interval":"\(cohort.interval)","mode":"\(cohort.isFirst ? "first" : "every")","timezone":"\(zone)",\
                 "bucket":"\(cohort.isRelative ? "relative" : "calendar")"\(Self.json(cohort.range))}
                 """
-            var found: [String: [Int]] = [:]
-            for row in try world.ask(text).at("rows").arrayValue ?? [] {
-                let values = (row.at("values").arrayValue ?? []).map { Int($0.intValue ?? -1) }
-                found[row.at("cohort").stringValue ?? ""] = [Int(row.at("people").intValue ?? -1)] + values
+            let wanted = log.cohorts(cohort)
+            var looked: Set<String> = []
+            // Counted in memory, and by a statement.
+            for tallied in [CohortTally.mostBytes, 0] {
+                let answer = try world.ask(text, tallied: tallied)
+                var found: [String: [Int]] = [:]
+                for row in answer.at("rows").arrayValue ?? [] {
+                    let values = (row.at("values").arrayValue ?? []).map { Int($0.intValue ?? -1) }
+                    found[row.at("cohort").stringValue ?? ""] = [Int(row.at("people").intValue ?? -1)] + values
+                }
+                #expect(found == wanted, "\(number), \(tallied): \(text)")
+                looked.insert(answer.at("looked_at").text)
             }
-            #expect(found == log.cohorts(cohort), "\(number): \(text)")
+            #expect(looked.count == 1, "\(number): \(text)")
         }
     }
 
@@ -204,6 +212,14 @@ struct RandomTests {
             let expected = log.points(metric)
             let answer = try world.ask(text)
             let series = answer.at("series").arrayValue ?? []
+            // Whoever is noted on the way is whoever is counted.
+            for of in ["events", "people"] where metric.breakdown == nil || of == "events" {
+                let counted = try world.ask(
+                    "{\"type\":\"metric\",\"measure\":\(metric.events.json.dropLast()),\"of\":\"\(of)\"}\(Self.json(metric.range))}"
+                )
+                let looked = answer.at("looked_at.\(of)").intValue
+                #expect(looked == counted.at("series.0.total").intValue, "\(number): \(of) of \(text)")
+            }
             #expect(metric.breakdown == nil || series.count == expected.count, "\(number): \(text)")
             for one in series {
                 let values = expected[one.at("key").text] ?? [:]

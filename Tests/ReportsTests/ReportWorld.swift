@@ -69,14 +69,29 @@ struct ReportWorld {
     static let now = Timestamp(microseconds: 1_780_000_000_000_000)
 
     /// The answer's document.
-    func ask(_ json: JSONValue, asOf: Int64 = .max >> 1) throws -> JSONValue {
-        let answer = try ReportRun(json, asOf: asOf, now: Self.now, connection).answer().json(milliseconds: 1)
+    ///
+    /// - Parameter tallied: the memory in which cohorts may be counted, in bytes.
+    func ask(
+        _ json: JSONValue, asOf: Int64 = .max >> 1, tallied: Int64 = CohortTally.mostBytes
+    ) throws -> JSONValue {
+        let run = try ReportRun(json, asOf: asOf, now: Self.now, connection, tallied: tallied)
+        let answer = try run.answer().json(milliseconds: 1)
         try ReportRun.cleanUp(connection)
         return answer
     }
 
+    /// The persons of a cell.
+    func people(_ report: String, _ cell: String) throws -> [Int64] {
+        let run = try ReportRun(JSONValue(text: report), asOf: .max >> 1, now: Self.now, connection)
+        let found = try run.people(SpecNode(JSONValue(text: cell), path: "cell"), after: 0, limit: 100)
+        try ReportRun.cleanUp(connection)
+        return found
+    }
+
     /// The answer to a report that is written as text.
-    func ask(_ text: String) throws -> JSONValue { try ask(JSONValue(text: text)) }
+    func ask(_ text: String, tallied: Int64 = CohortTally.mostBytes) throws -> JSONValue {
+        try ask(JSONValue(text: text), tallied: tallied)
+    }
 }
 
 extension JSONValue {

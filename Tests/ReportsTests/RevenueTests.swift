@@ -53,6 +53,61 @@ struct RevenueTests {
         #expect((answer.at("lifetime_value") == .null) == (expected == 0))
     }
 
+    @Test("No more are lost than could be")
+    func churn() throws {
+        // 2 paid in December and was lost in January, in which 1 paid.
+        let answer = try shop().ask(
+            """
+            {"type":"revenue","measure":{"event":"Paid","property":"amount"},"from":"2025-12-30","to":"2026-01-08"}
+            """)
+        #expect(answer.at("people").intValue == 1)
+        #expect(answer.at("lost").intValue == 1)
+        #expect(answer.at("churn_rate").double == 0.5)
+    }
+
+    @Test(
+        "the people of a cell",
+        arguments: [
+            (#"{}"#, [1, 2, 3]), (#"{"outcome":"gained"}"#, [1, 3]), (#"{"outcome":"lost"}"#, [1, 2]),
+            (#"{"t":"2026-01-01"}"#, [1, 2]), (#"{"outcome":"lost","t":"2026-02-01"}"#, [1, 2]),
+            (#"{"outcome":"lost","t":"2026-01-01"}"#, []),
+        ] as [(String, [Int64])])
+    func people(_ cell: String, _ expected: [Int64]) throws {
+        let report = #"""
+            {"type":"revenue","measure":{"event":"Paid","property":"amount"},"from":"2026-01-01","to":"2026-03-01",
+             "interval":"month"}
+            """#
+        #expect(try shop().people(report, cell) == expected)
+    }
+
+    @Test(
+        "the people of an attribution's row",
+        arguments: [(#"{}"#, [4, 5]), (#"{"key":"a"}"#, [4]), (#"{"key":null}"#, [5]), (#"{"key":"b"}"#, [])]
+            as [(String, [Int64])])
+    func credited(_ cell: String, _ expected: [Int64]) throws {
+        let world = try ReportWorld()
+        try world.identities(5)
+        try world.events([
+            (4, "Visit", "1", #"{"channel":"a"}"#), (4, "Buy", "2", "{}"), (5, "Buy", "2", "{}"),
+            (3, "Visit", "1", #"{"channel":"b"}"#),
+        ])
+        let report = #"{"type":"attribution","conversion":{"event":"Buy"},"property":{"event_property":"channel"}}"#
+        #expect(try world.people(report, cell) == expected)
+    }
+
+    @Test(
+        "the people of a formula's point",
+        arguments: [
+            (#"{}"#, [1, 2, 3, 4, 5]), (#"{"measure":"a"}"#, [1, 2, 3, 4]), (#"{"measure":"b"}"#, [3, 5]),
+            (#"{"measure":"b","t":"2026-01-01"}"#, [5]),
+        ] as [(String, [Int64])])
+    func formula(_ cell: String, _ expected: [Int64]) throws {
+        let report = #"""
+            {"type":"metric","measures":{"a":{"event":"Paid"},"b":{"event":"Left"}},"formula":"a / b","interval":"month"}
+            """#
+        #expect(try shop().people(report, cell) == expected)
+    }
+
     @Test(
         "models",
         arguments: [

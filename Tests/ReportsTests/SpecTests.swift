@@ -22,6 +22,10 @@ struct SpecTests {
             ),
             (#"{"type":"funnel","steps":[{"event":"A"},{"event":"B"}],"window":"7"}"#, "window: a duration"),
             (#"{"type":"funnel","steps":[{"event":"A"},{"event":"B"}],"window":"0d"}"#, "window: a duration"),
+            (
+                #"{"type":"funnel","steps":[{"event":"A"},{"event":"B"}],"window":"99999d"}"#,
+                "window: a duration from 1s to 36500d"
+            ),
             (#"{"type":"funnel","steps":[{"event":"A"},{"event":"B"}],"order":"some"}"#, "order: one of any, strict"),
             (#"{"type":"funnel","steps":[{"event":"A"},{"event":"B"}],"from":"soon"}"#, "from: \"soon\" is no time"),
             (
@@ -42,6 +46,14 @@ struct SpecTests {
             ),
             (#"{"type":"cohort","start":{"event":"A"}}"#, "report: \"return\" is missing"),
             (#"{"type":"cohort","start":{},"return":{},"periods":0}"#, "periods: a whole number from 1 to 120"),
+            (
+                #"{"type":"cohort","start":{},"return":{},"interval":"hour"}"#,
+                "interval: a cohort report has rows of a day"
+            ),
+            (
+                #"{"type":"revenue","measure":{"event":"A","property":"x"},"churn":{"after":"751d"}}"#,
+                "churn.after: a duration from 1s to 750d"
+            ),
             (#"{"type":"metric"}"#, "report: either \"measure\""),
             (#"{"type":"metric","measure":{"event":"A","of":"p100"}}"#, "measure.of: one of people"),
             (#"{"type":"metric","measure":{"event":"A","of":"sum"}}"#, "measure: \"property\" is missing"),
@@ -57,6 +69,38 @@ struct SpecTests {
     func refused(_ text: String, _ expected: String) throws {
         let world = try ReportWorld()
         let error = try #require(throws: QueryError.self) { try world.ask(text) }
+        #expect(error.message.hasPrefix(expected), "\(error.message)")
+    }
+
+    @Test(
+        "what is no cell of a report's answer",
+        arguments: [
+            (
+                #"{"type":"funnel","steps":[{"event":"A"},{"event":"B"}]}"#, #"{"step":3}"#,
+                "cell.step: a whole number from 1"
+            ),
+            (#"{"type":"funnel","steps":[{"event":"A"},{"event":"B"}]}"#, #"{"stp":1}"#, "cell: there is no \"stp\""),
+            (#"{"type":"cohort","start":{},"return":{}}"#, #"{"cohort":"2026-01-06"}"#, "cell.cohort: a date as"),
+            (
+                #"{"type":"cohort","start":{},"return":{}}"#, #"{"cohort":"2026-01-05","period":8}"#,
+                "cell.period: a whole"
+            ),
+            (#"{"type":"metric","measure":{},"interval":"hour"}"#, #"{"t":"noon"}"#, "cell.t: a date as"),
+            (#"{"type":"metric","measure":{}}"#, #"{"measure":"a"}"#, "cell: there is no \"measure\""),
+            (
+                #"{"type":"revenue","measure":{"event":"A","property":"x"}}"#, #"{"outcome":"kept"}"#,
+                "cell.outcome: one of paid"
+            ),
+            (
+                #"{"type":"attribution","conversion":{},"property":{"event_property":"x"}}"#, #"{"k":1}"#,
+                "cell: there is no"
+            ),
+            (#"{"type":"metric","measure":{}}"#, #"[]"#, "cell: a cell of this report is an object"),
+        ])
+    func cells(_ report: String, _ cell: String, _ expected: String) throws {
+        let report = try ReportRunner.check(JSONValue(text: report), now: ReportWorld.now)
+        let cell = try JSONValue(text: cell)
+        let error = try #require(throws: QueryError.self) { try report.check(cell: cell) }
         #expect(error.message.hasPrefix(expected), "\(error.message)")
     }
 

@@ -65,11 +65,20 @@ typedef struct _duckdb_data_chunk *duckdb_data_chunk;
 typedef struct _duckdb_vector *duckdb_vector;
 typedef struct _duckdb_error_data *duckdb_error_data;
 typedef struct _duckdb_scalar_function *duckdb_scalar_function;
+typedef struct _duckdb_aggregate_function *duckdb_aggregate_function;
 typedef struct _duckdb_function_info *duckdb_function_info;
 typedef struct _duckdb_extracted_statements *duckdb_extracted_statements;
 typedef struct _duckdb_value *duckdb_value;
 
 typedef void (*duckdb_scalar_function_t)(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+// A state is memory of the engine's, of the size that the function named; ours holds one pointer.
+typedef void **duckdb_aggregate_state;
+typedef idx_t (*duckdb_aggregate_state_size)(duckdb_function_info info);
+typedef void (*duckdb_aggregate_init_t)(duckdb_function_info info, duckdb_aggregate_state state);
+typedef void (*duckdb_aggregate_destroy_t)(duckdb_aggregate_state *states, idx_t count);
+typedef void (*duckdb_aggregate_update_t)(duckdb_function_info info, duckdb_data_chunk input, duckdb_aggregate_state *states);
+typedef void (*duckdb_aggregate_combine_t)(duckdb_function_info info, duckdb_aggregate_state *source, duckdb_aggregate_state *target, idx_t count);
+typedef void (*duckdb_aggregate_finalize_t)(duckdb_function_info info, duckdb_aggregate_state *source, duckdb_vector result, idx_t count, idx_t offset);
 typedef void (*duckdb_delete_callback_t)(void *data);
 
 // Library, database, connection.
@@ -179,5 +188,17 @@ void duckdb_scalar_function_set_extra_info(duckdb_scalar_function function, void
 void *duckdb_scalar_function_get_extra_info(duckdb_function_info info);
 void duckdb_scalar_function_set_error(duckdb_function_info info, const char *error);
 duckdb_state duckdb_register_scalar_function(duckdb_connection connection, duckdb_scalar_function function);
+
+// Aggregate functions of ours.
+duckdb_aggregate_function duckdb_create_aggregate_function(void);
+void duckdb_destroy_aggregate_function(duckdb_aggregate_function *function);
+void duckdb_aggregate_function_set_name(duckdb_aggregate_function function, const char *name);
+void duckdb_aggregate_function_add_parameter(duckdb_aggregate_function function, duckdb_logical_type type);
+void duckdb_aggregate_function_set_return_type(duckdb_aggregate_function function, duckdb_logical_type type);
+void duckdb_aggregate_function_set_functions(duckdb_aggregate_function function, duckdb_aggregate_state_size size, duckdb_aggregate_init_t init, duckdb_aggregate_update_t update, duckdb_aggregate_combine_t combine, duckdb_aggregate_finalize_t finalize);
+void duckdb_aggregate_function_set_destructor(duckdb_aggregate_function function, duckdb_aggregate_destroy_t destroy);
+void duckdb_aggregate_function_set_extra_info(duckdb_aggregate_function function, void *info, duckdb_delete_callback_t destroy);
+void *duckdb_aggregate_function_get_extra_info(duckdb_function_info info);
+duckdb_state duckdb_register_aggregate_function(duckdb_connection connection, duckdb_aggregate_function function);
 
 #endif

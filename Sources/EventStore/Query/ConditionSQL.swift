@@ -33,11 +33,11 @@ extension Condition {
             return test.sql(needs.properties.token(name))
         case .personThen(let name, let time, let test):
             try checkPerson(scope, "person", path)
-            return time.sql(name, test, scope, &needs)
+            return try time.sql(name, test, scope, &needs, path: path)
         case .computed(let column, let test):
             try checkPerson(scope, "column", path)
             let persons = needs.computed.persons(column, test)
-            return needs.sets.holds(scope.personID, persons)
+            return try needs.sets.holds(scope.personID, persons, path: path)
         case .did(let did):
             try checkPerson(scope, "did", path)
             return try did.sql(scope, &needs, path: path)

@@ -3,10 +3,12 @@ extension Did {
     func sql(_ scope: QueryScope, _ needs: inout PersonNeeds, path: String) throws(QueryError) -> SQLFragment {
         let tests = try tests(scope, &needs, path)
         let least = isFirstEver ? max(1, count.atLeast) : count.atLeast
-        if least > 0 { return needs.sets.holds(scope.personID, people(scope, tests, least, count.atMost)) }
+        if least > 0 {
+            return try needs.sets.holds(scope.personID, people(scope, tests, least, count.atMost), path: path)
+        }
         // Who never did it is in no group of events, so that those who did it too often are taken away instead.
         guard let most = count.atMost else { return "true" }
-        return "NOT \(needs.sets.holds(scope.personID, people(scope, tests, most + 1, nil)))"
+        return "NOT \(try needs.sets.holds(scope.personID, people(scope, tests, most + 1, nil), path: path))"
     }
 
     /// How many events count, as SQL: of all that `scope` has, which is one person's.

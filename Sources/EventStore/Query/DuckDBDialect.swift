@@ -50,6 +50,11 @@ public enum DuckDBDialect {
         "property_token(\(object), \(name))"
     }
 
+    /// The same value as all that say the same are written.
+    public static func tokenKey(_ object: SQLFragment, _ name: String) -> SQLFragment {
+        "property_key(\(object), \(name))"
+    }
+
     /// A stored token, with JSON's null as absent.
     public static func present(_ token: SQLFragment) -> SQLFragment { "nullif(\(token), 'null')" }
 

@@ -24,7 +24,7 @@ extension Condition {
         case .not(let part): !part.holds(of: event)
         case .event(let names): names.contains { ExactText($0) == ExactText(event.name) }
         case .property(let name, let test): test.holds(of: event.properties, name)
-        case .person, .personThen, .did, .sequence, .segment: false
+        case .person, .personThen, .computed, .did, .sequence, .segment: false
         }
     }
 

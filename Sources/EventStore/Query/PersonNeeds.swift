@@ -18,6 +18,9 @@ public struct PersonSets: Sendable, Equatable {
     /// The temporary table, of `number` and `person_id`.
     public static let table = "person_sets"
 
+    /// The most sets of one statement: each takes a pass over events or changes, and the engine plans many of them slowly.
+    public static let most = 100
+
     /// The queries of the sets, each of a `person_id`.
     private var queries: [SQLFragment] = []
     private var numbers: [SQLFragment: Int] = [:]
@@ -28,9 +31,17 @@ public struct PersonSets: Sendable, Equatable {
     public var isEmpty: Bool { queries.isEmpty }
 
     /// Whether a person is in the set that `query` finds; the set is noted as needed.
-    mutating func holds(_ person: SQLFragment, _ query: SQLFragment) -> SQLFragment {
+    mutating func holds(
+        _ person: SQLFragment, _ query: SQLFragment, path: String
+    ) throws(QueryError) -> SQLFragment {
         let number = numbers[query] ?? queries.count
         if number == queries.count {
+            guard number < Self.most else {
+                throw QueryError(
+                    .tooLarge, at: path,
+                    "a condition asks at most \(Self.most) different things of what people did or were; those of saved segments count, too"
+                )
+            }
             queries.append(query)
             numbers[query] = number
         }

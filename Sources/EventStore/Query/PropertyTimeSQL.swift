@@ -4,10 +4,10 @@ extension PropertyTime {
     /// Whether a value of the person's property passes, as SQL; the persons of whom it does, or does not, are noted in `needs`
     /// as a set.
     func sql(
-        _ name: String, _ test: PropertyTest, _ scope: QueryScope, _ needs: inout PersonNeeds
-    ) -> SQLFragment {
+        _ name: String, _ test: PropertyTest, _ scope: QueryScope, _ needs: inout PersonNeeds, path: String
+    ) throws(QueryError) -> SQLFragment {
         let (set, isWithin) = people(name, test, scope)
-        let holds = needs.sets.holds(scope.personID, set)
+        let holds = try needs.sets.holds(scope.personID, set, path: path)
         return isWithin ? holds : "NOT \(holds)"
     }
 

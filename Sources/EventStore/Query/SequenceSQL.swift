@@ -3,7 +3,7 @@ internal import Model
 extension EventSequence {
     /// Whether the person of a row of `scope` did it, as SQL; the persons who did are noted in `needs` as a set.
     func sql(_ scope: QueryScope, _ needs: inout PersonNeeds, path: String) throws(QueryError) -> SQLFragment {
-        needs.sets.holds(scope.personID, try people(scope, &needs, path))
+        try needs.sets.holds(scope.personID, people(scope, &needs, path), path: path)
     }
 
     /// The persons who did it: from each start to the nearest next step, and so on. The nearest is as good as any later one,

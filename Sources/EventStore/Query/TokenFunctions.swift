@@ -6,7 +6,7 @@ internal import Model
 public enum TokenFunctions {
     /// Makes all of them known to the database; a second time does nothing.
     public static func register(on connection: Connection) throws(DuckDBError) {
-        for function in [number, whole, truth, time, key] { try connection.register(function) }
+        for function in [number, whole, truth, time, key, propertyKey] { try connection.register(function) }
     }
 
     static let number = ScalarFunction(name: "token_number", arity: 1, returns: .double) { arguments, results in
@@ -53,9 +53,38 @@ public enum TokenFunctions {
 extension TokenFunctions {
     /// The one spelling of a token by which values are grouped: a string that is written with escapes, or a number with a point or
     /// an exponent, is the same value as one without.
-    static let key = ScalarFunction.rows(name: "token_key", arity: 1) { arguments, row, out in
-        TokenText.appendKey(of: arguments.text(0, row: row), to: &out)
-        return true
+    static let key = ScalarFunction(name: "token_key", arity: 1) { arguments, results in
+        var out: [UInt8] = []
+        for row in 0..<arguments.rowCount {
+            if arguments.isNull(0, row: row) {
+                results.setNull(row)
+            } else {
+                setKey(of: arguments.text(0, row: row), row, &results, &out)
+            }
+        }
+    }
+
+    /// `token_key` of `property_token`, at one go.
+    static let propertyKey = ScalarFunction(name: "property_key", arity: 2) { arguments, results in
+        var out: [UInt8] = []
+        for row in 0..<arguments.rowCount {
+            let properties = arguments.text(0, row: row)
+            if let token = PropertyText.token(of: arguments.text(1, row: row), in: properties) {
+                setKey(of: properties.extracting(token), row, &results, &out)
+            } else {
+                results.setNull(row)
+            }
+        }
+    }
+
+    /// Most tokens are their keys and are not copied first.
+    private static func setKey(
+        of token: Span<UInt8>, _ row: Int, _ results: inout FunctionResults, _ out: inout [UInt8]
+    ) {
+        guard !TokenText.isKey(token) else { return results.set(row, token) }
+        out.removeAll(keepingCapacity: true)
+        TokenText.appendKey(of: token, to: &out)
+        results.set(row, out)
     }
 }
 
@@ -102,18 +131,25 @@ enum TokenText {
         return moment
     }
 
-    /// The token as every other that says the same would be written.
-    static func appendKey(of token: Span<UInt8>, to out: inout [UInt8]) {
-        var isPlain = true
-        let isText = token.count >= 2 && token[0] == 0x22
+    /// Whether a token is certainly written as `appendKey` would write it.
+    static func isKey(_ token: Span<UInt8>) -> Bool {
+        if token.count >= 2, token[0] == 0x22 {
+            for i in token.indices where token[i] == 0x5c { return false }
+            return true
+        }
         for i in token.indices {
             switch token[i] {
-            case 0x5c where isText: isPlain = false
-            case 0x2e, 0x45, 0x65: isPlain = isPlain && isText
+            case 0x2e, 0x45, 0x65: return false
             default: break
             }
         }
-        if isPlain { return out.append(copying: token) }
+        return true
+    }
+
+    /// The token as every other that says the same would be written.
+    static func appendKey(of token: Span<UInt8>, to out: inout [UInt8]) {
+        if isKey(token) { return out.append(copying: token) }
+        let isText = token.count >= 2 && token[0] == 0x22
         if isText {
             var text: [UInt8] = []
             PropertyText.appendText(of: token, to: &text)

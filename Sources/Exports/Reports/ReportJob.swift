@@ -21,7 +21,7 @@ struct ReportJob {
             throw ExportError(error)
         }
         let names = ExportNames(path: job.path, exportID: job.exportID, proper: spec.fileExtension)
-        var files = PartSet(names: names, isSplit: false)
+        var files = PartSet(names: names, isSplit: spec.partRows != nil)
         do {
             if spec.format == .parquet {
                 try writeParquet(table, &files, connection)
@@ -43,20 +43,29 @@ struct ReportJob {
     private func writeText(_ table: ReportTable, _ files: inout PartSet) throws {
         var output = FileRows(files: files, spec: spec)
         defer { files = output.files }
-        try output.begin()
-        var out = Output(capacity: 1 << 18)
-        if spec.format == .csv { out.append(ReportLines.csv(table.columns.map { .string($0.name) })) }
-        for row in table.rows {
-            out.append(spec.format == .csv ? ReportLines.csv(row) : ReportLines.json(row, table.columns))
-            output.count(1)
-            if out.count >= 1 << 17 {
-                var full = Output(capacity: 0)
-                swap(&full, &out)
-                out = try output.write(full)
+        var rows = table.rows[...]
+        repeat {
+            try output.begin()
+            var out = Output(capacity: 1 << 18)
+            if spec.format == .csv {
+                if spec.sheet.hasByteOrderMark { out.append([0xef, 0xbb, 0xbf]) }
+                out.append(ReportLines.csv(table.columns.map { .string($0.name) }, spec.sheet))
             }
-        }
-        _ = try output.write(out)
-        try output.end()
+            let part = rows.prefix(output.room)
+            rows = rows.dropFirst(part.count)
+            for row in part {
+                out.append(
+                    spec.format == .csv ? ReportLines.csv(row, spec.sheet) : ReportLines.json(row, table.columns))
+                output.count(1)
+                if out.count >= 1 << 17 {
+                    var full = Output(capacity: 0)
+                    swap(&full, &out)
+                    out = try output.write(full)
+                }
+            }
+            _ = try output.write(out)
+            try output.end()
+        } while !rows.isEmpty
     }
 
     /// Through a temporary table, of which the engine makes the file.
@@ -89,42 +98,6 @@ struct ReportJob {
             rows: files.parts.reduce(0) { $0 + $1.rows }, bytes: files.parts.reduce(0) { $0 + $1.bytes },
             sha256: files.totalSHA256, parts: files.parts, recipients: spec.recipients.map(\.text), seqFrom: 0,
             seqTo: spec.asOfSeq, asOfSeq: spec.asOfSeq, asOf: spec.asOf, erasureEpoch: job.erasureEpoch)
-    }
-}
-
-/// Rows as lines.
-private enum ReportLines {
-    static func csv(_ row: [JSONValue]) -> [UInt8] {
-        var out: [UInt8] = []
-        for (i, value) in row.enumerated() {
-            if i > 0 { out.append(0x2c) }
-            switch value {
-            case .null: break
-            case .string(let text): append(text, to: &out)
-            case .bool, .number: out += Array(value.text.utf8)
-            case .array, .object: append(value.text, to: &out)
-            }
-        }
-        return out + [0x0d, 0x0a]
-    }
-
-    /// In quotes where RFC 4180 asks for them, and where it is empty: nothing at all is a missing value.
-    private static func append(_ text: String, to out: inout [UInt8]) {
-        let bytes = Array(text.utf8)
-        guard bytes.isEmpty || bytes.contains(where: { [0x22, 0x2c, 0x0a, 0x0d].contains($0) }) else {
-            return out += bytes
-        }
-        out.append(0x22)
-        for byte in bytes {
-            if byte == 0x22 { out.append(0x22) }
-            out.append(byte)
-        }
-        out.append(0x22)
-    }
-
-    static func json(_ row: [JSONValue], _ columns: [ReportTable.Column]) -> [UInt8] {
-        let members = zip(columns, row).map { JSONValue.Member($0.name, $1) }
-        return Array(JSONValue.object(members).text.utf8) + [0x0a]
     }
 }
 

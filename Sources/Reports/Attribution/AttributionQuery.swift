@@ -17,16 +17,25 @@ struct AttributionQuery {
     /// Rows of a group's number, its value, people, conversions and two parts of a sum; one more of all together, whose number
     /// is NULL.
     mutating func statement() throws(QueryError) -> SQLFragment {
-        var parts = [
-            ReportDialect.once("conversions", try conversions()), ReportDialect.once("touches", try touches()),
-        ]
-        parts.append("valued AS (\(valued))")
-        parts += ReportQuery.grouped("valued", top: spec.top, by: "count(*)")
+        let parts = try parts()
         return """
             WITH \(parts.joined(", ")) SELECT k, \(ReportDialect.any("v")), count(DISTINCT who), count(*), \
             \(ReportDialect.decimalSum("x")), \(ReportDialect.restSum("x")) FROM keyed \
             GROUP BY GROUPING SETS ((k), ()) ORDER BY k NULLS LAST
             """
+    }
+
+    /// The persons of a row, in order.
+    mutating func people(_ group: SQLFragment?, _ place: PeoplePlace) throws(QueryError) -> SQLFragment {
+        let parts = try parts()
+        return "WITH \(parts.joined(", ")) \(place.select(from: "keyed", where: [group].compactMap { $0 }))"
+    }
+
+    private mutating func parts() throws(QueryError) -> [SQLFragment] {
+        [
+            ReportDialect.once("conversions", try conversions()), ReportDialect.once("touches", try touches()),
+            "valued AS (\(valued))",
+        ] + ReportQuery.grouped("valued", top: spec.top, by: "count(*)")
     }
 
     private mutating func conversions() throws(QueryError) -> SQLFragment {
@@ -43,7 +52,7 @@ struct AttributionQuery {
         let isInRange = spec.model == .firstInRange || spec.model == .lastInRange
         let window = isInRange ? query.frame.window : TimeWindow()
         guard spec.isOfPerson else {
-            let token = ReportDialect.key(DuckDBDialect.token("e.properties", spec.name))
+            let token = DuckDBDialect.tokenKey("e.properties", spec.name)
             return try query.events(
                 ["\(query.who) AS who", "\(query.place) AS o", "\(token) AS v"], where: ["\(token) IS NOT NULL"],
                 in: window)

@@ -54,13 +54,10 @@ struct CohortQuery {
     /// The persons of a row, or those of them who returned in a period, in order.
     ///
     /// - Parameter row: the test for the row, of `k` and `v`.
-    func people(row: SQLFragment, period: Int?, after: Int64, limit: Int) -> SQLFragment {
-        let returned: SQLFragment =
-            period.map { " AND \(ReportDialect.hasPeriod("mark", $0, isWide: isWide))" } ?? .empty
-        return """
-            WITH \(parts.joined(", ")) SELECT who FROM members WHERE \(row)\(returned) AND who > \(after) \
-            ORDER BY who LIMIT \(Int64(limit))
-            """
+    func people(row: SQLFragment, period: Int?, _ place: PeoplePlace) -> SQLFragment {
+        let returned = period.map { ReportDialect.hasPeriod("mark", $0, isWide: isWide) }
+        let persons = place.select(from: Self.members, where: [row] + [returned].compactMap { $0 })
+        return "WITH \(parts.joined(", ")) \(persons)"
     }
 
     // MARK: Parts
@@ -73,7 +70,7 @@ struct CohortQuery {
         var columns: [SQLFragment] = ["\(query.who) AS who", "min(\(query.time)) AS t1", "count(*) AS starts"]
         if spec.canCoincide { columns.append("\(ReportDialect.first("e.seq", by: query.place)) AS s1") }
         if let breakdown = ownBreakdown {
-            let token = ReportDialect.key(DuckDBDialect.token("e.properties", breakdown.name))
+            let token = DuckDBDialect.tokenKey("e.properties", breakdown.name)
             columns.append("\(ReportDialect.first(token, by: query.place)) AS own")
         }
         let test = try query.test(spec.start)
@@ -114,7 +111,11 @@ struct CohortQuery {
     private func period(_ at: SQLFragment, _ start: SQLFragment) -> SQLFragment {
         switch spec.bucket {
         case .relative: ReportDialect.divided("\(at) - \(start)", by: spec.interval.microseconds)
-        case .calendar: "(\(spec.interval.bucket(at, in: zone)) - \(spec.interval.bucket(start, in: zone)))"
+        // Where clocks go back over midnight, what comes later can lie in the bucket before.
+        case .calendar:
+            ReportDialect.greatest([
+                "0", "\(spec.interval.bucket(at, in: zone)) - \(spec.interval.bucket(start, in: zone))",
+            ])
         }
     }
 

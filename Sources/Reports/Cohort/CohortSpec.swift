@@ -36,6 +36,9 @@ struct CohortSpec: Sendable, Equatable {
         start = try EventSelector(node.needed("start", "the event by which people come in"), clock)
         comeback = try EventSelector(node.needed("return", "the event by which they come back"), clock)
         interval = try node["interval"]?.choice() ?? .week
+        if interval == .hour, let node = node["interval"] {
+            throw node.error("a cohort report has rows of a day, week or month")
+        }
         periods = Int(try node["periods"]?.whole(in: 1...Self.mostPeriods) ?? 8)
         mode = try node["mode"]?.choice() ?? .first
         bucket = try node["bucket"]?.choice() ?? .calendar

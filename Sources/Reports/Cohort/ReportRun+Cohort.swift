@@ -4,16 +4,9 @@ internal import Model
 
 extension ReportRun {
     func cohort(_ spec: CohortSpec) throws -> (ReportAnswer.Looked, [JSONValue.Member]) {
-        let query = try CohortQuery(spec, query, zone: zone)
-        var looked = ReportAnswer.Looked()
-        var list: [JSONValue] = []
-        for row in try rows(query.statement, query.needs) {
-            let people = row[2].int ?? 0
-            looked.people += people
-            looked.events += row[3].int ?? 0
-            let values = (0..<spec.periods).map { row[4 + $0].int ?? 0 }
-            list.append(.object(label(row, spec) + Self.numbers(people, values)))
-        }
+        let (rows, events) = try cohortRows(spec)
+        let looked = ReportAnswer.Looked(events: events, people: rows.reduce(0) { $0 + $1.people })
+        let list = rows.map { row in JSONValue.object(label(row, spec) + Self.numbers(row.people, row.values)) }
         return (
             looked,
             [
@@ -23,12 +16,32 @@ extension ReportRun {
         )
     }
 
-    private func label(_ row: [DuckValue], _ spec: CohortSpec) -> [JSONValue.Member] {
-        let number = row[0].int ?? 0
-        guard let breakdown = spec.breakdown else {
-            return [.init("cohort", .string(spec.interval.label(number, in: zone)))]
+    /// The rows, and how many events were looked at.
+    private func cohortRows(_ spec: CohortSpec) throws -> (rows: [CohortRow], events: Int64) {
+        let threads = try connection.row("SELECT \(ReportDialect.threads)")?[0].int ?? 1
+        guard CohortTally.takes(spec, identities: lastIdentity, threads: threads, in: tallied) else {
+            let query = try CohortQuery(spec, query, zone: zone)
+            let found = try rows(query.statement, query.needs).map { CohortRow($0, spec) }
+            return (found, found.reduce(0) { $0 + $1.events })
         }
-        let key = GroupKey(token: row[1].text, isOther: number > Int64(breakdown.top)).members
+        let tally = try CohortTally(spec, zone: zone, persons: persons()) { (selector, run) in
+            var query = query
+            let test = try query.test(selector)
+            // Returns may come after the range: people who started at its end have time, too.
+            let isStart = selector.path == spec.start.path
+            let window = isStart ? query.frame.window : TimeWindow(from: query.frame.from)
+            let columns = [ReportDialect.tally(run, "e.identity_id", query.time, spec.canCoincide ? "e.seq" : "0")]
+            let statement = try query.events(columns, where: [test], in: window)
+            _ = try rows(statement, query.needs)
+        }
+        return tally.rows(in: zone)
+    }
+
+    private func label(_ row: CohortRow, _ spec: CohortSpec) -> [JSONValue.Member] {
+        guard let breakdown = spec.breakdown else {
+            return [.init("cohort", .string(spec.interval.label(row.number, in: zone)))]
+        }
+        let key = GroupKey(token: row.token, isOther: row.number > Int64(breakdown.top)).members
         return key.map { $0.key == "key" ? .init("cohort", $0.value) : $0 }
     }
 

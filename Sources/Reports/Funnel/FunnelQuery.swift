@@ -53,7 +53,7 @@ struct FunnelQuery {
         let events = (1...count).map { "(SELECT count(*) FROM \(SQLFragment.name("s", $0)))" as SQLFragment }
         let looked: [SQLFragment] = [
             follow == .time ? events.joined(" + ") : "(SELECT count(*) FROM base WHERE step <> 0)",
-            "(SELECT count(DISTINCT who) FROM s1)",
+            spec.breakdown == nil ? "g1.people" : "(SELECT count(DISTINCT who) FROM s1)",
         ]
         var columns: [SQLFragment] = spec.breakdown == nil ? ["0", "NULL"] : ["k", ReportDialect.any("v")]
         columns += looked
@@ -71,18 +71,26 @@ struct FunnelQuery {
         var sources: [SQLFragment] = []
         for step in 1...count {
             let level = SQLFragment.name("g", step)
-            let took: SQLFragment = step == 1 ? "0" : "min(t) - min(t1)"
-            let persons: SQLFragment =
-                "SELECT count(*) AS n, \(took) AS d FROM \(SQLFragment.name("a", step)) GROUP BY who"
-            sources.append(
-                """
-                (SELECT count(*) AS people, \(ReportDialect.wholeSum("n")) AS times, \
-                \(ReportDialect.quantile("d", 0.5)) AS median, \(ReportDialect.quantile("d", 0.9)) AS late \
-                FROM (\(persons)) h) \(level)
-                """)
+            sources.append("(\(step == 1 ? first : reached(step))) \(level)")
             columns += ["people", "times", "median", "late"].map { "\(level).\(SQLFragment(stringLiteral: $0))" }
         }
         return "WITH \(parts.joined(", ")) SELECT \(columns.joined(", ")) FROM \(sources.joined(", "))"
+    }
+
+    /// How many began, each at once.
+    private var first: SQLFragment {
+        "SELECT count(DISTINCT who) AS people, count(*) AS times, 0.0 AS median, 0.0 AS late FROM a1"
+    }
+
+    /// How many reached a step, and how long the first of each person's starts took.
+    private func reached(_ step: Int) -> SQLFragment {
+        let persons: SQLFragment =
+            "SELECT count(*) AS n, min(t) - min(t1) AS d FROM \(SQLFragment.name("a", step)) GROUP BY who"
+        return """
+            SELECT count(*) AS people, \(ReportDialect.wholeSum("n")) AS times, \
+            \(ReportDialect.quantile("d", 0.5)) AS median, \(ReportDialect.quantile("d", 0.9)) AS late \
+            FROM (\(persons)) h
+            """
     }
 
     /// The persons of a cell, in order.
@@ -91,15 +99,11 @@ struct FunnelQuery {
     ///   - step: the step, from 1.
     ///   - isDropped: those who reached the step before and not this one.
     ///   - group: the test for the group; nil for all.
-    func people(step: Int, isDropped: Bool, group: SQLFragment?, after: Int64, limit: Int) -> SQLFragment {
-        let reached: SQLFragment =
-            isDropped ? "reached = \(Int64(step) - 1)" : "reached >= \(Int64(step))"
-        let inGroup: SQLFragment = group.map { " AND \($0)" } ?? .empty
+    func people(step: Int, isDropped: Bool, group: SQLFragment?, _ place: PeoplePlace) -> SQLFragment {
+        let reached: SQLFragment = isDropped ? "reached = \(Int64(step) - 1)" : "reached >= \(Int64(step))"
         let source: SQLFragment = spec.breakdown == nil ? "best" : "keyed"
-        return """
-            WITH \(parts.joined(", ")) SELECT who FROM \(source) \
-            WHERE \(reached)\(inGroup) AND who > \(after) ORDER BY who LIMIT \(Int64(limit))
-            """
+        let persons = place.select(from: source, where: [reached] + [group].compactMap { $0 })
+        return "WITH \(parts.joined(", ")) \(persons)"
     }
 
     // MARK: Events
@@ -136,7 +140,7 @@ struct FunnelQuery {
         if follow == .place { columns.append("\(query.place) AS o") }
         if follow == .number || ownBreakdown != nil { columns.append("e.seq AS seq") }
         if let breakdown = ownBreakdown {
-            let token = ReportDialect.key(DuckDBDialect.token("e.properties", breakdown.name))
+            let token = DuckDBDialect.tokenKey("e.properties", breakdown.name)
             columns.append("CASE WHEN \(tests[breakdown.step - 1]) THEN \(token) END AS v")
         }
         var wanted: [SQLFragment] = []
@@ -177,7 +181,9 @@ struct FunnelQuery {
         columns.append("r.ts AS \(time(step + 1))")
         if hasOrder { columns.append("r.o AS \(SQLFragment.name("o", step + 1))") }
         let (left, last): (SQLFragment, SQLFragment) = (.name("a", step), time(step))
-        let right: SQLFragment = "\(SQLFragment.name("s", step + 1)) r"
+        let all = SQLFragment.name("s", step + 1)
+        // Sorting for the join is what costs, and few come so far. Nearly all of those who began do things of the second kind.
+        let right: SQLFragment = step == 1 ? "\(all) r" : "\(ReportDialect.semi(all, "who", of: left)) r"
         let join: SQLFragment
         switch follow {
         case .time: join = ReportDialect.next("\(left) l", right, at: "r.ts", from: "l.\(last)")

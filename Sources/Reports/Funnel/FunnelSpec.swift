@@ -20,6 +20,8 @@ struct FunnelSpec: Sendable, Equatable {
 
     private static let fields = ["steps", "window", "order", "count", "breakdown"]
     static let steps = 2...20
+    /// In microseconds: a hundred years.
+    static let longestWindow: Int64 = 36_500 * 86_400_000_000
 
     let steps: [EventSelector]
     /// The longest time from the first step to any other, itself included; in microseconds.
@@ -35,7 +37,7 @@ struct FunnelSpec: Sendable, Equatable {
         let needed = try node.needed("steps", "a list of \(range.lowerBound) to \(range.upperBound) events")
         for step in try needed.elements(range, "steps") { steps.append(try EventSelector(step, clock)) }
         self.steps = steps
-        window = try node["window"].map { (node) throws(QueryError) in try node.duration() }
+        window = try node["window"].map { (node) throws(QueryError) in try node.duration(upTo: Self.longestWindow) }
         order = try node["order"]?.choice() ?? .any
         count = try node["count"]?.choice() ?? .people
         breakdown = try node["breakdown"].map { (node) throws(QueryError) in

@@ -28,16 +28,20 @@ struct MetricQuery {
         self.keys = keys
     }
 
-    var needs: PersonNeeds { query.needs }
+    var needs: PersonNeeds {
+        get { query.needs }
+        set { query.needs = newValue }
+    }
 
     /// Rows of a group's number, its value, whether it is the total over all buckets, the bucket, and the columns of the
     /// measure.
-    mutating func statement() throws(QueryError) -> SQLFragment {
+    ///
+    /// - Parameter run: where the identities are noted of the events that are looked at.
+    mutating func statement(noting run: Int64? = nil) throws(QueryError) -> SQLFragment {
         let isAdditive = measure.isAdditive
-        var columns: [SQLFragment] = [
-            "\(interval.map { $0.bucket(query.time, in: zone) } ?? "0") AS b",
-            "\(try value()) AS v",
-        ]
+        var bucket = interval.map { $0.bucket(query.time, in: zone) } ?? "0"
+        if let run { bucket += " + \(ReportDialect.seen(run, "e.identity_id"))" }
+        var columns: [SQLFragment] = ["\(bucket) AS b", "\(try value()) AS v"]
         if measure.of == .people || isPersonal { columns.append("\(query.who) AS who") }
         let rows = try self.rows(columns)
         var parts: [SQLFragment] = []
@@ -66,22 +70,14 @@ struct MetricQuery {
             """
     }
 
-    /// How many events were looked at, and of how many people.
-    mutating func looked() throws(QueryError) -> SQLFragment {
-        let test = try query.test(measure.events)
-        let rows = try query.events(
-            ["\(query.who) AS who", "count(*) AS n"], where: [test], in: window, group: query.who)
-        return "SELECT \(ReportDialect.wholeSum("n")), count(*) FROM (\(rows)) h"
-    }
-
     /// The persons behind a point, in order.
     ///
     /// - Parameters:
     ///   - bucket: the bucket's number; nil for all.
     ///   - group: the test for the group; nil for all.
-    mutating func people(bucket: Int64?, group: SQLFragment?, after: Int64, limit: Int) throws(QueryError)
-        -> SQLFragment
-    {
+    mutating func people(
+        bucket: Int64?, group: SQLFragment?, _ place: PeoplePlace
+    ) throws(QueryError) -> SQLFragment {
         let number = interval.map { $0.bucket(query.time, in: zone) } ?? "0"
         let rows = try self.rows(["\(number) AS b", "\(try value()) AS v", "\(query.who) AS who"])
         var parts = [ReportDialect.once("base", rows)]
@@ -90,13 +86,8 @@ struct MetricQuery {
         } else {
             parts.append("keyed AS (SELECT 0 AS k, * FROM base)")
         }
-        var tests: [SQLFragment] = ["who > \(after)"]
-        if let bucket { tests.append("b = \(bucket)") }
-        if let group { tests.append(group) }
-        return """
-            WITH \(parts.joined(", ")) SELECT DISTINCT who FROM keyed WHERE \(tests.joined(" AND ")) \
-            ORDER BY who LIMIT \(Int64(limit))
-            """
+        let isIn = bucket.map { "b = \($0)" as SQLFragment }
+        return "WITH \(parts.joined(", ")) \(place.select(from: "keyed", where: [isIn, group].compactMap { $0 }))"
     }
 
     private func token(_ name: String) -> SQLFragment { DuckDBDialect.token("e.properties", name) }
@@ -104,7 +95,7 @@ struct MetricQuery {
     /// An event's own value.
     private func value() throws(QueryError) -> SQLFragment {
         guard let breakdown, !breakdown.isOfPerson, breakdown.moment == .atStep else { return "NULL" }
-        return ReportDialect.key(token(breakdown.name))
+        return DuckDBDialect.tokenKey("e.properties", breakdown.name)
     }
 
     /// Whether values are the persons' and not those of the events.

@@ -12,8 +12,7 @@ extension ReportRun {
         members.append(.init("interval", spec.interval.map { .string($0.rawValue) } ?? .null))
         members.append(.init("series", try series(spec, results, window, keys)))
         if spec.compares, let from = window.from, let to = window.to {
-            let length = to.microseconds - from.microseconds
-            let before = TimeWindow(from: Timestamp(microseconds: from.microseconds - length), to: from)
+            let before = TimeWindow(from: try start(before: from, to), to: from)
             var ignored = ReportAnswer.Looked()
             let results = try measured(spec, before, keys: keys, &ignored)
             members.append(
@@ -37,16 +36,18 @@ extension ReportRun {
             var query = MetricQuery(
                 measure, interval: spec.interval, breakdown: spec.breakdown, query, zone: zone, window: window,
                 keys: keys)
-            let statement = try query.statement()
-            let result = MetricResult(try rows(statement, query.needs), measure)
+            let seen = SeenIdentities(last: lastIdentity)
+            let rows = try SeenIdentities.noting(seen) { run in
+                let statement = try query.statement(noting: run)
+                return try self.rows(statement, query.needs)
+            }
+            let result = MetricResult(rows, measure)
             if let breakdown = spec.breakdown, keys == nil { keys = result.keys(breakdown.top) }
             results.append(result)
-            let counts = try query.looked()
-            if let row = try rows(counts, query.needs).first {
-                looked.events += row[0].int ?? 0
-                // Of two measures, the people of the one that has more of them: they may be the same.
-                looked.people = max(looked.people, row[1].int ?? 0)
-            }
+            let counted = try seen.counted(self)
+            looked.events += counted.events
+            // Of two measures, the people of the one that has more of them: they may be the same.
+            looked.people = max(looked.people, counted.people)
         }
         return results
     }

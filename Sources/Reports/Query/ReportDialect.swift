@@ -79,6 +79,11 @@ enum ReportDialect {
         "\(left) ASOF JOIN \(right) ON l.who = r.who AND \(high) >= \(at)"
     }
 
+    /// The rows of a relation whose `key` another one has, too.
+    static func semi(_ rows: SQLFragment, _ key: SQLFragment, of others: SQLFragment) -> SQLFragment {
+        "(SELECT * FROM \(rows) WHERE \(key) IN (SELECT \(key) FROM \(others)))"
+    }
+
     /// The same column of a person's next row, by that column.
     static func following(_ value: SQLFragment) -> SQLFragment {
         "lead(\(value)) OVER (PARTITION BY who ORDER BY \(value))"
@@ -93,6 +98,25 @@ enum ReportDialect {
     static func same(_ a: SQLFragment, _ b: SQLFragment) -> SQLFragment { "\(a) IS NOT DISTINCT FROM \(b)" }
 
     // MARK: Aggregates
+
+    /// The name of the aggregate of `tally`.
+    static let tallyName = "report_tally"
+
+    /// Takes rows into slots in memory (`TallyPass`).
+    static func tally(
+        _ run: Int64, _ identity: SQLFragment, _ microseconds: SQLFragment, _ seq: SQLFragment
+    ) -> SQLFragment {
+        "report_tally(\(run), \(identity), \(microseconds), \(seq))"
+    }
+
+    /// The name of the function of `seen`.
+    static let seenName = "report_seen"
+
+    /// Zero, for which an event's identity is noted (`SeenIdentities`).
+    static func seen(_ run: Int64, _ identity: SQLFragment) -> SQLFragment { "report_seen(\(run), \(identity))" }
+
+    /// How many threads a statement may have.
+    static let threads = "CAST(current_setting('threads') AS BIGINT)"
 
     static func only(_ aggregate: SQLFragment, where test: SQLFragment) -> SQLFragment {
         "\(aggregate) FILTER (WHERE \(test))"
@@ -151,21 +175,6 @@ enum ReportDialect {
 
     /// Whether a row of `grouped` is of all keys together.
     static func isTotal(_ key: SQLFragment) -> SQLFragment { "grouping(\(key)) = 1" }
-}
-
-extension SQLStatement {
-    /// The values as the engine takes them.
-    var values: [DuckValue] {
-        binds.map { value in
-            switch value {
-            case .text(let text): .text(text)
-            case .int(let number): .int(number)
-            case .double(let number): .double(number)
-            case .bool(let truth): .bool(truth)
-            case .time(let time): .timestamp(time.microseconds)
-            }
-        }
-    }
 }
 
 extension SQLFragment {

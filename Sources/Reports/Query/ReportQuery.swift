@@ -89,7 +89,7 @@ extension ReportQuery {
         _ breakdown: Breakdown, at moments: SQLFragment
     ) throws(QueryError) -> SQLFragment {
         if breakdown.isOfPerson { return personValues(breakdown, at: moments) }
-        let token = ReportDialect.key(DuckDBDialect.token("e.properties", breakdown.name))
+        let token = DuckDBDialect.tokenKey("e.properties", breakdown.name)
         let rows = try events(
             ["\(who) AS who", "\(token) AS v", "\(place) AS o"], where: ["\(token) IS NOT NULL"], in: frame.window)
         let value =

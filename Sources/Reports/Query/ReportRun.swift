@@ -7,37 +7,36 @@ struct ReportRun {
     let report: Report
     let asOf: Int64
     let hasTies: Bool
+    /// No identity has a greater number.
+    let lastIdentity: Int64
+    /// The memory in which persons may be counted one by one, in bytes.
+    let tallied: Int64
     let zone: ReportZone
+    /// The moments of the zone's local times.
+    let moments: ZoneReader
     let connection: Connection
 
     /// Reads the specification with the zone that it names, and makes the table of ties.
-    init(_ json: JSONValue, asOf: Int64, now: Timestamp, _ connection: Connection) throws {
+    init(
+        _ json: JSONValue, asOf: Int64, now: Timestamp, _ connection: Connection,
+        tallied: Int64 = CohortTally.mostBytes
+    ) throws {
         try TokenFunctions.register(on: connection)
+        try TallyPass.register(on: connection)
+        try SeenIdentities.register(on: connection)
         let name = try Report.timezone(json)
-        func moment(_ local: Int64) throws(QueryError) -> Timestamp {
-            try Self.moment(of: local, in: name, connection)
-        }
+        let moments = ZoneReader(name, connection, code: .invalidReport)
         // A wrong name is an error even where no time needs it.
-        if ReportClock.offset(name) == nil { _ = try moment(0) }
-        let asked = ReportClock(now: now, timezone: name, zone: moment)
-        report = try Report(json, ReportClock(now: Report.now(json, asked), timezone: name, zone: moment))
+        _ = try moments.moment(ofLocal: 0)
+        let asked = ReportClock(now: now, timezone: name, zone: moments)
+        report = try Report(json, ReportClock(now: Report.now(json, asked), timezone: name, zone: moments))
+        self.moments = moments
         self.asOf = asOf
         self.connection = connection
+        self.tallied = tallied
         hasTies = try connection.transaction { connection in try Self.makeTies(connection, asOf: asOf) }
+        lastIdentity = try connection.row("SELECT coalesce(max(identity_id), 0) FROM identities")?[0].int ?? 0
         zone = try Self.zone(name, report.frame, connection)
-    }
-
-    private static func moment(
-        of local: Int64, in zone: String, _ connection: Connection
-    ) throws(QueryError) -> Timestamp {
-        let statement = SQLStatement(DuckDBDialect.moment(ofLocal: Timestamp(microseconds: local), in: zone))
-        // The engine fails for a zone that it does not know, and this statement for nothing else.
-        if let found = try? connection.row(statement.text, statement.values)?[0].int {
-            return Timestamp(microseconds: found)
-        }
-        throw QueryError(
-            .invalidReport, at: "timezone",
-            "there is no zone \"\(zone)\"; write UTC, an offset such as +02:00, or a name such as Europe/Berlin")
     }
 
     /// Makes the table of identities whose person has another number, as of a `seq`; false if there is none.
@@ -55,12 +54,14 @@ struct ReportRun {
 
     /// The zone over the report's range, or where that has no ends, over all that is stored.
     private static func zone(_ name: String, _ frame: ReportFrame, _ connection: Connection) throws -> ReportZone {
-        if ReportClock.offset(name) != nil { return try ReportZone(name, over: 0...0, connection) }
+        if QueryClock.offset(name) != nil { return try ReportZone(name, over: 0...0, connection) }
         let stored = try connection.row("SELECT min(timestamp), max(timestamp) FROM events")
         let first = frame.from?.microseconds ?? stored?[0].timestamp ?? 0
         // Returns may come after the range, and what is compared lies before it.
         let last = max(frame.to?.microseconds ?? first, stored?[1].timestamp ?? first)
-        let before = frame.from.flatMap { from in frame.to.map { $0.microseconds - from.microseconds } } ?? 0
+        // Of calendar periods, those before can be some days longer.
+        let more = 10 * Interval.day.microseconds
+        let before = frame.from.flatMap { from in frame.to.map { $0.microseconds - from.microseconds + more } } ?? 0
         return try ReportZone(name, over: first - before...max(first, last), connection)
     }
 

@@ -21,7 +21,7 @@ struct ReportZone: Sendable, Equatable {
     ///
     /// - Parameter range: the moments for which they are needed, in microseconds.
     init(_ name: String, over range: ClosedRange<Int64>, _ connection: Connection) throws {
-        if let fixed = ReportClock.offset(name) {
+        if let fixed = QueryClock.offset(name) {
             spans = [Span(from: .min, offset: fixed * 1_000_000)]
             return
         }

@@ -17,7 +17,7 @@ extension ReportRun {
         }
         var members = all.members
         members.append(.init("per_person", Self.quotient(all.total, all.people)))
-        members.append(.init("churn_rate", Self.quotient(.whole(all.lost), all.people)))
+        members.append(.init("churn_rate", Self.quotient(.whole(all.lost), all.atStake)))
         // What a person pays until the end: all that is paid, by those who leave.
         members.append(.init("lifetime_value", Self.quotient(all.total, all.lost)))
         if let interval = spec.interval {
@@ -48,6 +48,8 @@ private struct Revenue {
     var people: Int64 = 0
     var gained: Int64 = 0
     var lost: Int64 = 0
+    /// Those who paid or were lost.
+    var atStake: Int64 = 0
     var events: Int64 = 0
 
     mutating func add(_ row: [DuckValue], _ measure: Measure) {
@@ -57,7 +59,8 @@ private struct Revenue {
             (people, events) = (count, row[6].int ?? 0)
             total = measure.sum(ReportNumber(row[3]), ReportNumber(row[4]))
         case 1: gained = count
-        default: lost = count
+        case 2: lost = count
+        default: atStake = count
         }
     }
 

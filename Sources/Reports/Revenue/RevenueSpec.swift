@@ -29,9 +29,7 @@ struct RevenueSpec: Sendable, Equatable {
         }
         try churn.check(["after", "event", "where"], "\"churn\"")
         if let after = churn["after"] {
-            let duration = try after.duration()
-            guard duration <= Self.longestChurn else { throw after.error("at most 750d") }
-            churnAfter = duration
+            churnAfter = try after.duration(upTo: Self.longestChurn)
         } else {
             churnAfter = nil
         }

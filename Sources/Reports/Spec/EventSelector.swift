@@ -47,53 +47,7 @@ struct EventSelector: Sendable, Equatable {
         {
             return true
         }
-        let (mine, theirs) = (Fact.all(in: condition), Fact.all(in: other.condition))
+        let (mine, theirs) = (EventFact.all(in: condition), EventFact.all(in: other.condition))
         return mine.contains { fact in theirs.contains { fact.excludes($0) } }
-    }
-}
-
-/// Something that a condition asks of every event that it takes: a property has one of these values, or none.
-private struct Fact {
-    let isPerson: Bool
-    let name: ExactText
-    /// The values; nil where any will do.
-    let values: [PropertyTest.Scalar]?
-    let isThere: Bool
-
-    static func all(in condition: Condition?) -> [Fact] {
-        switch condition {
-        case .all(let parts): parts.flatMap { all(in: $0) }
-        case .property(let name, let test): fact(name, test, isPerson: false)
-        case .person(let name, let test): fact(name, test, isPerson: true)
-        case nil, .any, .not, .event, .personThen, .did, .sequence, .segment, .computed: []
-        }
-    }
-
-    private static func fact(_ name: String, _ test: PropertyTest, isPerson: Bool) -> [Fact] {
-        let (values, isThere): ([PropertyTest.Scalar]?, Bool)
-        switch test {
-        case .equals(let value): (values, isThere) = ([value], true)
-        case .oneOf(let list): (values, isThere) = (list, true)
-        case .exists(let wanted): (values, isThere) = (nil, wanted)
-        case .compare, .contains, .startsWith: (values, isThere) = (nil, true)
-        case .differs: return []
-        }
-        return [Fact(isPerson: isPerson, name: ExactText(name), values: values, isThere: isThere)]
-    }
-
-    func excludes(_ other: Fact) -> Bool {
-        guard isPerson == other.isPerson, name == other.name else { return false }
-        guard isThere, other.isThere else { return isThere != other.isThere }
-        guard let values, let others = other.values else { return false }
-        return !values.contains { value in others.contains { Self.canBeOne(value, $0) } }
-    }
-
-    private static func canBeOne(_ a: PropertyTest.Scalar, _ b: PropertyTest.Scalar) -> Bool {
-        switch (a, b) {
-        case (.text(let a), .text(let b)): ExactText(a) == ExactText(b)
-        case (.number(let a), .number(let b)): Double(a) == Double(b)
-        case (.bool(let a), .bool(let b)): a == b
-        default: false
-        }
     }
 }

@@ -25,7 +25,7 @@ public struct ReportFrame: Sendable, Equatable {
         asOfSeq = try node["as_of_seq"].map { (node) throws(QueryError) in try node.whole(in: 0...Int64.max) }
         from = try Self.time(node, "from", clock)
         to = try Self.time(node, "to", clock)
-        isRecent = node["from"]?.json.stringValue.map { ReportClock.ago($0) != nil } ?? false
+        isRecent = node["from"]?.json.stringValue.map { ReportClock.isAgo($0) } ?? false
         if clock.knowsZones, let from, let to, from >= to {
             throw node.error("\"from\" (\(from.text)) is not before \"to\" (\(to.text))")
         }

@@ -53,9 +53,14 @@ struct SpecNode {
     }
 
     /// A duration such as `7d`, in microseconds, above zero.
-    func duration() throws(QueryError) -> Int64 {
-        guard let text = json.stringValue, let microseconds = Durations.microseconds(text), microseconds > 0 else {
-            throw error("a duration such as 7d (s m h d w) should be here")
+    ///
+    /// - Parameter longest: in whole days.
+    func duration(upTo longest: Int64) throws(QueryError) -> Int64 {
+        let text = json.stringValue ?? ""
+        guard let microseconds = Durations.microseconds(text), (1...longest).contains(microseconds) else {
+            let found = text.isEmpty ? json.kindName : text.prefix(64).description
+            let days = longest / Interval.day.microseconds
+            throw error("a duration from 1s to \(days)d, such as 7d (s m h d w), should be here, not \(found)")
         }
         return microseconds
     }

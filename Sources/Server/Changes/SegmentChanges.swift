@@ -105,7 +105,8 @@ enum SegmentChanges {
             expanded, path: "segment", timezone: then.draft.timezone, now: moment.time)
         return try await exchange.members(
             of: SegmentQuestion(
-                tree: tree, json: fixed, version: then.version, asOfSeq: moment.seq, asOf: moment.time))
+                tree: tree, json: fixed, version: then.version, asOfSeq: moment.seq, asOf: moment.time,
+                asked: moment.time))
     }
 
     private static func rows(

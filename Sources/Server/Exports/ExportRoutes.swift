@@ -29,7 +29,7 @@ enum ExportRoutes {
     private static func create(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         let runtime = try exchange.project()
-        return try await Idempotency.run(exchange, body: bytes) {
+        func resolved() async throws -> (json: JSONValue, spec: ResolvedSpec, out: String?) {
             let asked = try await request(try await exchange.exportBody(bytes), exchange)
             let out = try await place(asked.out, asked.spec.format)
             // Pinned here and not when it runs: it answers as of the moment at which it was asked for.
@@ -37,8 +37,12 @@ enum ExportRoutes {
             let resolved = try await runtime.resolve(asked.spec, durableSeq: seq, now: exchange.receivedAt)
             exchange.note.of(resolved.dataset.rawValue)
             try exchange.requireColumns(resolved.needs.union(asked.spec.namesSeq ? [.builtin(.seq)] : []))
+            return (asked.json, resolved, out)
+        }
+        return try await Idempotency.run(exchange, body: bytes, allowed: { _ = try await resolved() }) {
+            let (json, resolved, out) = try await resolved()
             let record = try await exchange.app.exports.enqueue(
-                asked.json, resolved: resolved, project: runtime.name, out: out)
+                json, resolved: resolved, project: runtime.name, out: out)
             exchange.note.made(record.id)
             let answer: JSONValue = ["id": .string(record.id), "status": .string(record.status.rawValue)]
             return (.accepted, Array(answer.text.utf8))

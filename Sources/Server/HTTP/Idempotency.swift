@@ -1,13 +1,18 @@
 internal import Control
+internal import EventStore
 internal import HTTPTypes
 internal import Hummingbird
 internal import Model
 
 /// `Idempotency-Key`: the same key with the same body within a day gives the first answer again; with another body 422.
 enum Idempotency {
-    /// - Parameter kept: what is kept of an answer for those who ask again.
+    /// - Parameters:
+    ///   - kept: what is kept of an answer for those who ask again.
+    ///   - allowed: throws what stands against answering a caller who has a list of columns; the first answer may have been
+    ///     another key's.
     static func run(
         _ exchange: Exchange, body: [UInt8], kept: ([UInt8]) -> [UInt8] = { $0 },
+        allowed: () async throws -> Void = {},
         _ work: () async throws -> (status: HTTPResponse.Status, body: [UInt8])
     ) async throws -> Response {
         guard let key = exchange.request.headers[.idempotencyKey] else {
@@ -22,6 +27,7 @@ enum Idempotency {
         let what = Array("\(exchange.request.method) \(exchange.request.uri.path)\n".utf8) + body
         switch try await control.beginIdempotency(project: project, key: key, request: Digest256(of: what)) {
         case .replay(let status, let bytes):
+            if try !exchange.requireCaller().grant.isAll { try await allowed() }
             var response = Response.json(bytes: bytes, status: .init(code: status))
             response.headers[.idempotencyReplayed] = "true"
             return response

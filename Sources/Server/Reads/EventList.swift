@@ -18,7 +18,12 @@ enum EventList {
         let filter = try await exchange.eventFilter()
         let after = try exchange.query.integer("seq_from", in: 0...Int64.max) ?? 0
         let isOldestFirst = try exchange.query.choice("order", ["newest", "oldest"]) == "oldest"
-        if wantsLines(exchange.request) { return try await stream(exchange, filter, after: after) }
+        if wantsLines(exchange.request) {
+            guard exchange.query["cursor"] == nil else {
+                throw Problem.parameter("cursor", "does not go with lines; seq_from goes on after the last one's seq")
+            }
+            return try await stream(exchange, filter, after: after)
+        }
         let (limit, cursor) = (try exchange.query.limit(), exchange.query["cursor"])
         let seq = try await exchange.asOfSeq(nil)
         let page = try await exchange.project().store.ask { connection, pinned in

@@ -47,10 +47,15 @@ enum ReportRoutes {
         for member in members where !fields.contains(member.key) {
             throw Problem.badRequest("there is no \"\(member.key)\"; there are \(fields.joined(separator: ", "))")
         }
-        let json =
-            if let report = body["report"] { try await exchange.namedReport(report) } else {
-                try await exchange.namedReport(.object(members.filter { $0.key == "report_id" }))
+        var before: ReportPage?
+        if let cursor = body["cursor"], cursor != .null {
+            guard let read = ReportPage(cursor.stringValue ?? "") else {
+                throw Problem.parameter("cursor", "must be a next_cursor of the same report and cell")
             }
+            before = read
+        }
+        let asked = body["report"] ?? .object(members.filter { $0.key == "report_id" })
+        let json = try await exchange.namedReport(asked, definedAt: before?.asOf)
         let report = try ReportRunner.check(json, now: exchange.receivedAt)
         try exchange.requireColumns(report.needs.union([.builtin(.personID), .builtin(.identities)]))
         let limit = body["limit"].map { $0.intValue ?? 0 } ?? 100
@@ -58,11 +63,8 @@ enum ReportRoutes {
             throw Problem.parameter("limit", "must be a whole number from 1 to 1000")
         }
         let page: ReportPage
-        if let cursor = body["cursor"], cursor != .null {
-            guard let read = ReportPage(cursor.stringValue ?? "") else {
-                throw Problem.parameter("cursor", "must be a next_cursor of the same report and cell")
-            }
-            page = read
+        if let before {
+            page = before
             _ = try await exchange.project().pin(page.asOfSeq, wait: exchange.app.configuration.readWait)
         } else {
             page = ReportPage(asOfSeq: try await exchange.reportSeq(report), asOf: exchange.receivedAt, after: 0)
@@ -84,8 +86,12 @@ enum ReportRoutes {
 
 extension Exchange {
     /// The report that a body is, or names by `report_id`; what stands beside the id takes the place of what was saved.
-    func namedReport(_ body: JSONValue) async throws -> JSONValue {
-        guard let id = body["report_id"], case .object(let given) = body else { return try await expanded(body) }
+    ///
+    /// - Parameter definedAt: the moment whose segments and columns are meant; nil for those of now.
+    func namedReport(_ body: JSONValue, definedAt: Timestamp? = nil) async throws -> JSONValue {
+        guard let id = body["report_id"], case .object(let given) = body else {
+            return try await expanded(body, definedAt: definedAt)
+        }
         guard let text = id.stringValue else { throw Problem.badRequest("report_id: a text should be here") }
         let saved = try await savedReport(text)
         guard case .object(let members) = saved.report else { return saved.report }
@@ -96,18 +102,18 @@ extension Exchange {
             throw Problem.badRequest(
                 "\"\(other.key)\" cannot stand beside report_id; there are \(fields.joined(separator: ", "))")
         }
-        return try await expanded(.object(members.filter { !names.contains($0.key) } + changed))
+        return try await expanded(.object(members.filter { !names.contains($0.key) } + changed), definedAt: definedAt)
     }
 
     /// A report in which saved segments are in their places, as they are now.
-    func expanded(_ report: JSONValue) async throws -> JSONValue {
+    func expanded(_ report: JSONValue, definedAt: Timestamp? = nil) async throws -> JSONValue {
         guard SegmentExpansion.isNeeded(report) else { return report }
-        var now = receivedAt
+        var now = definedAt ?? receivedAt
         if let asOf = report["as_of"]?.stringValue {
             let zone = report["timezone"]?.stringValue ?? "UTC"
             now = try await project().store.moment(asOf, path: "as_of", timezone: zone, now: now)
         }
-        return try await expansion(now).expanded(report, path: "report")
+        return try await expansion(now, definedAt: definedAt).expanded(report, path: "report")
     }
 
     /// All reports of the caller's project.

@@ -39,7 +39,8 @@ enum SavedReportRoutes {
 
     private static func create(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
-        return try await Idempotency.run(exchange, body: bytes) {
+        let allowed = { _ = try await read(Body.parse(bytes), exchange) }
+        return try await Idempotency.run(exchange, body: bytes, allowed: allowed) {
             let (name, report) = try await read(Body.parse(bytes), exchange)
             let saved = try await exchange.app.control.createReport(
                 project: exchange.requireCaller().project, name: name, report: report)

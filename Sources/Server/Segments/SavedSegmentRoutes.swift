@@ -20,7 +20,8 @@ enum SavedSegmentRoutes {
 
     private static func create(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
-        var response = try await Idempotency.run(exchange, body: bytes) {
+        let allowed = { _ = try await draft(bytes, exchange, id: nil) }
+        var response = try await Idempotency.run(exchange, body: bytes, allowed: allowed) {
             let draft = try await draft(bytes, exchange, id: nil)
             let record = try await exchange.app.control.createSegment(draft, project: try exchange.project().name)
             exchange.note.made(record.id)
@@ -152,7 +153,10 @@ extension Exchange {
     func savedSegment(version: Int64? = nil) async throws -> SegmentRecord {
         let id = parameters[0]
         guard let record = try await app.control.segment(id, version: version, project: try project().name) else {
-            throw Problem.noSegment(id)
+            guard let version, try await app.control.segment(id, project: try project().name) != nil else {
+                throw Problem.noSegment(id)
+            }
+            throw Problem.notFound("there is no version \(version) of the segment \(id)")
         }
         return record
     }

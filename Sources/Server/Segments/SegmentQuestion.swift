@@ -14,6 +14,8 @@ struct SegmentQuestion: Sendable {
     let version: Int64
     let asOfSeq: Int64
     let asOf: Timestamp
+    /// When it was asked first.
+    let asked: Timestamp
 
     /// What it tells of the people whom it finds.
     var needs: Set<ColumnNeed> { tree.needs(in: .people) }
@@ -41,7 +43,7 @@ extension Exchange {
             now = try await runtime.store.moment(asOf, path: "as_of", timezone: timezone, now: receivedAt)
         }
         let whole: JSONValue = if case .string = json { ["segment": json] } else { json }
-        let expanded = try await expansion(now).expanded(whole, path: "segment")
+        let expanded = try await expansion(now, definedAt: cursor?.asked).expanded(whole, path: "segment")
         let (tree, fixed) = try await runtime.store.condition(
             expanded, path: "segment", timezone: timezone, now: now)
         // What cannot be asked of people is said before anything waits for a lane.
@@ -49,17 +51,20 @@ extension Exchange {
         _ = try tree.sql(
             QueryScope(row: .person, asOf: seq, personMap: "identities", personID: "q.person_id"), &needs,
             path: "segment")
-        let question = SegmentQuestion(tree: tree, json: fixed, version: version, asOfSeq: seq, asOf: now)
+        let question = SegmentQuestion(
+            tree: tree, json: fixed, version: version, asOfSeq: seq, asOf: now, asked: cursor?.asked ?? receivedAt)
         if let cursor, cursor.digest != Int64(bitPattern: question.digest.low) { throw PeopleError.strangeCursor }
         return question
     }
 
     /// Puts saved segments of the caller's project in their places.
-    func expansion(_ now: Timestamp) throws -> SegmentExpansion {
+    ///
+    /// - Parameter definedAt: the moment whose definitions are meant; nil for those of now.
+    func expansion(_ now: Timestamp, definedAt: Timestamp? = nil) throws -> SegmentExpansion {
         let runtime = try project()
         return SegmentExpansion(
             control: app.control, store: runtime.store, project: runtime.name, columns: runtime.columns,
-            takesFormulas: try requireCaller().grant.isAll, now: now)
+            takesFormulas: try requireCaller().grant.isAll, definedAt: definedAt, now: now)
     }
 
     /// The `seq` as of which is answered: the one that the page before was of, that the caller names, or all that is durable
@@ -117,7 +122,7 @@ extension Exchange {
         if let last = shown.last, start + shown.count < found.count {
             next =
                 MatchCursor(
-                    asOfSeq: question.asOfSeq, asOf: question.asOf, version: question.version,
+                    asOfSeq: question.asOfSeq, asOf: question.asOf, asked: question.asked, version: question.version,
                     digest: Int64(bitPattern: question.digest.low), after: last
                 ).text
         }

@@ -123,9 +123,9 @@ struct Export: AsyncParsableCommand {
             let isDocument = report.hasPrefix("{") || report.hasPrefix("@")
             members.append(
                 isDocument
-                    ? .init("report", try ReportJSON.read(report, "--report")) : .init("report_id", .string(report)))
+                    ? .init("report", try JSONArgument.read(report, "--report")) : .init("report_id", .string(report)))
         }
-        if let cell { members.append(.init("cell", try ReportJSON.read(cell, "--cell"))) }
+        if let cell { members.append(.init("cell", try JSONArgument.read(cell, "--cell"))) }
         members += try selection.members()
         members += form.members(out: out ?? "")
         let spec = JSONValue.object(members)

@@ -61,7 +61,7 @@ struct ExportSelection: ParsableArguments {
             }
             members.append(.init("columns", .array(names.map { .string($0) })))
         }
-        if let condition { members.append(.init("where", try Self.read(condition))) }
+        if let condition { members.append(.init("where", try JSONArgument.read(condition, "--where"))) }
         if let from { members.append(.init("from", .string(from))) }
         if let to { members.append(.init("to", .string(to))) }
         if let seqFrom { members.append(.init("seq_from", JSONValue(seqFrom))) }
@@ -72,19 +72,5 @@ struct ExportSelection: ParsableArguments {
         if let order { members.append(.init("order", .string(order.rawValue))) }
         if identified { members.append(.init("identified", true)) }
         return members
-    }
-
-    /// The condition itself, or what the file after `@` says.
-    static func read(_ text: String) throws -> JSONValue {
-        var json = text
-        var place = "--where"
-        if text.hasPrefix("@") {
-            let path = String(text.dropFirst())
-            json = try SmallFile.read(path)
-            place = path
-        }
-        do throws(JSONError) { return try JSONValue(text: json) } catch {
-            throw Failure(.usage, "\(place): this is not JSON: \(error.reason), at byte \(error.offset)")
-        }
     }
 }

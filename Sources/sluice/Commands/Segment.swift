@@ -42,7 +42,7 @@ struct SegmentCreate: AsyncParsableCommand {
 
     func run() async throws {
         var members: [JSONValue.Member] = [
-            .init("name", .string(name)), .init("segment", try ExportSelection.read(condition)),
+            .init("name", .string(name)), .init("segment", try JSONArgument.read(condition, "--where")),
         ]
         if let description { members.append(.init("description", .string(description))) }
         if let timezone { members.append(.init("timezone", .string(timezone))) }

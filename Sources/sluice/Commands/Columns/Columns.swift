@@ -79,7 +79,7 @@ struct ColumnsSet: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        var members: [JSONValue.Member] = [.init("formula", try ExportSelection.read(formula))]
+        var members: [JSONValue.Member] = [.init("formula", try JSONArgument.read(formula, "--formula"))]
         if let description { members.append(.init("description", .string(description))) }
         let (path, body) = (Columns.path(name), JSONValue.object(members))
         let column = try await Session.run(connection) { client in try await client.json(.put, path, body: body) }

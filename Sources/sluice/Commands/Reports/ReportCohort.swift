@@ -33,8 +33,8 @@ struct ReportCohort: AsyncParsableCommand {
 
     func run() async throws {
         var members: [JSONValue.Member] = [
-            .init("type", "cohort"), .init("start", try ReportJSON.events(start, "--start")),
-            .init("return", try ReportJSON.events(comeback, "--return")),
+            .init("type", "cohort"), .init("start", try JSONArgument.events(start, "--start")),
+            .init("return", try JSONArgument.events(comeback, "--return")),
         ]
         if let interval { members.append(.init("interval", .string(interval))) }
         if let periods { members.append(.init("periods", JSONValue(periods))) }

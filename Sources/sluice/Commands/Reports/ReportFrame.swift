@@ -50,7 +50,7 @@ struct ReportFrame: ParsableArguments {
         if let from { members.append(.init("from", .string(from))) }
         if let to { members.append(.init("to", .string(to))) }
         if let timezone { members.append(.init("timezone", .string(timezone))) }
-        if let condition { members.append(.init("where", try ReportJSON.read(condition, "--where"))) }
+        if let condition { members.append(.init("where", try JSONArgument.read(condition, "--where"))) }
         if let asOfSeq { members.append(.init("as_of_seq", JSONValue(asOfSeq))) }
         if let by { members.append(.init("breakdown", try breakdown(by))) }
         return members
@@ -89,25 +89,5 @@ struct ReportFrame: ParsableArguments {
             try await client.patiently { try await client.json(.post, "/v1/reports/query", body: report) }
         }
         try Terminal.line(json ? answer.text : ReportTable.text(answer))
-    }
-}
-
-/// JSON on the command line.
-enum ReportJSON {
-    /// The document itself, or what the file after `@` says.
-    static func read(_ text: String, _ flag: String) throws -> JSONValue {
-        var (json, place) = (text, flag)
-        if text.hasPrefix("@") {
-            place = String(text.dropFirst())
-            json = try SmallFile.read(place)
-        }
-        do throws(JSONError) { return try JSONValue(text: json) } catch {
-            throw Failure(.usage, "\(place): this is not JSON: \(error.reason), at byte \(error.offset)")
-        }
-    }
-
-    /// An event's name, or `{"event": …, "where": …}`.
-    static func events(_ text: String, _ flag: String) throws -> JSONValue {
-        text.hasPrefix("{") || text.hasPrefix("@") ? try read(text, flag) : ["event": .string(text)]
     }
 }

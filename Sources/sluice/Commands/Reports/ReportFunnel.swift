@@ -34,7 +34,7 @@ struct ReportFunnel: AsyncParsableCommand {
 
     func run() async throws {
         var members: [JSONValue.Member] = [.init("type", "funnel")]
-        members.append(.init("steps", .array(try steps.map { try ReportJSON.events($0, "a step") })))
+        members.append(.init("steps", .array(try steps.map { try JSONArgument.events($0, "a step") })))
         if let window { members.append(.init("window", .string(window))) }
         if let order { members.append(.init("order", .string(order))) }
         if let count { members.append(.init("count", .string(count))) }

@@ -29,7 +29,7 @@ struct ReportMetric: AsyncParsableCommand {
     @OptionGroup var frame: ReportFrame
 
     func run() async throws {
-        guard case .object(var measure) = try ReportJSON.events(event, "the event") else {
+        guard case .object(var measure) = try JSONArgument.events(event, "the event") else {
             throw Failure(.usage, "the event is a name, or a JSON object")
         }
         if let of { measure.append(.init("of", .string(of))) }

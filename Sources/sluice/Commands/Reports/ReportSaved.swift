@@ -21,7 +21,7 @@ struct ReportRun: AsyncParsableCommand {
 
     func run() async throws {
         let isID = !report.hasPrefix("{") && !report.hasPrefix("@")
-        let body = isID ? ["report_id": .string(report)] : try ReportJSON.read(report, "the report")
+        let body = isID ? ["report_id": .string(report)] : try JSONArgument.read(report, "the report")
         let answer = try await Session.run(connection) { client in
             try await client.patiently { try await client.json(.post, "/v1/reports/query", body: body) }
         }

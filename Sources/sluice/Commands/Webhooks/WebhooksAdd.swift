@@ -70,7 +70,7 @@ struct WebhooksAdd: AsyncParsableCommand {
         var members: [JSONValue.Member] = [
             .init("url", .string(url)), .init("events", .array((all ? ["*"] : events).map { .string($0) })),
         ]
-        if let condition { members.append(.init("where", try ExportSelection.read(condition))) }
+        if let condition { members.append(.init("where", try JSONArgument.read(condition, "--where"))) }
         if let description { members.append(.init("description", .string(description))) }
         if let secret { members.append(.init("secret", .string(secret))) }
         if thin { members.append(.init("payload", "thin")) }
