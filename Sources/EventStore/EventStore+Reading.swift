@@ -22,7 +22,9 @@ extension EventStore {
         defer { layouts.unpin(layout) }
         return try await lanes.readers.run { connection in
             try layout.show(on: connection)
-            return try memory.usual(connection) { try body($0, Pinned(seq: seq, layout: layout, ties: ties)) }
+            return try memory.usual(connection) {
+                try body($0, Pinned(seq: seq, layout: layout, ties: ties, people: people))
+            }
         }
     }
 

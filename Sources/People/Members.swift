@@ -19,14 +19,19 @@ struct Members {
 
     /// The person's rows of a table up to a `seq`: of each source that can have some a part with constants, by which the engine
     /// finds the few row groups to read. What names more than it needs is planned for longer than it is read.
+    ///
+    /// - Parameter after: only rows with a greater `seq`.
     func rows(
-        _ columns: String, of table: RowTable, in layout: Layout, asOf: Int64, where test: String? = nil
+        _ columns: String, of table: RowTable, in layout: Layout, asOf: Int64, after: Int64? = nil,
+        where test: String? = nil
     ) -> String {
         var parts: [String] = []
         for source in layout.sources {
+            if let after, source.isWhole(asOf: after) { continue }
             let here = all.filter { source.canHave(table, of: $0) }
             if here.isEmpty { continue }
             var rest = source.isWhole(asOf: asOf) ? "" : " AND seq <= \(asOf)"
+            if let after { rest += " AND seq > \(after)" }
             if let test { rest += " AND \(test)" }
             let select = "SELECT \(columns) FROM \(source.name(table)) WHERE identity_id"
             if here.count <= Self.mostSeparate {

@@ -17,11 +17,11 @@ extension PeopleReader {
     /// The computed columns of persons, as a JSON object each; those that have no value are left out.
     public func computed(_ columns: [ComputedColumn], of persons: [PersonID]) throws -> [PersonID: JSONValue] {
         guard !persons.isEmpty, !columns.isEmpty else { return [:] }
+        if let only = persons.first, persons.count == 1, let ready = try ready(columns, of: only) {
+            return [only: ready]
+        }
         return try connection.transaction { connection in
             if let only = persons.first, persons.count == 1 {
-                if let ready = try PeopleFeed.computed(columns, of: only.number, asOf: asOf, connection) {
-                    return [only: Self.picked(columns, try JSONValue(text: ready))]
-                }
                 let members = try members(of: only.number)
                 if members.all.isEmpty { return [:] }
                 return try values(
@@ -31,6 +31,22 @@ extension PeopleReader {
             }
             return try ofMany(columns, persons)
         }
+    }
+
+    /// A person's values as the table of people has them, if nothing of theirs came after what it has.
+    private func ready(_ columns: [ComputedColumn], of person: PersonID) throws -> JSONValue? {
+        guard let people, let seq = people.ready(columns), seq <= asOf,
+            let text = try PeopleFeed.computed(of: person.number, connection)
+        else { return nil }
+        if seq < asOf {
+            let members = try members(of: person.number)
+            if members.all.count > 1, try PeopleFeed.hasTies(after: seq, connection) { return nil }
+            let newer = members.rows("seq", of: .events, in: layout, asOf: asOf, after: seq)
+            guard try connection.row("SELECT 1 FROM (\(newer)) e LIMIT 1") == nil else { return nil }
+        }
+        // The table was not changed meanwhile.
+        guard people.ready(columns) == seq else { return nil }
+        return Self.picked(columns, try JSONValue(text: text))
     }
 
     /// How one person's value comes about; nil if there is no such person.

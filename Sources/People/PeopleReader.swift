@@ -14,6 +14,8 @@ public struct PeopleReader {
     private let isPast: Bool
     /// Who is tied to others now; nil where it is not known, or not what is asked for.
     private let ties: PersonTies?
+    /// How far the table of people is.
+    let people: PeopleProgress?
 
     /// Reads on a connection that the store lends.
     ///
@@ -25,6 +27,7 @@ public struct PeopleReader {
         // Also where it is the newest: what is applied meanwhile would be seen.
         isPast = asOf != nil
         ties = asOf == nil ? pinned.ties : nil
+        people = pinned.people
     }
 
     /// The person that an identity belongs to; nil if nobody ever had it.

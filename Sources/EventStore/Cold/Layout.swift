@@ -66,11 +66,14 @@ public struct Pinned: Sendable {
     public let layout: Layout
     /// Who is tied to others now; nil where that is not kept.
     public let ties: PersonTies?
+    /// How far the table of people is; nil where that is not kept.
+    public let people: PeopleProgress?
 
-    public init(seq: Int64, layout: Layout, ties: PersonTies? = nil) {
+    public init(seq: Int64, layout: Layout, ties: PersonTies? = nil, people: PeopleProgress? = nil) {
         self.seq = seq
         self.layout = layout
         self.ties = ties
+        self.people = people
     }
 }
 

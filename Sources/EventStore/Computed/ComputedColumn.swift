@@ -82,8 +82,6 @@ public struct ComputedColumn: Sendable, Equatable {
     /// in another zone.
     var digest: String {
         let isZoned = formula.terms.contains { $0.measure == .days }
-        let bytes = Array((formula.json.text + (isZoned ? day.timezone : "")).utf8)
-        let hash = Hash128(bytes.span)
-        return "\(hash.high)/\(hash.low)"
+        return isZoned ? "\(formula.fingerprint)/\(day.timezone)" : formula.fingerprint
     }
 }

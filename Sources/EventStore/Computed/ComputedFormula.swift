@@ -93,6 +93,8 @@ public struct ComputedFormula: Sendable, Equatable {
     public let value: Value
     /// What it was read from.
     public let json: JSONValue
+    /// Tells it from others; looked at for every person who is looked up.
+    let fingerprint: String
 
     /// Whether its value is another one on another day without anything happening.
     public var dependsOnDay: Bool { terms.contains(where: \.dependsOnDay) }

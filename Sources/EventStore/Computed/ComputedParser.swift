@@ -25,7 +25,9 @@ extension ComputedFormula {
         let whole = JSONValue.object([
             .init("terms", json["terms"] ?? .null), .init("value", json["value"] ?? .null),
         ])
-        self.init(terms: terms, value: value, json: whole)
+        let bytes = Array(whole.text.utf8)
+        let hash = Hash128(bytes.span)
+        self.init(terms: terms, value: value, json: whole, fingerprint: "\(hash.high)/\(hash.low)")
     }
 }
 

@@ -38,16 +38,16 @@ public enum PeopleFeed {
         return snapshot
     }
 
-    /// One person's computed columns, an object of tokens, if the table has them as of a `seq` and a day.
-    public static func computed(
-        _ columns: [ComputedColumn], of person: Int64, asOf: Int64, _ connection: Connection
-    ) throws -> String? {
-        guard let day = columns.first?.day, let state = try PeopleState.read(connection), state.seq == asOf,
-            state.has(columns, day)
-        else { return nil }
-        let row = try connection.row(
-            "SELECT computed FROM people_current WHERE person_id = \(person) "
-                + "AND NOT EXISTS (SELECT 1 FROM people_pending WHERE person_id = \(person))")
-        return row?[0].text
+    /// One person's computed columns as the table has them, an object of tokens.
+    public static func computed(of person: Int64, _ connection: Connection) throws(DuckDBError) -> String? {
+        try connection.row(
+            kept: "SELECT computed FROM people_current WHERE person_id = $1 AND computed IS NOT NULL", [.int(person)])?[
+                0
+            ].text
+    }
+
+    /// Whether anybody was tied to others or untied after a `seq`.
+    public static func hasTies(after seq: Int64, _ connection: Connection) throws(DuckDBError) -> Bool {
+        try connection.row(kept: "SELECT 1 FROM aliases WHERE seq > $1 OR undone_seq > $1 LIMIT 1", [.int(seq)]) != nil
     }
 }

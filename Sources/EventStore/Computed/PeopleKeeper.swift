@@ -103,6 +103,7 @@ public struct PeopleKeeper: Sendable {
     @discardableResult
     func step() async throws -> PeopleSnapshot {
         let (set, moment, most) = (store.people.set, now(), most)
+        store.people.begin()
         let reached = try await store.keeping { connection, seq in
             try PeopleStep(set: set, now: moment, seq: seq, most: most).run(connection)
         }

@@ -10,13 +10,16 @@ public struct PeopleSnapshot: Sendable, Equatable {
     public var pending: Int64 = 0
     /// Of what definitions it is.
     var set: ComputedSet?
+    var state: PeopleState?
 
     public init() {}
 }
 
 /// What the keeper of the table of people is asked for, and how far it is.
-final class PeopleProgress: Sendable {
+public final class PeopleProgress: Sendable {
     private struct State {
+        /// As of when the table is right for everybody; nil while that is not known, or not so.
+        var ready: PeopleState?
         var set = ComputedSet.standard
         var snapshot = PeopleSnapshot()
         var isHurried = false
@@ -50,9 +53,31 @@ final class PeopleProgress: Sendable {
     /// Whether somebody waits.
     var isHurried: Bool { state.withLock { !$0.waiting.isEmpty } }
 
+    /// The `seq` as of which the table has these columns of everybody; nil if it does not, or is being changed. What is read of it
+    /// between two calls that say the same is as of that.
+    public func ready(_ columns: [ComputedColumn]) -> Int64? {
+        guard let day = columns.first?.day, let ready = state.withLock({ $0.ready }), ready.has(columns, day) else {
+            return nil
+        }
+        return ready.seq
+    }
+
+    /// Rows that it was made of go, or its own do: it is to be looked at again.
+    func disturb() {
+        state.withLock { state in
+            state.ready = nil
+            state.snapshot.pending += 1
+        }
+        wake()
+    }
+
+    /// The table is going to be changed.
+    func begin() { state.withLock { $0.ready = nil } }
+
     func publish(_ snapshot: PeopleSnapshot) {
         let ready = state.withLock { state in
             state.snapshot = snapshot
+            state.ready = snapshot.pending == 0 ? snapshot.state : nil
             let ready = state.waiting.filter { state.isReached($0.value.seq) }
             for id in ready.keys { state.waiting[id] = nil }
             return ready

@@ -18,7 +18,7 @@ enum PeopleSchema {
 }
 
 /// As of when the table of people is right.
-struct PeopleState: Equatable {
+struct PeopleState: Equatable, Sendable {
     /// Everything up to this `seq` is in it, but for the persons that are pending.
     var seq: Int64 = 0
     /// The number of the last change.
@@ -27,7 +27,7 @@ struct PeopleState: Equatable {
     /// What its columns are: name and digest of each definition, and whether it depends on the day.
     var columns: [String: Column] = [:]
 
-    struct Column: Equatable {
+    struct Column: Equatable, Sendable {
         let digest: String
         let dependsOnDay: Bool
     }

@@ -44,7 +44,7 @@ struct PeopleStep {
         state.changeSeq += try update(connection, columns, persons, after: state.changeSeq)
         if state != known { try state.write(connection) }
         var snapshot = PeopleSnapshot()
-        (snapshot.seq, snapshot.changeSeq, snapshot.set) = (state.seq, state.changeSeq, set)
+        (snapshot.seq, snapshot.changeSeq, snapshot.set, snapshot.state) = (state.seq, state.changeSeq, set, state)
         snapshot.pending = try connection.row("SELECT count(*) FROM people_pending")?[0].int ?? 0
         return snapshot
     }

@@ -128,6 +128,7 @@ struct StoreRemoval: Sendable {
         let known = items
         let store = store
         let (copies, all) = try await store.gate.shutting(.write) {
+            store.people.disturb()
             try await checkPersons()
             let (copies, refused, found) = try await hot(known)
             try await noting(found)
