@@ -42,6 +42,7 @@ soak: build ## 200 crashes and ten million hostile inputs
 	SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} SLUICE_TESTABLE=1 swift test -c release --skip-build
 	SLUICE_CRASH_SEEDS=$${SLUICE_CRASH_SEEDS:-200} SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} \
 		$(PYTHON) -m pytest acceptance/test_crash.py acceptance/test_bad_input.py -q
+	SLUICE_WEBHOOK_SEEDS=$${SLUICE_WEBHOOK_SEEDS:-100} $(PYTHON) -m pytest acceptance/test_webhooks.py -q -k crash
 
 lint: ## Format and layout of the code
 	swift format lint --strict -r $(SWIFT_CODE)

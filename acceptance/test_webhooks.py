@@ -112,6 +112,19 @@ def test_only_what_is_asked_for_comes(shop, receiver):
     assert len(receiver.requests) == 5 and not any(b"old" in request["body"] for request in receiver.requests)
 
 
+def test_names_that_came_without_regard_to_case_are_those_that_are_stored(shop, receiver):
+    """KISSmetrics' names map onto the form that was seen first."""
+    add(shop, receiver.url, events=["Signed Up"], where={"property": "Plan", "is": "pro"})
+    seq = shop.collect({"identity": "ann", "event": "Signed Up", "properties": {"Plan": "free"}})["watermark"]
+    shop.request("GET", f"/v1/events?wait_seq={seq}")
+    assert shop.request("GET", f"/e?_k={shop.write_key}&_p=bob&_n=signed+up&plan=pro", key=None).status == 200
+    assert until(lambda: receiver.requests)
+    data = receiver.requests[0]["json"]["data"]
+    assert (data["event"], data["identity"]) == ("Signed Up", "bob") and data["properties"]["Plan"] == "pro"
+    shown = shop.request("GET", "/v1/events?limit=10").json["data"]
+    assert data["properties"] == next(event["properties"] for event in shown if event["identity"] == "bob")
+
+
 def test_what_fails_is_tried_again_and_what_fails_for_good_is_kept(shop, receiver):
     receiver.answer = lambda request: 200 if request["number"] > 2 else (500, {}, b"not now")
     endpoint = add(shop, receiver.url, events=["*"], retry=["1s", "1s"])

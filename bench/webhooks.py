@@ -3,9 +3,11 @@
 import http.client
 import json
 import math
+import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 from common import QUICK, ROOT, SHORT_SECONDS, Sluice
@@ -85,6 +87,53 @@ def latency(folder, results):
         server.stop()
 
 
+class Hanging:
+    """Takes connections and never answers."""
+
+    def __init__(self):
+        self.listener, self.taken = socket.create_server(("127.0.0.1", 0), backlog=256), []
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            self.taken.append(self.listener.accept())
+
+
+def isolation(folder, results):
+    """How much later a fast receiver gets what 20 others that hang are sent, too."""
+    server, receiver = start(folder, "hooks-isolation"), Receiver(folder, "isolation.txt")
+    try:
+        endpoint(server, receiver.url)
+        accepted = {}
+
+        def send(name, count=200):
+            for n in range(count):
+                server.collect({"id": f"{name}{n}", "identity": "u", "event": "Viewed"})
+                accepted[f"{name}{n}"] = time.time()
+                time.sleep(0.01)
+
+        send("warm")
+        send("alone")
+        hanging = Hanging()
+        for _ in range(20):
+            endpoint(server, hanging.url)
+        send("beside")
+        receiver.wait(600)
+        delays = {"alone": [], "beside": []}
+        for event, _, at in receiver.close():
+            for name, list_ in delays.items():
+                if event.startswith(name):
+                    list_.append(max(0, at - accepted[event]) * 1000)
+        p99 = {name: sorted(list_)[int(len(list_) * 0.99)] if len(list_) == 200 else math.inf for name, list_ in delays.items()}
+        results.add("webhooks: a fast receiver's p99 alone", p99["alone"], "ms")
+        # Five milliseconds more are within what any two runs differ by.
+        results.add("webhooks: beside 20 that hang ÷ alone", (p99["beside"] + 5) / (p99["alone"] + 5), most=1.2)
+    finally:
+        receiver.process.kill()
+        server.stop()
+
+
 def throughput(folder, results):
     """A store full of messages for one endpoint, sent as fast as they go."""
     server, receiver = start(folder, "hooks-throughput"), Receiver(folder, "throughput.txt")
@@ -106,4 +155,5 @@ def throughput(folder, results):
 
 def run(folder, results):
     latency(folder, results)
+    isolation(folder, results)
     throughput(folder, results)

@@ -2,8 +2,11 @@ internal import DuckDB
 public import Model
 
 extension EventStore {
-    /// The forms in which names of events are stored that came without regard to case; those that nobody has used yet are left out.
-    public func storedEventNames(of names: [String]) async throws -> [ExactText: String] {
+    /// The forms in which names are stored that came without regard to case; those that nobody has used yet are left out.
+    ///
+    /// - Parameter areProperties: whether they are names of properties; else they are of events.
+    public func storedNames(of names: [String], areProperties: Bool) async throws -> [ExactText: String] {
+        let kind: NameTable.Kind = areProperties ? .property : .event
         var byFolded: [ExactText: [String]] = [:]
         for name in names {
             let bytes = Array(name.utf8)
@@ -13,8 +16,8 @@ extension EventStore {
         let folded = byFolded.keys.map(\.text)
         let rows = try await read { connection in
             try connection.rows(
-                "SELECT folded, name FROM names WHERE kind = 'event' AND folded IN (SELECT unnest($1)) ORDER BY first_seq DESC",
-                [.list(folded.map { .text($0) })])
+                "SELECT folded, name FROM names WHERE kind = $2 AND folded IN (SELECT unnest($1)) ORDER BY first_seq DESC",
+                [.list(folded.map { .text($0) }), .text(kind.label)])
         }
         var found: [ExactText: String] = [:]
         for row in rows {

@@ -102,7 +102,11 @@ struct BackupRun {
         defer { for runtime in runtimes { runtime.journal.unregister(follower: Self.outboxFollower) } }
         try await quietly { [webhooks, directory] in
             try webhooks.copy(to: try writer.target(DeliveryStore.fileName))
-            try writer.place(directory + "/" + SecretBox.fileName, as: SecretBox.fileName)
+            // A copy: what opens secrets is one file in one place, and may be replaced there.
+            let key = directory + "/" + SecretBox.fileName
+            if let facts = try BackupFiles.facts(key) {
+                try writer.copy(key, as: SecretBox.fileName, bytes: facts.bytes)
+            }
         }
         let states = try await add(runtimes, followed, writer)
         try await addExports(copy.exports, writer)

@@ -17,8 +17,9 @@ enum DeliveryRoutes {
     private static func list(_ exchange: Exchange) async throws -> Response {
         let (query, limit) = (exchange.query, try exchange.query.limit())
         var filter = DeliveryFilter()
-        filter.endpoint = query["endpoint"]
-        if let word = query["status"] {
+        // A parameter without a value says nothing.
+        filter.endpoint = query["endpoint"].flatMap { $0.isEmpty ? nil : $0 }
+        if let word = query["status"], !word.isEmpty {
             guard let states = DeliveryState.named(word) else { throw Problem.parameter("status", words) }
             filter.states = states
         }

@@ -15,7 +15,7 @@ public struct EventFollower: Sendable {
     private let journal: Journal
     private let sender: Sender
     private let persons: PersonFinder
-    private let names: NameForms
+    private let names: NameFormFinder
     private let logger: Logger
 
     public init(project: String, journal: Journal, store: EventStore, sender: Sender, logger: Logger) {
@@ -24,7 +24,7 @@ public struct EventFollower: Sendable {
         self.sender = sender
         self.logger = logger
         persons = PersonFinder(store: store)
-        names = NameForms(store: store)
+        names = NameFormFinder(store: store)
     }
 
     /// Follows until the task is cancelled or the journal is closed.
@@ -111,7 +111,7 @@ public struct EventFollower: Sendable {
     }
 
     private func messages(of piece: JournalPiece, for listeners: EventListeners) async throws -> [OutboxMessage] {
-        let forms = try await names.forms(of: EventListeners.foldedNames(in: piece))
+        let forms = try await names.forms(of: NameForms.Names(in: piece))
         var wanted = listeners.match(piece, forms: forms)
         guard !wanted.isEmpty else { return [] }
         try await persons.find(&wanted, upTo: piece.lastSeq, include: listeners.includes)

@@ -38,7 +38,7 @@ struct EventListeners {
     /// The events that somebody wants.
     ///
     /// - Parameter forms: of names that came without regard to case, as they are stored.
-    func match(_ piece: JournalPiece, forms: [ExactText: String]) -> [WantedEvent] {
+    func match(_ piece: JournalPiece, forms: NameForms) -> [WantedEvent] {
         var wanted: [WantedEvent] = []
         for frame in piece.frames {
             let payload = frame.payload.span
@@ -48,47 +48,32 @@ struct EventListeners {
                 guard let item = ItemLayout(payload, at: &at) else { break }
                 // Imports are of the past: they do not fire.
                 guard item.kind == .event, item.wire != .importFile else { continue }
-                var name = String(utf8: payload.extracting(item.name))
-                if item.flags.contains(.foldsNames) { name = forms[ExactText(name)] ?? name }
-                if let event = match(item, payload, name, seq: frame.firstSeq + Int64(place)) { wanted.append(event) }
+                let folds = item.flags.contains(.foldsNames)
+                let name = String(utf8: payload.extracting(item.name))
+                let event = match(
+                    item, payload, folds ? forms.event(name) : name, folds ? forms : nil,
+                    seq: frame.firstSeq + Int64(place))
+                if let event { wanted.append(event) }
             }
         }
         return wanted
     }
 
-    /// The names of events in a piece that came without regard to case.
-    static func foldedNames(in piece: JournalPiece) -> Set<ExactText> {
-        var names: Set<ExactText> = []
-        for frame in piece.frames {
-            let payload = frame.payload.span
-            var at = 0
-            for _ in 0..<frame.count {
-                guard let item = ItemLayout(payload, at: &at) else { break }
-                guard item.kind == .event, item.wire != .importFile, item.flags.contains(.foldsNames) else { continue }
-                names.insert(ExactText(String(utf8: payload.extracting(item.name))))
-            }
-        }
-        return names
-    }
-
-    private func match(_ item: ItemLayout, _ payload: Span<UInt8>, _ name: String, seq: Int64) -> WantedEvent? {
+    /// - Parameter forms: where the names of its properties came without regard to case.
+    private func match(
+        _ item: ItemLayout, _ payload: Span<UInt8>, _ name: String, _ forms: NameForms?, seq: Int64
+    ) -> WantedEvent? {
         let candidates = (byName[ExactText(name)] ?? []) + forAll
         guard candidates.contains(where: { $0.since < seq }) else { return nil }
-        var matched: MatchedEvent?
-        let listeners = candidates.filter { listener in
-            guard listener.since < seq else { return false }
-            guard let condition = listener.condition else { return true }
-            let event =
-                matched ?? MatchedEvent(name: name, properties: Array(copying: payload.extracting(item.properties)))
-            matched = event
-            return condition.holds(of: event)
-        }
+        var properties = Array(copying: payload.extracting(item.properties))
+        if let forms { properties = forms.object(properties) }
+        let matched = MatchedEvent(name: name, properties: properties)
+        let listeners = candidates.filter { $0.since < seq && $0.condition?.holds(of: matched) ?? true }
         guard !listeners.isEmpty else { return nil }
         let event = RecordedEvent(
             seq: seq, eventID: Array(copying: payload.extracting(item.id)),
             identity: Array(copying: payload.extracting(item.identity)), name: Array(name.utf8),
-            timestamp: item.timestamp, receivedAt: item.receivedAt,
-            properties: Array(copying: payload.extracting(item.properties)))
+            timestamp: item.timestamp, receivedAt: item.receivedAt, properties: properties)
         return WantedEvent(event: event, listeners: listeners)
     }
 }
