@@ -32,7 +32,7 @@ def get(server, path, **keywords):
 
 
 def computed(server, identity):
-    return get(server, f"/v1/people?identity={identity}")["computed"]
+    return get(server, f"/v1/people?identity={identity}&include=computed")["computed"]
 
 
 def visits(event="Visit"):

@@ -46,9 +46,10 @@ struct OutboundClientTests {
 
     @Test("A body that drips ends at the deadline")
     func slow() async throws {
+        // Long enough for the head to come on a machine that has much else to do.
         let result = try await send(
             [.send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx"), .wait(600_000), .send("y")],
-            timeout: .milliseconds(300))
+            timeout: .seconds(10))
         #expect(result.answer?.status == 200 && result.answer?.cut == .time && result.answer?.body == [0x78])
     }
 

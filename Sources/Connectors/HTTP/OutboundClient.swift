@@ -139,11 +139,12 @@ public final class OutboundClient: OutboundSending {
         result.timings.connect = Self.microseconds(start, .now())
         // A handshake that hangs ends with the time to connect.
         let timer = loop.scheduleTask(in: min(Self.connectLimit, max(.zero, deadline - .now()))) {
+            // Without effect where the handshake ended at the same moment: the request's own deadline is next then.
             ready.fail(OutboundFailure(.connectTimeout, "TLS was not agreed on in time"))
-            channel.close(promise: nil)
         }
         defer { timer.cancel() }
         do { try await ready.futureResult.get() } catch {
+            channel.close(promise: nil)
             throw error as? OutboundFailure ?? OutboundFailure(.connect, "the connection broke off")
         }
         if isSecure {

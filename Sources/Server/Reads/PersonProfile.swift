@@ -4,18 +4,16 @@ internal import Model
 internal import People
 
 /// What a person's document has beside the person, as `include` names it: `segments` for the saved segments that the person is
-/// in, `property_times` for when each current property was set. Neither comes unasked, since look-ups are to be quick however
-/// many segments there are.
+/// in, `computed` for the computed columns, `property_times` for when each current property was set. None comes unasked, since
+/// look-ups are to be quick however many segments and columns there are.
 struct PersonProfile: Sendable {
-    private static let parts = ["segments", "property_times"]
+    private static let parts = ["segments", "computed", "property_times"]
 
     private let hasTimes: Bool
+    private let computed: [ComputedColumn]?
     private let segments: [(record: SegmentRecord, question: SegmentQuestion)]?
 
-    private let computed: [ComputedColumn]
-
     init(_ exchange: Exchange) async throws {
-        computed = try await exchange.computedColumns(exchange.receivedAt)
         let names = (exchange.query["include"] ?? "").split(separator: ",").map(String.init)
         if let other = names.first(where: { !Self.parts.contains($0) }) {
             throw Problem.parameter(
@@ -23,6 +21,7 @@ struct PersonProfile: Sendable {
         }
         hasTimes = names.contains("property_times")
         if hasTimes { try exchange.requireColumns([.builtin(.timestamp)]) }
+        computed = names.contains("computed") ? try await exchange.computedColumns(exchange.receivedAt) : nil
         guard names.contains("segments") else {
             segments = nil
             return
@@ -40,7 +39,9 @@ struct PersonProfile: Sendable {
 
     func document(_ person: Person, _ reader: PeopleReader) throws -> [UInt8] {
         var out = person.json
-        add("computed", try reader.computed(computed, of: [person.id])[person.id] ?? [:], to: &out)
+        if let computed {
+            add("computed", try reader.computed(computed, of: [person.id])[person.id] ?? [:], to: &out)
+        }
         if hasTimes {
             let times = try reader.propertyTimes(of: person.id).map { name, time in
                 JSONValue.Member(name, .string(time.text))
