@@ -115,7 +115,10 @@ def test_only_what_is_asked_for_comes(shop, receiver):
 def test_names_that_came_without_regard_to_case_are_those_that_are_stored(shop, receiver):
     """KISSmetrics' names map onto the form that was seen first."""
     add(shop, receiver.url, events=["Signed Up"], where={"property": "Plan", "is": "pro"})
-    seq = shop.collect({"identity": "ann", "event": "Signed Up", "properties": {"Plan": "free"}})["watermark"]
+    # Names of properties count as seen where they are set on somebody.
+    seq = shop.collect(
+        {"identity": "ann", "event": "Signed Up"},
+        {"type": "set", "identity": "ann", "properties": {"Plan": "free"}})["watermark"]
     shop.request("GET", f"/v1/events?wait_seq={seq}")
     assert shop.request("GET", f"/e?_k={shop.write_key}&_p=bob&_n=signed+up&plan=pro", key=None).status == 200
     assert until(lambda: receiver.requests)
