@@ -40,7 +40,9 @@ extension PeopleReader {
         else { return nil }
         if seq < asOf {
             let members = try members(of: person.number)
-            if members.all.count > 1, try PeopleFeed.hasTies(after: seq, connection) { return nil }
+            // One identity alone may have been tied to others until a moment ago.
+            let isTied = members.all.count > 1 || ties?.isTied(person.number) ?? true
+            if isTied, try PeopleFeed.hasTies(after: seq, connection) { return nil }
             let newer = members.rows("seq", of: .events, in: layout, asOf: asOf, after: seq)
             guard try connection.row("SELECT 1 FROM (\(newer)) e LIMIT 1") == nil else { return nil }
         }

@@ -13,7 +13,7 @@ public struct PeopleReader {
     /// Whether that is of the past, when people may have been others.
     private let isPast: Bool
     /// Who is tied to others now; nil where it is not known, or not what is asked for.
-    private let ties: PersonTies?
+    let ties: PersonTies?
     /// How far the table of people is.
     let people: PeopleProgress?
 

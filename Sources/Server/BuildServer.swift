@@ -40,7 +40,7 @@ public func buildServer(
             control: control, projects: projects, audit: audit, configuration: configuration, logger: logger)
         try await exports.recover()
         erasures = ErasureService(
-            control: control, projects: projects, exports: exports, audit: audit, webhooks: webhooks.store,
+            control: control, projects: projects, exports: exports, audit: audit, webhooks: webhooks,
             logger: logger)
         try await erasures.recover()
     } catch let error as ServerError {

@@ -49,7 +49,7 @@ public struct EndpointDefinition: Sendable, Equatable {
     ]
 
     /// Whether it receives any event that is collected.
-    var listens: Bool { events.contains { !Self.ownTypes.contains($0) && $0 != "endpoint.*" } }
+    public var listens: Bool { events.contains { !Self.ownTypes.contains($0) && $0 != "endpoint.*" } }
 
     /// Whether it receives messages of a type that is none of an event.
     func receives(type: String) -> Bool {

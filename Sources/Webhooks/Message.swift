@@ -69,7 +69,7 @@ struct RecordedEvent: Sendable {
         let body = MessageBody.envelope(type: MessageBody.eventType, at: timestamp, id: id, data: data)
         guard body.count > MessageBody.mostBytes else { return body }
         // Never a silent cut: where all of it is, is said instead.
-        let place = person.map { "/v1/people/\($0.text)/events" } ?? "/v1/events?after_seq=\(seq - 1)&limit=1"
+        let place = "/v1/events?seq_from=\(seq - 1)&as_of_seq=\(seq)"
         return thin(id: id, members: [.init("data_url", .string(place))])
     }
 

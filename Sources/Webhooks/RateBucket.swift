@@ -10,7 +10,7 @@ public struct EndpointRate: Sendable, Equatable {
     public init(count: Int64, seconds: Int64 = 1, burst: Int64? = nil) {
         self.count = count
         self.seconds = seconds
-        self.burst = burst ?? max(1, count / seconds)
+        self.burst = burst ?? min(10_000, max(1, count / seconds))
     }
 }
 

@@ -22,7 +22,8 @@ enum RetryAfter {
         let parts = text.lowercased().split { $0 == " " || $0 == "," }
         guard parts.count == 6, parts[5] == "gmt", let day = Int64(parts[1]),
             let month = months.firstIndex(of: String(parts[2])),
-            let year = Int64(parts[3])
+            // Whatever a receiver writes: four digits are what HTTP has.
+            let year = Int64(parts[3]), (1...9_999).contains(year)
         else { return nil }
         let date = CivilDate(year: year, month: Int64(month) + 1, day: day)
         let clock = parts[4].split(separator: ":").compactMap { Int64($0) }

@@ -127,6 +127,15 @@ import Testing
         #expect(found == wanted, comment)
     }
 
+    @Test("Numbers that the engine reads no decimal of are refused when a column is defined")
+    func strangeNumbers() throws {
+        for bound in ["0e99999999999", "1e-99999999999", "1e3", "1\(String(repeating: "0", count: 20))"] {
+            let formula = try JSONValue(
+                text: #"{"terms":{"a":{"measure":"count"}},"value":{"weights":{"a":1},"min":\#(bound)}}"#)
+            #expect(throws: QueryError.self, "\(bound)") { try ComputedFormula(formula) }
+        }
+    }
+
     @Test(arguments: 0..<9)
     func `random histories`(seed: Int) async throws {
         var random = SeededGenerator(seed: seed)

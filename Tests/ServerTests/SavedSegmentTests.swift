@@ -82,7 +82,8 @@ struct SavedSegmentTests {
             #expect(answer.rows.map { $0["identity"]?.stringValue } == ["cookie", "nobody", "ann", "bob", "cookie"])
             #expect(answer.rows.map { $0["found"] == true } == [true, false, true, true, true])
             #expect(answer.rows[0]["person"] == answer.rows[3]["person"] && answer.rows[1]["person"] == .null)
-            let alone = try await server.send(.GET, "/v1/people?identity=cookie", key: server.secretKey)
+            let alone = try await server.send(
+                .GET, "/v1/people?identity=cookie&include=computed", key: server.secretKey)
             #expect(answer.rows[0]["person"] == alone.json)
             let few: JSONValue = ["identities": ["ann", "nobody"], "columns": ["identities", "properties.plan"]]
             let some = try await post(server, "/v1/people/batch", few).rows.map { $0["person"] }

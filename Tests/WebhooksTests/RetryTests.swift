@@ -113,6 +113,23 @@ struct RetryTests {
     }
 }
 
+@Suite("Retry-After")
+struct RetryAfterTests {
+    private static let now = Timestamp(microseconds: 784_111_770_000_000)  // 1994-11-06T08:49:30Z
+
+    @Test("A receiver can write what it likes")
+    func read() {
+        #expect(RetryAfter.read("Sun, 06 Nov 1994 08:49:37 GMT", now: Self.now) == 7_000_000)
+        for year in ["0", "-1", "10000", "300000", "9000000000000000000", "\(Int64.max)", "\(Int64.min)", "1e9"] {
+            #expect(RetryAfter.read("Sun, 06 Nov \(year) 08:49:37 GMT", now: Self.now) == nil, "\(year)")
+        }
+        for text in ["", "-5", "nan", "inf", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 \(Int64.max):0:0 GMT"] {
+            #expect(RetryAfter.read(text, now: Self.now) == nil, "\(text)")
+        }
+        #expect(RetryAfter.read("1e300", now: Self.now) == 1_000_000_000_000_000)
+    }
+}
+
 @Suite("Receivers that are down are left alone")
 struct BreakerTests {
     private func at(_ seconds: Int64) -> Timestamp { Timestamp(microseconds: seconds * 1_000_000) }

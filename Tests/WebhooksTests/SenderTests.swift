@@ -185,4 +185,33 @@ struct SenderTests {
             try await until { http.requests.count > 1 }
         }
     }
+
+    @Test("One endpoint that is held back keeps no other one's retry waiting")
+    func heldBack() async throws {
+        let outbox = try Outbox()
+        let throttled = try await outbox.endpoint(["url": "https://slow.example/", "events": ["*"], "concurrency": 1])
+        let failing = try await outbox.endpoint(["url": "https://r.example/", "events": ["*"]])
+        let failures = Mutex(1)
+        let http = FakeHTTP { request in
+            if request.url.host == "slow.example" {
+                return OutboundResult(answer: OutboundAnswer(status: 429, headers: [("retry-after", "86400")]))
+            }
+            let fails = failures.withLock { left in
+                defer { left -= 1 }
+                return left > 0
+            }
+            return fails ? OutboundResult(answer: OutboundAnswer(status: 500)) : Self.ok
+        }
+        try await run(outbox, http) { sender in
+            _ = try await sender.submit(outbox.batch(2, to: [throttled]))
+            try await until { http.requests.count == 1 }
+            _ = try await sender.submit(outbox.batch(1, to: [failing]))
+            let first = try #require(
+                try await outbox.store.deliveries(DeliveryFilter(), project: "p", before: nil, limit: 1).first)
+            try await until { try await outbox.store.delivery(first.number, project: "p")?.attempts.count == 1 }
+            outbox.advance(10)
+            // Nobody nudges: the sender looks by itself.
+            try await until { try await outbox.states(failing) == ["delivered"] }
+        }
+    }
 }

@@ -33,6 +33,34 @@ struct StoreTests {
         #expect(try await outbox.store.checkpoint(project: "p") == 3)
     }
 
+    @Test("An endpoint that begins to listen hears of what is collected from then on")
+    func beginsToListen() async throws {
+        let outbox = try Outbox()
+        var known = try await outbox.endpoint(["url": "https://r.example/", "events": []], durable: 7)
+        known = try await outbox.store.update(
+            known.id, EndpointDefinition(Self.all), headers: nil, project: "p", now: outbox.now, durable: { 5_000 })
+        #expect(known.sinceSeq == 5_000)
+        #expect(try await outbox.store.checkpoint(project: "p") == 5_000)
+        // One that listens already goes on where it was.
+        known = try await outbox.store.update(
+            known.id, EndpointDefinition(Self.all), headers: nil, project: "p", now: outbox.now, durable: { 9_000 })
+        #expect(known.sinceSeq == 5_000)
+    }
+
+    @Test("What an erasure took is known as not to be sent, and 410 to it still ends the endpoint")
+    func erasedWhileClaimed() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(Self.all)
+        try await outbox.put(2, to: [endpoint])
+        let claimed = try await outbox.claim(endpoint)
+        _ = try await outbox.store.erase(seqs: [1], project: "p", now: outbox.now)
+        #expect(try await outbox.store.notClaimed(claimed.map(\.number)) == [claimed[0].number])
+        let answer = try await outbox.end(claimed[0], 410, .ends("gone"))
+        #expect(answer.hasChanged)
+        let now = try #require(try await outbox.store.endpoint(endpoint.id, project: "p"))
+        #expect(now.state == .disabled)
+    }
+
     @Test("A delivery is claimed once, and counted before it is sent")
     func claim() async throws {
         let outbox = try Outbox()

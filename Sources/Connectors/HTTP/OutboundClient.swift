@@ -14,6 +14,8 @@ public final class OutboundClient: OutboundSending {
     static let headerBytes = 16 << 10
     /// How long a kept connection may have waited: receivers close theirs after five seconds or more.
     private static let reuse = TimeAmount.seconds(3)
+    /// How long a connection is used in all: where its name leads to is looked up and judged again then.
+    private static let oldest = TimeAmount.seconds(60)
     private static let mostKept = 64
     private static let dnsLimit = Duration.seconds(5)
     private static let connectLimit = TimeAmount.seconds(5)
@@ -26,6 +28,9 @@ public final class OutboundClient: OutboundSending {
 
     private struct Kept {
         let channel: any Channel
+        /// When its name was looked up.
+        let dialled: NIODeadline
+        /// When it was used last.
         let since: NIODeadline
         let peer: String?
     }
@@ -150,7 +155,7 @@ public final class OutboundClient: OutboundSending {
         if isSecure {
             result.timings.tls = Self.microseconds(start, .now()) - (result.timings.connect ?? 0)
         }
-        return Kept(channel: channel, since: .now(), peer: address.description)
+        return Kept(channel: channel, dialled: start, since: .now(), peer: address.description)
     }
 
     private static func fill(
@@ -218,7 +223,10 @@ public final class OutboundClient: OutboundSending {
         return kept.withLock { kept in
             // The newest first: the others grow old and close themselves.
             while let last = kept[place]?.popLast() {
-                if last.channel.isActive, now - last.since < Self.reuse { return last }
+                if last.channel.isActive, now - last.since < Self.reuse, now - last.dialled < Self.oldest {
+                    return last
+                }
+                last.channel.close(promise: nil)
             }
             kept[place] = nil
             return nil
@@ -226,7 +234,8 @@ public final class OutboundClient: OutboundSending {
     }
 
     private func keep(_ connection: Kept, _ place: Place) {
-        let again = Kept(channel: connection.channel, since: .now(), peer: connection.peer)
+        let again = Kept(
+            channel: connection.channel, dialled: connection.dialled, since: .now(), peer: connection.peer)
         kept.withLock { kept in
             var list = kept[place] ?? []
             if list.count >= Self.mostKept {

@@ -28,7 +28,7 @@ public struct SecretBox: Sendable {
             return try SecretBox(key: Array(data))
         }
         let path = directory + "/" + fileName
-        if let bytes = read(path) {
+        if let bytes = try read(path) {
             let text = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
             guard let data = Data(base64Encoded: text) else {
                 throw ConnectorError(.badSecret, "\(path) is no master key: 32 bytes in base 64")
@@ -60,32 +60,38 @@ public struct SecretBox: Sendable {
         }
     }
 
-    private static func read(_ path: String) -> [UInt8]? {
+    /// Nil if there is no such file. One that cannot be read, or is empty, is no reason to make another key: what the first has sealed
+    /// would be lost.
+    private static func read(_ path: String) throws(ConnectorError) -> [UInt8]? {
         let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw failure(path, "read")
+        }
         defer { close(descriptor) }
         var buffer = [UInt8](repeating: 0, count: 256)
         // Filled up to the count that read answers.
         let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
-        return count > 0 ? Array(buffer[..<count]) : nil
+        guard count >= 0 else { throw failure(path, "read") }
+        return Array(buffer[..<count])
     }
 
     /// Under its name only once it is whole: two that begin at once, or a crash, leave one key.
     private static func write(_ bytes: [UInt8], to path: String) throws(ConnectorError) {
         let temporary = path + ".tmp"
         let descriptor = unsafe Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw failure(path) }
+        guard descriptor >= 0 else { throw failure(path, "written") }
         defer { close(descriptor) }
         // The array is lent for the call.
         let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
         guard written == bytes.count, fsync(descriptor) == 0, unsafe rename(temporary, path) == 0 else {
-            throw failure(path)
+            throw failure(path, "written")
         }
     }
 
-    private static func failure(_ path: String) -> ConnectorError {
+    private static func failure(_ path: String, _ what: String) -> ConnectorError {
         let number = errno
         let text = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "\(number)"
-        return ConnectorError(.badSecret, "the master key \(path) cannot be written: \(text)")
+        return ConnectorError(.badSecret, "the master key \(path) cannot be \(what): \(text)")
     }
 }

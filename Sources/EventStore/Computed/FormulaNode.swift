@@ -70,9 +70,10 @@ struct FormulaNode {
 
     /// A number as written, of which a double can be made.
     func number() throws(QueryError) -> String {
-        guard case .number(let text) = json, let value = Double(text), abs(value) < 1e15 else {
-            throw error("a number should be here")
-        }
+        // Without an exponent: the engine reads none of many digits where a decimal is wanted.
+        guard case .number(let text) = json, let value = Double(text), abs(value) < 1e15, text.utf8.count <= 40,
+            !text.contains(where: { "eE".contains($0) })
+        else { throw error("a number below 1e15, written without an exponent, should be here") }
         return text
     }
 

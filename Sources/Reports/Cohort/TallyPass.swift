@@ -4,8 +4,9 @@ internal import Synchronization
 
 /// One pass of a cohort report over its events, as an aggregate of the engine.
 ///
-/// The engine makes a state for each thread and source. Each takes a table of slots that no other has at the time, and gives it
-/// back: there are as many as threads, and they are merged once.
+/// The engine makes a state for each thread and source, keeps all of them until the end, and forgets some where a statement fails.
+/// So a state holds nothing: for each piece of rows it takes a table of slots that no other has at the time, and gives it back. There
+/// are as many tables as threads, and they are merged once.
 final class TallyPass: Sendable {
     enum Kind: Sendable {
         case starts
@@ -102,20 +103,13 @@ extension TallyPass.Slots {
     }
 }
 
-/// What one thread gathers of one source.
+/// What the engine has of a pass for one thread and source.
 private final class TallyState: AggregateState {
-    private var pass: TallyPass?
-    private var slots: TallyPass.Slots?
-
-    deinit { giveBack() }
-
     /// Rows of the run's number, identity, time and, where an event can be both, `seq`.
     func add(_ arguments: borrowing FunctionArguments) {
-        if pass == nil { pass = TallyPass.running(arguments.int64(0, row: 0)) }
         // The statement of a run that is over has nobody to answer.
-        guard let pass else { return }
-        var table = slots ?? pass.take()
-        slots = nil
+        guard let pass = TallyPass.running(arguments.int64(0, row: 0)) else { return }
+        var table = pass.take()
         table.count += Int64(arguments.rowCount)
         let (identities, times, order) = (arguments.int64s(1), arguments.int64s(2), arguments.int64s(3))
         switch pass.kind {
@@ -123,7 +117,7 @@ private final class TallyState: AggregateState {
         case .returns(let starts, let cursor):
             Self.addReturns(pass, starts, cursor, to: &table, identities, times, order)
         }
-        slots = table
+        pass.give(table)
     }
 
     private static func addStarts(
@@ -179,15 +173,7 @@ private final class TallyState: AggregateState {
         if !isWhole { table.isWhole = false }
     }
 
-    func merge(_ other: any AggregateState) { (other as? TallyState)?.giveBack() }
+    func merge(_ other: any AggregateState) {}
 
-    func finish() -> Int64 {
-        giveBack()
-        return 0
-    }
-
-    private func giveBack() {
-        if let slots { pass?.give(slots) }
-        slots = nil
-    }
+    func finish() -> Int64 { 0 }
 }

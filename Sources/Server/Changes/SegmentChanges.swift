@@ -103,6 +103,8 @@ enum SegmentChanges {
             try JSONValue(text: then.draft.tree), path: "segment", within: [record.id])
         let (tree, fixed) = try await runtime.store.condition(
             expanded, path: "segment", timezone: then.draft.timezone, now: moment.time)
+        // Of the version of then: another one than that of now may ask for what the caller may not see.
+        try exchange.requireColumns(tree.needs(in: .people))
         return try await exchange.members(
             of: SegmentQuestion(
                 tree: tree, json: fixed, version: then.version, asOfSeq: moment.seq, asOf: moment.time,

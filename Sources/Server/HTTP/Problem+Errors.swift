@@ -78,7 +78,9 @@ extension Problem {
         case .tooLong: self = .unavailable("query_timeout", error.message, retryAfter: 60)
         // The engine's memory, mostly: later, or asked for less, it works.
         case .database where error.isTransient: self = .unavailable("out_of_memory", error.message)
-        case .database, .newerFormat, .files: return nil
+        case .database, .newerFormat, .files:
+            guard let zone = Problem(unknownZone: error.message) else { return nil }
+            self = zone
         }
     }
 
@@ -117,8 +119,18 @@ extension Problem {
     init?(_ error: DuckDBError) {
         switch error.code {
         case .busy: self = .unavailable("store_busy", error.message)
-        default: return nil
+        default:
+            guard let zone = Problem(unknownZone: error.message) else { return nil }
+            self = zone
         }
+    }
+
+    /// A formula that came with a question can name a zone that only the engine can tell to be none.
+    private init?(unknownZone message: String) {
+        guard message.contains("Unknown TimeZone") else { return nil }
+        self = .badRequest(
+            "a computed column's \"timezone\" is no zone: write UTC, an offset such as +02:00, or a name such as Europe/Berlin",
+            code: "invalid_condition")
     }
 
     init?(_ error: WebhookError) {

@@ -13,7 +13,7 @@ struct ErasureRun: Sendable {
     let control: ControlStore
     let exports: ExportService
     let audit: AuditLog
-    let webhooks: DeliveryStore
+    let webhooks: WebhookService
 
     private var path: String { ErasureRequest.path(id, project: runtime.directory) }
 
@@ -115,8 +115,10 @@ struct ErasureRun: Sendable {
 
     /// Messages of what went, waiting and sent, and what receivers answered to them.
     private func eraseMessages(_ items: RemovedItems, _ names: NamedTexts) async throws -> ErasureReceipt {
-        let found = try await webhooks.erase(seqs: items.seqs, project: runtime.name, now: SystemClock.now())
-        try await webhooks.rewrite(project: runtime.name) {
+        let found = try await webhooks.store.erase(
+            seqs: items.seqs, project: runtime.name, now: SystemClock.now())
+        try await webhooks.sender.forgetErased()
+        try await webhooks.store.rewrite(project: runtime.name) {
             names.condition($0)
         } description: {
             names.redacted($0)

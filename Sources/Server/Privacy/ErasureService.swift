@@ -17,7 +17,7 @@ final class ErasureService: Service {
     private let projects: ProjectRegistry
     private let exports: ExportService
     private let audit: AuditLog
-    private let webhooks: DeliveryStore
+    private let webhooks: WebhookService
     private let logger: Logger
     private let queue: AsyncStream<Job>
     private let queued: AsyncStream<Job>.Continuation
@@ -32,7 +32,7 @@ final class ErasureService: Service {
 
     init(
         control: ControlStore, projects: ProjectRegistry, exports: ExportService, audit: AuditLog,
-        webhooks: DeliveryStore, logger: Logger
+        webhooks: WebhookService, logger: Logger
     ) {
         self.webhooks = webhooks
         self.audit = audit

@@ -27,7 +27,7 @@ final class ProjectRuntime: Sendable {
     private let applier: Applier
     private let compactor: Compactor
     private let keeper: PeopleKeeper
-    /// Puts events into the outbox; nil where nothing is sent.
+    /// Puts events into the outbox; set once the rest is made.
     private let follower = Mutex<EventFollower?>(nil)
 
     /// Opens the project's files. Blocking.

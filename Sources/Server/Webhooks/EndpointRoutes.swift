@@ -68,11 +68,17 @@ enum EndpointRoutes {
         {
             headers = []
         }
-        let (service, name) = (exchange.app.webhooks, try exchange.project().name)
+        let paused = body["paused"]
+        guard paused == nil || paused?.boolValue != nil else {
+            throw RequestDocument.problem("\"paused\" is true or false")
+        }
+        let (service, runtime) = (exchange.app.webhooks, try exchange.project())
+        let name = runtime.name
+        runtime.keepJournal(for: definition)
         known = try await service.store.update(
-            known.id, definition, headers: headers, project: name, now: exchange.receivedAt)
-        if let paused = body["paused"] {
-            guard let flag = paused.boolValue else { throw RequestDocument.problem("\"paused\" is true or false") }
+            known.id, definition, headers: headers, project: name, now: exchange.receivedAt,
+            durable: { runtime.journal.durableSeq })
+        if let flag = paused?.boolValue {
             known = try await service.store.setState(
                 known.id, flag ? .paused : .active, reason: nil, by: try exchange.requireCaller().key, project: name,
                 now: exchange.receivedAt)
@@ -225,10 +231,7 @@ extension Exchange {
     /// Makes an endpoint that gets what is collected after this.
     func makeEndpoint(_ draft: EndpointDraft) async throws -> EndpointRecord {
         let (runtime, service) = (try project(), app.webhooks)
-        // What is to be looked at must stay until the follower has come to know of it.
-        if draft.definition.events.isEmpty == false, runtime.journal.status.followers[EventFollower.name] == nil {
-            runtime.journal.register(follower: EventFollower.name, at: runtime.journal.durableSeq)
-        }
+        runtime.keepJournal(for: draft.definition)
         let record = try await service.store.create(
             draft, project: runtime.name, by: try requireCaller().key, now: receivedAt,
             durable: { runtime.journal.durableSeq })
@@ -236,5 +239,13 @@ extension Exchange {
         note.made(record.id)
         logger.info("a webhook endpoint was made", metadata: ["endpoint": "\(record.id)"])
         return record
+    }
+}
+
+extension ProjectRuntime {
+    /// What an endpoint is to look at must stay until the follower has come to know of it.
+    fileprivate func keepJournal(for definition: EndpointDefinition) {
+        guard definition.listens, journal.status.followers[EventFollower.name] == nil else { return }
+        journal.register(follower: EventFollower.name, at: journal.durableSeq)
     }
 }

@@ -10,8 +10,6 @@ final class WebhookService: Service {
     let sender: Sender
     let policy: OutboundPolicy
     let client: OutboundClient
-    /// Whether it sends; a server that ends with a command does not.
-    private let delivers: Bool
     private let logger: Logger
 
     /// Opens the outbox. Blocking.
@@ -21,33 +19,28 @@ final class WebhookService: Service {
         policy = OutboundPolicy(allowed: configuration.allowPrivate, own: { OwnAddresses.current() })
         client = try OutboundClient(policy: policy, trusted: configuration.outboundRoots)
         sender = Sender(
-            store: store, http: client, clock: { SystemClock.now() }, logger: logger)
-        delivers = configuration.delivers
+            store: store, http: client, sends: configuration.delivers, clock: { SystemClock.now() }, logger: logger)
         self.logger = logger
         for range in configuration.allowPrivate {
             logger.notice("webhooks may go to a private range", metadata: ["range": "\(range)"])
         }
     }
 
-    /// Sends until the server ends, and closes the outbox.
+    /// Keeps the outbox and sends, unless the server ends with a command, until the server ends; then closes the outbox.
     func run() async throws {
-        if delivers {
-            let sender = sender
-            do {
-                try await withTaskCancellationHandler {
-                    try await withGracefulShutdownHandler {
-                        try await sender.run()
-                    } onGracefulShutdown: {
-                        sender.stop()
-                    }
-                } onCancel: {
+        let sender = sender
+        do {
+            try await withTaskCancellationHandler {
+                try await withGracefulShutdownHandler {
+                    try await sender.run()
+                } onGracefulShutdown: {
                     sender.stop()
                 }
-            } catch {
-                logger.critical("webhooks are not sent", metadata: ["error": "\(error)"])
-                try? await gracefulShutdown()
+            } onCancel: {
+                sender.stop()
             }
-        } else {
+        } catch {
+            logger.critical("webhooks are not sent", metadata: ["error": "\(error)"])
             try? await gracefulShutdown()
         }
         do { try store.close() } catch {
@@ -55,10 +48,9 @@ final class WebhookService: Service {
         }
     }
 
-    /// What follows a project's journal; nil for a server that does not send.
-    func follower(_ runtime: ProjectRuntime, logger: Logger) -> EventFollower? {
-        guard delivers else { return nil }
-        return EventFollower(
+    /// What follows a project's journal.
+    func follower(_ runtime: ProjectRuntime, logger: Logger) -> EventFollower {
+        EventFollower(
             project: runtime.name, journal: runtime.journal, store: runtime.store, sender: sender,
             logger: logger)
     }

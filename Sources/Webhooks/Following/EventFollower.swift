@@ -40,8 +40,7 @@ public struct EventFollower: Sendable {
                 continue
             }
             do {
-                try await follow()
-                if !sender.listeners(of: project).endpoints.isEmpty { return }
+                if try await follow() == .over { return }
                 pause = .milliseconds(100)
             } catch {
                 if Task.isCancelled || sender.hasEnded { return }
@@ -53,8 +52,15 @@ public struct EventFollower: Sendable {
         }
     }
 
+    private enum Pause {
+        /// The journal is closed, or the task cancelled.
+        case over
+        /// To be begun again: nobody listens now, or there was a gap.
+        case again
+    }
+
     /// Follows from the checkpoint while anybody listens.
-    private func follow() async throws {
+    private func follow() async throws -> Pause {
         var seq = try await sender.store.checkpoint(project: project) ?? journal.durableSeq
         journal.register(follower: Self.name, at: seq)
         var source = JournalSource(journal, after: seq)
@@ -64,16 +70,16 @@ public struct EventFollower: Sendable {
                 if seq > noted.seq, try await note(seq) { noted = (seq, .now) }
                 await journal.waitForDurable(after: seq)
                 // Nothing new: the journal is closed, or the task cancelled.
-                if journal.durableSeq <= seq { return }
+                if journal.durableSeq <= seq { return .over }
             }
             let piece: JournalPiece
             do throws(JournalError) { piece = try await source.next() } catch {
                 guard error.code == .behind else { throw error }
                 try await skip(from: seq)
-                return
+                return .again
             }
             let (listeners, change) = sender.listeners(of: project)
-            guard !listeners.isEmpty else { return }
+            guard !listeners.isEmpty else { return .again }
             let reached = max(piece.lastSeq, seq)
             let messages = try await messages(of: piece, for: EventListeners(listeners))
             if messages.isEmpty {
@@ -93,6 +99,7 @@ public struct EventFollower: Sendable {
             noted = (seq, .now)
             journal.release(follower: Self.name, upTo: seq)
         }
+        return .over
     }
 
     private func note(_ seq: Int64) async throws -> Bool {

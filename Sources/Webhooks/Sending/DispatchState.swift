@@ -20,7 +20,9 @@ struct DispatchState: Sendable {
             if runs[number] == nil { runs[number] = EndpointRun(endpoint, now: now) }
             runs[number]?.update(endpoint, now: now)
         }
+        // What is under way to one that is gone ends; nothing more of it begins.
         runs = runs.filter { numbers.contains($0.key) || $0.value.inFlight > 0 }
+        for number in runs.keys where !numbers.contains(number) { runs[number]?.end() }
         turns = runs.keys.sorted()
         turn = 0
     }
@@ -86,6 +88,14 @@ struct DispatchState: Sendable {
             runs[number] = run
         }
         return released
+    }
+
+    /// The deliveries that are claimed and wait here.
+    var waiting: [Int64] { runs.values.flatMap(\.waitingNumbers) }
+
+    /// Forgets claimed deliveries that wait here and are not to be sent any more.
+    mutating func discard(_ numbers: Set<Int64>) {
+        for number in Array(runs.keys) { runs[number]?.discard(numbers) }
     }
 
     mutating func came(

@@ -89,6 +89,19 @@ struct EndpointRun: Sendable {
         return Array(queue[next...])
     }
 
+    /// It is gone: nothing more is sent.
+    mutating func end() {
+        _ = release()
+        hasEnded = true
+    }
+
+    var waitingNumbers: [Int64] { queue[next...].map(\.number) }
+
+    mutating func discard(_ numbers: Set<Int64>) {
+        queue = queue[next...].filter { !numbers.contains($0.number) }
+        next = 0
+    }
+
     /// An attempt has ended; what is to be written of the endpoint.
     mutating func came(
         _ verdict: Verdict, _ result: OutboundResult, now: Timestamp

@@ -21,30 +21,34 @@ public final class Sender: Sendable {
 
     let store: DeliveryStore
     private let http: any OutboundSending
+    /// Whether it sends; one that does not only keeps the outbox.
+    private let sends: Bool
     let clock: @Sendable () -> Timestamp
     private let chance: @Sendable () -> Double
     private let logger: Logger
     private let state = Mutex(State())
-    private let sends: AsyncStream<ClaimedDelivery>
+    private let claims: AsyncStream<ClaimedDelivery>
     private let send: AsyncStream<ClaimedDelivery>.Continuation
 
     /// How long attempts that are under way may go on when the server ends.
     private static let grace = Duration.seconds(5)
 
     /// - Parameters:
+    ///   - sends: false for a server that ends with a command: what comes is put into the outbox, and the next server sends it.
     ///   - clock: the time of day.
     ///   - chance: numbers from 0 to 1, which spread retries.
     public init(
-        store: DeliveryStore, http: any OutboundSending, clock: @escaping @Sendable () -> Timestamp,
+        store: DeliveryStore, http: any OutboundSending, sends: Bool = true, clock: @escaping @Sendable () -> Timestamp,
         chance: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }, logger: Logger
     ) {
         self.store = store
         self.http = http
+        self.sends = sends
         self.clock = clock
         self.chance = chance
         self.logger = logger
         // As many as there are places: what is claimed is bounded.
-        (sends, send) = AsyncStream.makeStream()
+        (claims, send) = AsyncStream.makeStream()
     }
 
     /// Reads the endpoints anew, after they were changed.
@@ -55,7 +59,7 @@ public final class Sender: Sendable {
             guard change >= state.change else { return [] as [CheckedContinuation<Void, Never>] }
             state.change = change
             state.endpoints = endpoints
-            state.dispatch.update(endpoints, now: now)
+            if sends { state.dispatch.update(endpoints, now: now) }
             defer { state.waiting = [] }
             return state.waiting
         }
@@ -113,6 +117,13 @@ public final class Sender: Sendable {
         wake()
     }
 
+    /// Forgets what was claimed to be sent and was erased since. What is under way at this moment ends by itself.
+    public func forgetErased() async throws(WebhookError) {
+        let waiting = state.withLock { $0.dispatch.waiting }
+        let gone = try await store.notClaimed(waiting)
+        state.withLock { $0.dispatch.discard(gone) }
+    }
+
     /// Attempts under way and claimed, for the metrics.
     public var load: (inFlight: Int, endpoints: Int) {
         state.withLock { ($0.dispatch.inFlight, $0.dispatch.runs.count) }
@@ -129,7 +140,7 @@ public final class Sender: Sendable {
 
     /// Sends until `stop`.
     public func run() async throws(WebhookError) {
-        try await store.recover(now: clock())
+        if sends { try await store.recover(now: clock()) }
         try await reload()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.sendAll() }
@@ -142,13 +153,20 @@ public final class Sender: Sendable {
     /// Looks every second what has become due, and oftener where a rate holds something back.
     private func tick() async {
         var pruned = Timestamp(microseconds: 0)
+        var swept = ContinuousClock.now
         while !Task.isCancelled {
             let now = clock()
             let isHeldBack = state.withLock { state in
                 state.dispatch.runs.values.contains { $0.isHeldBack(now: now) }
             }
             do { try await Task.sleep(for: isHeldBack ? .milliseconds(50) : .seconds(1)) } catch { return }
-            if isHeldBack { wake() } else { nudge() }
+            // One endpoint that is held back keeps no other one's retries waiting.
+            if ContinuousClock.now - swept < .seconds(1) {
+                wake()
+            } else {
+                nudge()
+                swept = .now
+            }
             if now.microseconds - pruned.microseconds > 3_600_000_000 {
                 pruned = now
                 do { try await store.prune(now: now) } catch {
@@ -249,7 +267,7 @@ public final class Sender: Sendable {
     /// Makes the attempts.
     private func sendAll() async {
         await withDiscardingTaskGroup { group in
-            for await claimed in sends {
+            for await claimed in claims {
                 group.addTask { await self.attempt(claimed) }
             }
             // The server ends. A fifth of the grace at a time: there is nothing to wait for most of the time.

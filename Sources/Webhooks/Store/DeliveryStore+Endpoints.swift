@@ -65,14 +65,26 @@ extension DeliveryStore {
         try await read { db in try Self.records(db, project: project, kind: kind, after: number, limit: limit) }
     }
 
-    /// Changes what an endpoint is to receive. Headers of its own stay if none are given.
+    /// Changes what an endpoint is to receive. Headers of its own stay if none are given. One that begins to listen to events hears
+    /// of those that are collected from here on.
+    ///
+    /// - Parameter durable: the highest `seq` that is on disk now; asked within the transaction.
     public func update(
         _ id: String, _ definition: EndpointDefinition, headers: [(name: String, value: String)]?, project: String,
-        now: Timestamp
+        now: Timestamp, durable: @escaping @Sendable () -> Int64
     ) async throws(WebhookError) -> EndpointRecord {
         let box = box
         return try await write { db in
             let known = try Self.require(db, id, project)
+            if definition.listens, !known.definition.listens {
+                let listens = try Self.records(db, project: project).contains { $0.definition.listens }
+                let reached = try Int64.fetchOne(
+                    db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
+                let seq = max(durable(), reached ?? 0)
+                if !listens { try Self.setCheckpoint(db, project, seq) }
+                try db.execute(
+                    sql: "UPDATE endpoints SET since_seq = ? WHERE number = ?", arguments: [seq, known.number])
+            }
             try db.execute(
                 sql: "UPDATE endpoints SET definition = ?, updated_at = ? WHERE number = ?",
                 arguments: [definition.json.text, now.microseconds, known.number])

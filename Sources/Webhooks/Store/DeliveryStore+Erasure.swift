@@ -50,6 +50,17 @@ extension DeliveryStore {
         return (rows, isGone)
     }
 
+    /// Those of some deliveries that are not claimed any more.
+    func notClaimed(_ numbers: [Int64]) async throws(WebhookError) -> Set<Int64> {
+        let list = JSONValue.array(numbers.map { JSONValue($0) }).text
+        return try await read { db in
+            let claimed = try Int64.fetchSet(
+                db, sql: "SELECT number FROM deliveries WHERE state = 1 AND number IN (SELECT value FROM json_each(?))",
+                arguments: [list])
+            return Set(numbers).subtracting(claimed)
+        }
+    }
+
     /// Rewrites what endpoints ask and say of themselves.
     public func rewrite(
         project: String, _ rewrite: @escaping @Sendable (_ condition: JSONValue) -> JSONValue,

@@ -128,9 +128,14 @@ extension DeliveryStore {
             try wait(db, number, until: at)
         case .ends: try wait(db, number, until: now)
         }
-        // Removed meanwhile, with its endpoint.
-        guard db.changesCount > 0 else { return }
-        try log(outcome, nextAt: nextAt, db)
+        if db.changesCount > 0 {
+            try log(outcome, nextAt: nextAt, db)
+        } else {
+            // Erased meanwhile, or removed with its endpoint. What the receiver said of the endpoint itself still holds.
+            let isThere = try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM endpoints WHERE number = ?)", arguments: [claimed.endpoint])
+            guard isThere == true else { return }
+        }
         if let health = outcome.health {
             try db.execute(
                 sql: "UPDATE endpoints SET failing_since = ?, failures = ?, told = ? WHERE number = ?",
