@@ -295,6 +295,34 @@ def test_an_erasure_reaches_messages(shop, receiver):
     assert len(deliveries(shop, endpoint=endpoint["id"])) == 2
 
 
+def test_commands_without_a_server_keep_the_outbox_and_send_nothing(tmp_path, receiver):
+    """What comes in while no server runs is sent by the next one, once, and nobody waits for it: an erasure ends."""
+    server = Sluice(tmp_path / "data").start(*ALLOWED)
+    add(server, receiver.url, events=["*"])
+    server.collect({"identity": "ann@example.com", "event": "Purchased"})
+    assert until(lambda: len(receiver.requests) == 1)
+    server.stop()
+    receipt = json.loads(cli("erase", "ann@example.com", "--json", "--data", server.data).stdout)
+    assert receipt["status"] == "succeeded", receipt
+    assert len(receiver.requests) == 1
+    server.start(*ALLOWED)
+    server.collect({"identity": "bob", "event": "Purchased"})
+    assert until(lambda: len(receiver.requests) == 2)
+    server.stop()
+
+
+def test_one_that_begins_to_listen_gets_no_history_and_a_strange_date_ends_nobody(shop, receiver):
+    quiet = add(shop, receiver.url, events=[])
+    shop.collect({"identity": "early", "event": "Purchased"})
+    assert shop.request("PATCH", f"/v1/webhooks/endpoints/{quiet['id']}", {"events": ["*"], "paused": "x"}).status == 400
+    assert shop.request("PATCH", f"/v1/webhooks/endpoints/{quiet['id']}", {"events": ["*"]}).status == 200
+    strange = {"Retry-After": "Sun, 06 Nov 9000000000000000000 08:49:37 GMT"}
+    receiver.answer = lambda request: 200 if request["number"] > 1 else (500, strange, b"")
+    shop.collect({"identity": "late", "event": "Purchased"})
+    assert until(lambda: len(receiver.requests) == 2)
+    assert {event["identity"] for event in receiver.events()} == {"late"}
+
+
 def test_secrets_are_sealed_and_shown_once(shop, receiver):
     endpoint = add(shop, receiver.url, events=["*"], headers={"Authorization": "Bearer hush-hush"})
     for path in ["/v1/webhooks/endpoints", f"/v1/webhooks/endpoints/{endpoint['id']}", "/v1/audit"]:
