@@ -27,6 +27,8 @@ public struct JournalOptions: Sendable {
     /// Nanoseconds that never jump, by which jumps of `clock` are told.
     var monotonic: @Sendable () -> Int64 = monotonicNanoseconds
 
+    /// How much room is written ahead for small frames; 0 for none.
+    var roomBytes = 512 << 10
     /// The most bytes and items of one frame, unless one submission alone is larger.
     var frameBytes = 8 << 20
     var frameItems = 65_536

@@ -8,7 +8,7 @@ struct RecoveryTests {
     /// A journal of three frames: "a" "b", "c", and "d" "e"; its segment's bytes and where the frames begin.
     private func threeFrames() async throws -> (name: String, bytes: [UInt8], starts: [Int]) {
         let folder = TemporaryFolder()
-        let journal = try Journal.open(options(folder), logger: quiet)
+        let journal = try Journal.open(options(folder, room: 0), logger: quiet)
         var starts: [Int] = []
         for ids in [["a", "b"], ["c"], ["d", "e"]] {
             starts.append(max(SegmentHeader.bytes, Int(journal.status.bytesOnDisk)))
@@ -51,6 +51,78 @@ struct RecoveryTests {
             #expect(try readAll(journal).map(\.id) == (expected.count == 5 ? expected : expected + ["d"]))
             await journal.close()
         }
+    }
+
+    @Test("In room written ahead a frame that is torn anywhere, in any page of it, is cut and saved aside")
+    func tornInRoom() async throws {
+        let (name, bytes, starts) = try await threeFrames()
+        let last = starts[2]
+        for length in last...bytes.count {
+            let folder = TemporaryFolder()
+            // The room's zeros stand where the frame did not get to; backwards, its first bytes are those that are missing.
+            let isBackwards = length % 2 == 1
+            var torn = bytes + [UInt8](repeating: 0, count: 20_000)
+            for place in isBackwards ? last..<length : length..<bytes.count { torn[place] = 0 }
+            let isWhole = Array(torn[..<bytes.count]) == bytes
+            let isEmpty = torn[last...].allSatisfy { $0 == 0 }
+            try folder.write(name, torn)
+            var journal = try Journal.open(options(folder), logger: quiet)
+            let expected = isWhole ? ["a", "b", "c", "d", "e"] : ["a", "b", "c"]
+            #expect(try readAll(journal).map(\.id) == expected)
+            #expect(journal.status.damage.isEmpty)
+            #expect((journal.status.tornTail != nil) == !(isWhole || isEmpty))
+            if let tail = journal.status.tornTail {
+                let saved = try folder.read(folder.tornFiles[0])
+                #expect(tail.offset == Int64(last) && saved.count < 9_000)
+                #expect(saved == Array(torn[last..<(last + saved.count)]))
+                #expect(torn[(last + saved.count)...].allSatisfy { $0 == 0 })
+            }
+            let receipt = try await journal.append(submission(["x", "a"]))
+            #expect(receipt.watermark > (isEmpty ? 3 : 5) && receipt.verdicts[1] == .duplicate(of: 1))
+            await journal.abandon()
+            journal = try Journal.open(options(folder), logger: quiet)
+            #expect(journal.status.tornTail == nil && journal.status.damage.isEmpty)
+            #expect(try readAll(journal).map(\.id) == expected + ["x"])
+            await journal.close()
+        }
+    }
+
+    @Test("Room that stayed behind the last frame of a full segment is passed over")
+    func roomInTheMiddle() async throws {
+        let folder = TemporaryFolder()
+        var journal = try Journal.open(options(folder), logger: quiet)
+        _ = try await journal.append(submission(["a"]))
+        await journal.abandon()
+        let name = folder.segments[0]
+        let withRoom = try folder.read(name)
+        #expect(withRoom.count > 500_000)
+        journal = try Journal.open(options(folder), logger: quiet)
+        // A start cuts the room, and so does a clean close.
+        #expect(try folder.read(name).count == Int(journal.status.bytesOnDisk))
+        _ = try await journal.append(submission(["b"]))
+        #expect(try folder.read(name).count > 500_000)
+        let rolled = await withCheckedContinuation { continuation in
+            #expect(journal.core.queue.push(RollRequest(through: 2, continuation: continuation)) == nil)
+        }
+        #expect(try rolled.get().through == 2)
+        #expect(try folder.read(name).count < 1_000)
+        _ = try await journal.append(submission(["c"]))
+        await journal.close()
+        #expect(folder.segments.count == 2)
+        for segment in folder.segments { #expect(try folder.read(segment).count < 1_000) }
+
+        // As if the disk had lost the cutting.
+        try folder.write(name, try folder.read(name) + [UInt8](repeating: 0, count: 70_000))
+        journal = try Journal.open(options(folder), logger: quiet)
+        #expect(try readAll(journal).map(\.id) == ["a", "b", "c"])
+        #expect(journal.status.damage.isEmpty)
+        await journal.close()
+
+        // Zeros in the place of frames that are known to have been there are damage.
+        try folder.write(name, Array(withRoom[..<SegmentHeader.bytes]) + [UInt8](repeating: 0, count: 70_000))
+        journal = try Journal.open(options(folder), logger: quiet)
+        #expect(throws: JournalError.self) { try readAll(journal) }
+        await journal.close()
     }
 
     @Test(
@@ -229,7 +301,7 @@ struct RecoveryTests {
     func forgedFrame() async throws {
         let (name, bytes, starts) = try await threeFrames()
         let folder = TemporaryFolder()
-        var journal = try Journal.open(options(folder), logger: quiet)
+        var journal = try Journal.open(options(folder, room: 0), logger: quiet)
         var item = event("forged")
         // A whole good frame, of another segment.
         item.properties = Array(bytes[starts[2]...])

@@ -81,6 +81,7 @@ final class FaultyFiles: JournalFiles {
     enum Fault: Sendable, Equatable { case full(afterBytes: Int), sync, truncate, directory }
     private struct State {
         var faults: [Fault] = []
+        var atWrite: (number: Int, fault: Fault)?
         var lasting: Fault?
         var syncs = 0
         var writes = 0
@@ -92,6 +93,8 @@ final class FaultyFiles: JournalFiles {
     private let real = SystemFiles()
 
     func fail(_ faults: Fault...) { state.withLock { $0.faults = faults } }
+    /// The write with that number, counted from 1, fails.
+    func failWrite(_ number: Int, _ fault: Fault) { state.withLock { $0.atWrite = (number, fault) } }
     func failAlways(_ fault: Fault?) { state.withLock { $0.lasting = fault } }
     var syncs: Int { state.withLock { $0.syncs } }
     var writes: Int { state.withLock { $0.writes } }
@@ -114,8 +117,11 @@ final class FaultyFiles: JournalFiles {
     func open(_ path: String, _ access: FileAccess) throws(FileError) -> Int32 { try real.open(path, access) }
 
     func write(_ bytes: Span<UInt8>, to descriptor: Int32, at offset: Int64) throws(FileError) {
-        state.withLock { $0.writes += 1 }
-        let fault = take { if case .full = $0 { true } else { false } }
+        let chosen = state.withLock { state -> Fault? in
+            state.writes += 1
+            return state.atWrite.flatMap { $0.number == state.writes ? $0.fault : nil }
+        }
+        let fault = chosen ?? take { if case .full = $0 { true } else { false } }
         if case .full(let after) = fault {
             try real.write(bytes.extracting(0..<min(after, bytes.count)), to: descriptor, at: offset)
             throw FileError(number: ENOSPC, call: "write")
@@ -211,9 +217,11 @@ func decode(_ frame: JournalFrame) -> [ReadItem] {
 }
 
 func options(
-    _ folder: TemporaryFolder, floor: Int64 = 0, clock: FakeClock? = nil, files: (any JournalFiles)? = nil
+    _ folder: TemporaryFolder, floor: Int64 = 0, clock: FakeClock? = nil, files: (any JournalFiles)? = nil,
+    room: Int? = nil
 ) -> JournalOptions {
     var options = JournalOptions(directory: folder.path, seqFloor: floor)
+    if let room { options.roomBytes = room }
     if let clock {
         options.clock = { clock.now }
         options.monotonic = { clock.monotonic }

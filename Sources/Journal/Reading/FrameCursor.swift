@@ -5,7 +5,7 @@ struct FrameCursor {
     enum Step {
         /// A frame whose checksum is right; its payload lies in `window`.
         case frame(FrameHeader, payload: Range<Int>)
-        /// Nothing follows before the limit.
+        /// Nothing follows before the limit, or nothing but the room that was written ahead for frames.
         case end
         /// The bytes at `offset` are not a whole frame of this segment.
         case bad
@@ -34,7 +34,7 @@ struct FrameCursor {
             let header = header(at), limit - offset >= Int64(header.frameBytes),
             let start = try locate(header.frameBytes, limit: limit),
             checksum(start, header.frameBytes) == header.checksum
-        else { return .bad }
+        else { return try writtenEnd(limit: limit) == offset ? .end : .bad }
         offset += Int64(header.frameBytes)
         return .frame(header, payload: (start + FrameHeader.bytes)..<(start + header.frameBytes))
     }
@@ -44,7 +44,7 @@ struct FrameCursor {
         while offset < limit {
             guard limit - offset >= Int64(FrameHeader.bytes), let at = try locate(FrameHeader.bytes, limit: limit),
                 let header = header(at), limit - offset >= Int64(header.frameBytes)
-            else { return false }
+            else { return try writtenEnd(limit: limit) == offset }
             if header.lastSeq > seq { return true }
             offset += Int64(header.frameBytes)
         }
@@ -69,6 +69,19 @@ struct FrameCursor {
             offset = windowStart + Int64(place)
         }
         return nil
+    }
+
+    /// Where the bytes from `offset` on end that are not the zeros of room written ahead; at least `offset`.
+    mutating func writtenEnd(limit: Int64) throws(FileError) -> Int64 {
+        let kept = offset
+        defer { offset = kept }
+        var end = offset
+        while offset < limit, let at = try locate(1, limit: limit) {
+            let bytes = at..<min(windowCount, at + Int(limit - offset))
+            if let last = bytes.last(where: { window[$0] != 0 }) { end = windowStart + Int64(last) + 1 }
+            offset = windowStart + Int64(bytes.upperBound)
+        }
+        return end
     }
 
     private func header(_ at: Int) -> FrameHeader? {

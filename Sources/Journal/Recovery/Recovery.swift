@@ -9,6 +9,8 @@ struct ActiveSegment {
     let salt: UInt64
     /// Up to the end of the last durable frame.
     var bytes: Int64
+    /// The room after it.
+    var room = WrittenRoom()
     /// Where the last frame begins, and the last `seq` before it.
     var lastFrameAt: Int64
     var lastSeqBefore: Int64
@@ -199,7 +201,7 @@ struct Recovery {
                 active = try scanLast(&segments[i], into: index, after: through)
             } else if segments[i].lastSeq > through || segments[i].lastSeq < segments[i].firstSeq {
                 let found = try scan(segments[i], from: nil, into: index, after: through).found
-                for offset in found.damage + [found.tail].compactMap({ $0 }) {
+                for offset in found.damage + [found.tail?.lowerBound].compactMap({ $0 }) {
                     report(segments[i].path, offset, "it holds no valid frame there")
                 }
                 // The next head does not know it if this file's own could not be read then.
@@ -290,8 +292,10 @@ struct Recovery {
         }
         segment.lastSeq = max(segment.lastSeq, found.lastSeq)
         lastSeq = max(lastSeq, found.lastSeq)
-        // As many items as these bytes can hold at most may have had numbers that somebody saw.
-        let left = segment.bytes - found.goodEnd
+        // As many items as these bytes can hold at most may have had numbers that somebody saw. Of a frame that went into room
+        // written ahead, the end may be zeros still.
+        let written = found.tail.map { min(segment.bytes, $0.upperBound + Int64(WrittenRoom.largestFrame)) }
+        let left = (written ?? found.goodEnd) - found.goodEnd
         if left > 0 { unseen = lastSeq + left / Int64(FrameHeader.leastItemBytes) + 1 }
 
         do throws(FileError) {
@@ -302,7 +306,11 @@ struct Recovery {
             }
             let descriptor = try files.open(segment.path, .readWrite)
             do throws(FileError) {
-                if let tail = found.tail { try cut(&segment, at: tail, descriptor) }
+                if let tail = found.tail { try saveAside(tail, of: segment, descriptor) }
+                if segment.bytes > found.goodEnd {
+                    try files.truncate(descriptor, to: found.goodEnd)
+                    segment.bytes = found.goodEnd
+                }
                 if position == nil { try secure(found, descriptor) }
             } catch {
                 files.close(descriptor)
@@ -330,13 +338,14 @@ struct Recovery {
         try files.synchronizeData(descriptor)
     }
 
-    private mutating func cut(_ segment: inout Segment, at tail: Int64, _ descriptor: Int32) throws(FileError) {
-        let size = segment.bytes - tail
+    private mutating func saveAside(
+        _ tail: Range<Int64>, of segment: Segment, _ descriptor: Int32
+    ) throws(FileError) {
         var time = now.microseconds
         while Folder.exists("\(folder)/torn-\(lastSeq + 1)-\(time).bin") { time += 1 }
         let saved = "\(folder)/torn-\(lastSeq + 1)-\(time).bin"
-        var bytes = [UInt8](repeating: 0, count: Int(size))
-        let count = try Folder.read(descriptor, into: &bytes, count: bytes.count, at: tail)
+        var bytes = [UInt8](repeating: 0, count: tail.count)
+        let count = try Folder.read(descriptor, into: &bytes, count: bytes.count, at: tail.lowerBound)
         let copy = try files.open(saved, .create)
         do {
             defer { files.close(copy) }
@@ -347,12 +356,14 @@ struct Recovery {
             try? files.unlink(saved)
             throw error
         }
-        try files.truncate(descriptor, to: tail)
-        segment.bytes = tail
-        tornTail = TornTail(file: segment.path, offset: tail, bytes: size, savedAs: saved)
+        tornTail = TornTail(
+            file: segment.path, offset: tail.lowerBound, bytes: Int64(tail.count), savedAs: saved)
         logger.warning(
             "the journal ended in a torn frame; it was cut and saved",
-            metadata: ["file": "\(segment.path)", "offset": "\(tail)", "bytes": "\(size)", "saved": "\(saved)"])
+            metadata: [
+                "file": "\(segment.path)", "offset": "\(tail.lowerBound)", "bytes": "\(tail.count)",
+                "saved": "\(saved)",
+            ])
     }
 
     private mutating func report(_ path: String, _ offset: Int64, _ what: String) {

@@ -10,8 +10,8 @@ struct SegmentScan {
     var lastFrame: (offset: Int64, bytes: Int, lastSeqBefore: Int64)?
     /// Bad frames that other frames follow.
     var damage: [Int64] = []
-    /// Where the bytes begin that are not a whole frame and that no frame follows.
-    var tail: Int64?
+    /// Where the bytes are that are not a whole frame and that no frame follows.
+    var tail: Range<Int64>?
 
     /// Goes over the frames from `cursor` to `limit`, and calls `body` with the good ones.
     ///
@@ -39,7 +39,8 @@ struct SegmentScan {
                     damage.append(start)
                 case .bad:
                     guard let next = try cursor.searchHead(limit: limit) else {
-                        tail = start
+                        // What was being written may end in zeros itself; more than a page of them is room.
+                        tail = start..<min(limit, try cursor.writtenEnd(limit: limit) + 4_096)
                         return
                     }
                     damage.append(start)

@@ -145,6 +145,8 @@ final class Writer {
             cutBack(segment)
             throw JournalError(error, while: "writing to \(segment.path)")
         }
+        segment.room.extend(
+            after: segment.bytes + Int64(frame.bytes.count), frame: frame.bytes.count, segment.descriptor, core.options)
         let (before, threadBefore) = (monotonicNanoseconds(), threadNanoseconds())
         do {
             try files.synchronizeData(segment.descriptor)
@@ -165,6 +167,7 @@ final class Writer {
     private func cutBack(_ segment: ActiveSegment) {
         do throws(FileError) {
             try files.truncate(segment.descriptor, to: segment.bytes)
+            active?.room = WrittenRoom()
         } catch {
             refuse("The rest of a failed write could not be cut from \(segment.path) (\(error)).")
         }
@@ -182,8 +185,22 @@ final class Writer {
 
     /// The next frame begins a new segment.
     private func leaveSegment() {
-        if let active { files.close(active.descriptor) }
+        if let active {
+            giveBackRoom(active)
+            files.close(active.descriptor)
+        }
         active = nil
+    }
+
+    /// Cuts off what was written ahead and not used. Where that fails, the zeros stay and readers pass over them.
+    private func giveBackRoom(_ segment: ActiveSegment) {
+        guard segment.room.end > segment.bytes else { return }
+        do throws(FileError) {
+            try files.truncate(segment.descriptor, to: segment.bytes)
+            try files.synchronizeData(segment.descriptor)
+        } catch {
+            core.logger.warning("room written ahead stays in the journal", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Begins a new segment now, without a frame.
@@ -237,6 +254,7 @@ final class Writer {
                 try core.sealed.sealWaiting()
                 core.segments.sealed(through: core.sealed.snapshot.sealedThrough)
                 Housekeeping.deletePassed(core)
+                if let active, core.health.withLock({ $0.refusal == nil }) { giveBackRoom(active) }
                 try notePosition()
             } catch {
                 core.logger.error("the journal could not be tidied at its close", metadata: ["error": "\(error)"])
