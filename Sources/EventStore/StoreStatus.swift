@@ -8,7 +8,8 @@ public struct StoreStatus: Sendable {
     public var appliedSeq: Int64
     /// Items that are durable in the journal and not in the tables yet.
     public var lagItems: Int64
-    /// How old the last applied commit is while something is missing; 0 if nothing is.
+    /// How long what is missing has waited, at most: since the last applied commit, or since the pause after which the first of it
+    /// came. 0 if nothing is missing.
     public var lagSeconds: Double
     /// When the last applied frame was committed to the journal; nil if none was applied.
     public var lastAppliedCommit: Timestamp?
@@ -57,7 +58,9 @@ extension EventStore {
         }
         let snapshot = progress.snapshot
         let lag = max(0, durableSeq - snapshot.appliedSeq)
-        let age = snapshot.committedAt == 0 ? 0 : max(0, now.microseconds - snapshot.committedAt)
+        // What waits came after what was applied last, and after the pause before it.
+        let since = max(snapshot.committedAt, snapshot.beganAt)
+        let age = since == 0 ? 0 : max(0, now.microseconds - since)
         return StoreStatus(
             appliedSeq: snapshot.appliedSeq, lagItems: lag, lagSeconds: lag == 0 ? 0 : Double(age) / 1e6,
             lastAppliedCommit: snapshot.committedAt == 0 ? nil : Timestamp(microseconds: snapshot.committedAt),

@@ -1,5 +1,5 @@
 public import Logging
-internal import Model
+public import Model
 internal import Synchronization
 internal import Threads
 
@@ -78,6 +78,9 @@ public final class Journal: Sendable {
     public var duplicatesKnownAfter: Int64 {
         core.sealed.knownAfter(in: DuplicateIndex.hour(of: core.options.clock()) + 1)
     }
+
+    /// The time by the clock that frames are stamped with.
+    public var now: Timestamp { core.options.clock() }
 
     /// Returns when `durableSeq` is above `seq`, or when the journal is closed or the task cancelled.
     public func waitForDurable(after seq: Int64) async {

@@ -55,6 +55,7 @@ public struct Applier: Sendable {
                 await journal.waitForDurable(after: applied)
                 // Nothing new: the journal is closed, or the task cancelled.
                 if journal.durableSeq <= applied { return }
+                progress.began(at: journal.now)
             }
             if journal.durableSeq - applied < settings.batchItems / 2, !source.holdsBack {
                 await progress.gather(for: pause, upTo: journal.durableSeq)
@@ -62,8 +63,8 @@ public struct Applier: Sendable {
             let began = ContinuousClock.now
             try await applyNext(source, progress)
             // A commit has a cost of its own, and senders of single events want the processors, too: a busy applier
-            // takes a quarter of the time.
-            pause = min(max(settings.gathering, (ContinuousClock.now - began) * 3), .milliseconds(500))
+            // takes an eighth of the time.
+            pause = min(max(settings.gathering, (ContinuousClock.now - began) * 7), .seconds(1))
         }
     }
 

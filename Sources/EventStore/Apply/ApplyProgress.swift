@@ -1,3 +1,4 @@
+internal import Model
 internal import Synchronization
 
 /// How far the applier is, who waits for it, and whether it is well.
@@ -6,6 +7,8 @@ final class ApplyProgress: Sendable {
         var appliedSeq: Int64 = 0
         /// When the frame of the last applied item was committed, in microseconds since 1970; 0 if there is none.
         var committedAt: Int64 = 0
+        /// When something came after everything had been applied, in microseconds since 1970; 0 if that never was.
+        var beganAt: Int64 = 0
         var state: ApplierState = .idle
         var lastError: StoreError?
     }
@@ -37,6 +40,9 @@ final class ApplyProgress: Sendable {
         for waiter in ready.values { waiter.continuation.resume() }
         follower?()
     }
+
+    /// Something came after everything had been applied.
+    func began(at now: Timestamp) { state.withLock { $0.snapshot.beganAt = now.microseconds } }
 
     /// Has `body` called whenever more is in the store.
     func onAdvance(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onAdvance = body } }
