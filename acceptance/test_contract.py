@@ -59,11 +59,13 @@ def shop(server):
         answer = server.request("POST", path, body)
         assert answer.status in (201, 202), (path, answer.status, answer.body)
         made[name] = answer.json["id"]
-    until(lambda: server.request("GET", f"/v1/exports/{made['exports']}").json["status"] == "succeeded")
-    until(lambda: server.request("GET", f"/v1/privacy/erasures/{made['erasures']}").json["status"] == "succeeded")
+    assert until(lambda: server.request("GET", f"/v1/exports/{made['exports']}").json["status"] == "succeeded")
+    assert until(lambda: server.request("GET", f"/v1/privacy/erasures/{made['erasures']}").json["status"] == "succeeded")
     made["person"] = server.request("GET", "/v1/people?identity=p1@example.com").json["id"]
     made["alias"] = aliased["watermark"] - 1
-    until(lambda: server.request("GET", "/v1/deliveries").json["data"])
+    server.collect({"identity": "p2@example.com", "event": "Purchased"})
+    assert until(lambda: server.request("GET", "/v1/deliveries").json["data"], patience=30)
+    made["delivery"] = server.request("GET", "/v1/deliveries").json["data"][0]["id"]
     server.made = made
     return server
 
@@ -81,6 +83,7 @@ def pinned(made):
         ("/v1/reports/{id}/result", {"id": made["reports"]}),
         ("/v1/exports/{id}/file", {"id": made["exports"]}), ("/v1/exports/{id}/manifest", {"id": made["exports"]}),
         ("/v1/aliases/{seq}/undo", {"seq": made["alias"]}), ("/v1/privacy/erasures/{id}", {"id": made["erasures"]}),
+        ("/v1/deliveries/{id}", {"id": made["delivery"]}),
         ("/v1/webhooks/endpoints/{id}/attempts", {"id": made["endpoints"]}),
         ("/v1/webhooks/endpoints/{id}/stats", {"id": made["endpoints"]}),
     ]

@@ -36,8 +36,16 @@ public struct Person: JSONWritable, Equatable {
 }
 
 extension Person {
-    /// A person that was found without the engine, with these properties.
-    public init(_ known: PersonIndex.Known, properties: [UInt8]) {
+    /// A person that was found without the engine; nil if its properties have to be read.
+    public init?(_ known: PersonIndex.Known) {
+        switch known.properties {
+        case .none: self.init(known, properties: Array("{}".utf8))
+        case .object(let properties): self.init(known, properties: properties)
+        case .unknown: return nil
+        }
+    }
+
+    init(_ known: PersonIndex.Known, properties: [UInt8]) {
         self.init(
             id: PersonID(known.person), identities: known.identities.map(\.text), properties: properties,
             firstSeen: known.activity.map { Timestamp(microseconds: $0.first) },

@@ -65,7 +65,7 @@ final class BatchApplier {
         let rows = RowWriter(connection: connection, generation: generation, batch: batch, pass: pass, ids: ids)
         var touched: [Int64] = []
         let written = try rows.writeItems(names: &work.names, members: &members, touched: &touched)
-        lookups.touch(touched, generation)
+        lookups.touch(touched, upTo: batch.lastSeq)
         let aliases = try AliasPass(
             pass.ties, id: rows.id, existing: existing, hasUndone: work.hasUndone, connection)
         ties.tie(aliases.changes)

@@ -3,72 +3,153 @@ internal import Model
 internal import Synchronization
 
 extension EventStore {
-    /// Makes the index of persons, or makes it complete.
+    /// Makes the index of persons, or brings it up to date.
     func indexPersons() async throws {
         try await gate.enter(.long)
         defer { gate.leave(.long) }
+        lookups.watch()
+        // In this order: the layout has the rows of everything that is applied by then, and what is tied from here on makes the
+        // version another one.
+        let (version, seq) = (ties.version, appliedSeq)
         let layout = layouts.pin()
         defer { layouts.unpin(layout) }
-        // Before the transaction: what is tied while it runs makes the version another one.
-        let version = ties.version
         let lookups = lookups
-        try await compactor { connection in
-            try connection.transaction { connection in try lookups.build(connection, layout, tiesVersion: version) }
+        try await opened().exports.run { [memory] connection in
+            try memory.usual(connection) { connection in
+                try connection.transaction { connection in
+                    try lookups.build(PersonRows(connection: connection, layout: layout, upTo: seq), version)
+                }
+            }
+        }
+    }
+}
+
+/// The rows that an index is made of.
+struct PersonRows {
+    let connection: Connection
+    let layout: Layout
+    /// The highest `seq` that is read.
+    let upTo: Int64
+
+    /// The rows of a table after a `seq`; nil if no source can have any.
+    func rows(_ table: RowTable, after: Int64?, _ columns: String) -> String? {
+        let parts = layout.sources.compactMap { source -> String? in
+            var tests: [String] = []
+            if case .file(let file) = source {
+                if file.contents.rows(of: table) == 0 { return nil }
+                if let after, file.contents.seqs.upperBound <= after { return nil }
+                if file.contents.seqs.upperBound > upTo { tests.append("seq <= \(upTo)") }
+            } else {
+                tests.append("seq <= \(upTo)")
+            }
+            if let after { tests.append("seq > \(after)") }
+            let test = tests.isEmpty ? "" : " WHERE " + tests.joined(separator: " AND ")
+            return "SELECT \(columns) FROM \(source.name(table))\(test)"
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: " UNION ALL ")
+    }
+
+    func each(_ sql: String?, _ body: (Chunk, Int) -> Void) throws(DuckDBError) {
+        guard let sql else { return }
+        let rows = try connection.query(sql)
+        while let chunk = try rows.nextChunk() {
+            for row in 0..<chunk.rowCount { body(chunk, row) }
         }
     }
 }
 
 extension PersonIndex {
+    /// More changes of properties than this are not read for their values.
+    private static let mostChanges: Int64 = 10_000_000
+    private static let mostHidden = 50_000
+
     /// Reads what is missing. Look-ups go on meanwhile.
-    func build(_ connection: Connection, _ layout: Layout, tiesVersion: Int64) throws(DuckDBError) {
-        let before = state.withLock { $0 }
-        var (names, last) = (before.names, before.lastIdentity)
-        let rows = try connection.query(
-            "SELECT identity_id, identity FROM identities WHERE identity_id > $1 AND identity_id <= $2",
-            [.int(last), .int(Self.mostIdentities)])
-        while let chunk = try rows.nextChunk() {
-            for row in 0..<chunk.rowCount {
-                let id = chunk.int64(0, row: row)
-                names.set(chunk.text(1, row: row) { Hash128($0, seed: seed) }, id)
-                last = max(last, id)
-            }
+    func build(_ rows: PersonRows, _ tiesVersion: Int64) throws(DuckDBError) {
+        let before = state.withLock { state in
+            (
+                asOf: state.asOf, names: state.names, last: state.lastIdentity, circles: state.circles,
+                hidden: state.hidden
+            )
+        }
+        // With many whose properties have to be read from the tables all of it is made anew.
+        let after = before.hidden > Self.mostHidden ? nil : before.asOf
+        var (names, last) = (before.names, before.last)
+        try rows.each(
+            "SELECT identity_id, identity FROM identities WHERE identity_id > \(last) AND identity_id <= \(Self.mostIdentities)"
+        ) { chunk, row in
+            let id = chunk.int64(0, row: row)
+            names.set(chunk.text(1, row: row) { Hash128($0, seed: seed) }, id)
+            last = max(last, id)
         }
         let circles =
             before.circles.version == tiesVersion
-            ? before.circles : try TiedCircles(connection, version: tiesVersion)
-        var files = before.files.filter { id, _ in layout.files.contains { $0.id == id } }
-        var room = Self.mostEntries - files.values.reduce(0) { $0 + $1.count }
-        for file in layout.files where files[file.id] == nil {
-            guard let read = try FileActivity(file, connection, atMost: room) else { continue }
-            files[file.id] = read
-            room -= read.count
-        }
-        var touched: [Int64: IdentityBits] = [:]
-        // What came later was noted as it came.
-        for generation in before.isBuilt ? [] : layout.generations {
-            var bits = IdentityBits()
-            for table in RowTable.allCases {
-                let name = Layout.Source.generation(generation).name(table)
-                let rows = try connection.query("SELECT DISTINCT identity_id FROM \(name)")
-                while let chunk = try rows.nextChunk() {
-                    for row in 0..<chunk.rowCount { bits.insert(chunk.int64(0, row: row)) }
-                }
+            ? before.circles : try TiedCircles(rows.connection, version: tiesVersion)
+        var added: [(Int64, PersonActivity)] = []
+        let events = rows.rows(.events, after: after, "identity_id, timestamp")
+        try rows.each(
+            events.map {
+                "SELECT identity_id, count(*), min(timestamp), max(timestamp) FROM (\($0)) e GROUP BY identity_id"
             }
-            touched[generation] = bits
+        ) { chunk, row in
+            let activity = PersonActivity(
+                first: chunk.int64(2, row: row), last: chunk.int64(3, row: row), count: chunk.int64(1, row: row))
+            added.append((chunk.int64(0, row: row), activity))
         }
-        keep(names, last, circles, files, touched, from: layout.generations.first ?? 0)
+        if after == nil {
+            var activity = ActivityTable()
+            for (identity, found) in added { activity.add(found, to: identity) }
+            let documents = try documents(rows)
+            // Whoever has newer rows than the index is noted, and not looked for here.
+            state.withLock { state in
+                guard state.isWatching, state.asOf == before.asOf else { return }
+                (state.activity, state.documents, state.hidden) = (activity, documents, 0)
+            }
+            added = []
+        }
+        var changed: [Int64] = []
+        if let after {
+            let changes = rows.rows(.propertyChanges, after: after, "identity_id")
+            try rows.each(changes.map { "SELECT DISTINCT identity_id FROM (\($0)) c" }) { chunk, row in
+                changed.append(chunk.int64(0, row: row))
+            }
+        }
+        state.withLock { state in
+            // It was forgotten meanwhile, or begun anew.
+            guard state.isWatching, state.asOf == before.asOf else { return }
+            (state.names, state.lastIdentity, state.circles) = (names, last, circles)
+            // Until now all of these were in the notes, and nobody looked here for them.
+            for (identity, found) in added { state.activity.add(found, to: identity) }
+            for identity in changed { state.documents.hide(identity) }
+            state.hidden += changed.count
+            state.notes = state.notes.filter { $0.value > rows.upTo }
+            state.asOf = rows.upTo
+        }
     }
 
-    private func keep(
-        _ names: HashIndex, _ last: Int64, _ circles: TiedCircles, _ files: [Int64: FileActivity],
-        _ found: [Int64: IdentityBits], from first: Int64
-    ) {
-        state.withLock { state in
-            (state.names, state.lastIdentity, state.circles, state.files) = (names, last, circles, files)
-            state.firstGeneration = first
-            state.touched = state.touched.filter { $0.key >= first }
-            for (generation, bits) in found { state.touched[generation, default: IdentityBits()].formUnion(bits) }
-            state.isBuilt = true
+    /// Everybody's current properties.
+    private func documents(_ rows: PersonRows) throws(DuckDBError) -> PropertyDocuments {
+        var documents = PropertyDocuments()
+        let count = rows.layout.files.reduce(0) { $0 + $1.contents.changes }
+        guard count <= Self.mostChanges else {
+            let all = rows.rows(.propertyChanges, after: nil, "identity_id")
+            try rows.each(all.map { "SELECT DISTINCT identity_id FROM (\($0)) c" }) { chunk, row in
+                documents.hide(chunk.int64(0, row: row))
+            }
+            return documents
         }
+        let all = rows.rows(.propertyChanges, after: nil, "identity_id, name, value, timestamp, seq")
+        try rows.each(
+            all.map {
+                """
+                SELECT identity_id, name, \(DuckDBDialect.latestText("value")) FROM (\($0)) c GROUP BY identity_id, name
+                ORDER BY identity_id, name
+                """
+            }
+        ) { chunk, row in
+            chunk.text(1, row: row) { name in
+                chunk.text(2, row: row) { value in documents.add(name, value, to: chunk.int64(0, row: row)) }
+            }
+        }
+        return documents
     }
 }

@@ -55,9 +55,9 @@ enum PeopleRoutes {
             let runtime = try exchange.project()
             _ = try await runtime.pin(exchange)
             known = runtime.store.known(identity: identity)
-            if let known, !known.hasProperties {
+            if let known, let person = Person(known) {
                 exchange.note.rows(1)
-                return .json(bytes: Person(known, properties: Array("{}".utf8)).json)
+                return .json(bytes: person.json)
             }
         }
         let found = try await exchange.reading { [known] reader -> [UInt8]? in
