@@ -36,12 +36,13 @@ bench: build ## Measure speed as ratios to this machine's own; see bench/README.
 	@scripts/bootstrap
 	$(PYTHON) bench/run.py
 
-soak: build ## 200 crashes and ten million hostile inputs
+soak: build ## 200 crashes, ten million hostile inputs, the whole API against its document
 	@scripts/bootstrap
 	SLUICE_TESTABLE=1 swift build -c release --build-tests $(CHECKED)
 	SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} SLUICE_TESTABLE=1 swift test -c release --skip-build
 	SLUICE_CRASH_SEEDS=$${SLUICE_CRASH_SEEDS:-200} SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} \
 		$(PYTHON) -m pytest acceptance/test_crash.py acceptance/test_bad_input.py -q
+	SLUICE_CONTRACT_EXAMPLES=$${SLUICE_CONTRACT_EXAMPLES:-200} $(PYTHON) -m pytest acceptance/test_contract.py -q
 	SLUICE_WEBHOOK_SEEDS=$${SLUICE_WEBHOOK_SEEDS:-100} $(PYTHON) -m pytest acceptance/test_webhooks.py -q -k crash
 
 lint: ## Format and layout of the code

@@ -16,7 +16,7 @@ public enum Compression: String, Sendable, CaseIterable {
     /// The packing of an HTTP `Content-Encoding`; nil for one that is not read.
     public init?(contentEncoding: String) {
         switch contentEncoding.lowercased() {
-        case "", "identity": self = .none
+        case "identity": self = .none
         case "gzip", "x-gzip": self = .gzip
         case "zstd": self = .zstd
         default: return nil

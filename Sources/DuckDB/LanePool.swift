@@ -19,14 +19,15 @@ public final class LanePool: Sendable {
     ///
     /// - Parameters:
     ///   - waiting: how many callers may wait; the next one gets `.busy`.
+    ///   - niceness: by how much the lanes' threads stand back behind other work.
     ///   - setUp: runs once on each new connection.
     public init(
-        database: Database, name: String = "pool", lanes: Int, waiting: Int,
+        database: Database, name: String = "pool", lanes: Int, waiting: Int, niceness: Int32 = 0,
         setUp: @Sendable (Connection) throws(DuckDBError) -> Void = { _ in }
     ) throws(DuckDBError) {
         self.name = name
         var opened: [Lane] = []
-        for i in 0..<lanes { opened.append(try Lane(database: database, name: "\(name).\(i)", setUp: setUp)) }
+        for i in 0..<lanes { opened.append(try Lane(database: database, name: "\(name).\(i)", niceness: niceness, setUp: setUp)) }
         self.lanes = opened
         state = Mutex(State(queue: LaneQueue(lanes: lanes, waiting: waiting)))
     }

@@ -31,6 +31,8 @@ public final class EventStore: Sendable {
     public let memory: EngineMemory
     /// The texts of identities that came in of late.
     public let recent: RecentIdentities
+    /// What look-ups can tell without the engine.
+    let lookups: PersonIndex
     /// How often rows were taken out of the store for good; manifests name it.
     let epoch: Atomic<Int64>
     private let lanes: Mutex<StoreLanes?>
@@ -48,6 +50,7 @@ public final class EventStore: Sendable {
         activeRows = Atomic(cold.activeRows)
         ties = cold.ties
         recent = RecentIdentities(ties: cold.ties)
+        lookups = PersonIndex(ties: cold.ties)
         memory = EngineMemory(settings)
         epoch = Atomic(state["erasure_epoch"] ?? 0)
         self.lanes = Mutex(lanes)
@@ -181,6 +184,7 @@ public final class EventStore: Sendable {
         for file in files { try folder.attach(file, connection) }
         try ties.load(connection)
         recent.forget()
+        lookups.forget()
         activeRows.store(try Generations.rows(layouts.current.active, connection), ordering: .relaxed)
         let lanes = try StoreLanes(opened, settings)
         self.lanes.withLock { $0 = lanes }

@@ -37,7 +37,7 @@ struct StoreLanes: Sendable {
             setUp: setUp)
         questions = try LanePool(
             database: database, name: "questions", lanes: settings.questionLanes, waiting: settings.questionsWaiting,
-            setUp: setUp)
+            niceness: settings.niceness, setUp: setUp)
         compactor = try Lane(database: database, name: "compactor", niceness: settings.compactorNiceness)
         people = try Lane(
             database: database, name: "people", niceness: settings.compactorNiceness, setUp: setUp)

@@ -147,6 +147,21 @@ public struct PeopleReader {
         return draft.person(PersonID(number))
     }
 
+    /// A person of whom all but the properties is known; nil if that is of another moment.
+    public func person(_ known: PersonIndex.Known) throws(PeopleError) -> Person? {
+        guard known.seq == asOf else { return nil }
+        return try snapshot { () throws(DuckDBError) in
+            let members = Members(
+                all: known.identities.map { Members.Member(id: $0.id, text: $0.text, firstSeq: 0) })
+            var draft = PersonDraft()
+            let changes = members.rows("name, value, timestamp, seq", of: .propertyChanges, in: layout, asOf: asOf)
+            try each(PeopleSQL.properties(changes), []) { chunk, row in
+                draft.add(chunk.column(0).bytes(row), chunk.column(1).bytes(row))
+            }
+            return Person(known, properties: draft.properties + [0x7d])
+        }
+    }
+
     /// All people, in the order in which they first appeared.
     public func people(
         limit: Int = PageLimit.standard, cursor: String? = nil

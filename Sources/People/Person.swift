@@ -1,3 +1,4 @@
+public import EventStore
 public import Model
 
 /// A person as the store knows it now.
@@ -31,6 +32,24 @@ public struct Person: JSONWritable, Equatable {
         out.append(utf8: ",\"events_total\":")
         out.append(json: eventsTotal)
         out.append(0x7d)
+    }
+}
+
+extension Person {
+    /// A person that was found without the engine; nil if its properties have to be read.
+    public init?(_ known: PersonIndex.Known) {
+        switch known.properties {
+        case .none: self.init(known, properties: Array("{}".utf8))
+        case .object(let properties): self.init(known, properties: properties)
+        case .unknown: return nil
+        }
+    }
+
+    init(_ known: PersonIndex.Known, properties: [UInt8]) {
+        self.init(
+            id: PersonID(known.person), identities: known.identities.map(\.text), properties: properties,
+            firstSeen: known.activity.map { Timestamp(microseconds: $0.first) },
+            lastSeen: known.activity.map { Timestamp(microseconds: $0.last) }, eventsTotal: known.activity?.count ?? 0)
     }
 }
 

@@ -61,7 +61,7 @@ struct DeterminismTests {
         let items = Self.items(100, seed: 9)
         try store.apply(items)
         let before = try store.dump()
-        let applier = BatchApplier(StoreSettings(), store.ties, store.recent)
+        let applier = BatchApplier(StoreSettings(), store.ties, store.recent, store.lookups)
         try applier.apply(batch(items[...], first: 1), store.connection, generation: 1)
         #expect(try store.dump() == before)
     }

@@ -64,6 +64,7 @@ final class MemoryStore {
     let connection: Connection
     let ties: PersonTies
     let recent: RecentIdentities
+    let lookups: PersonIndex
     private let settings: StoreSettings
     private var applier: BatchApplier
     private var next: Int64 = 1
@@ -79,7 +80,8 @@ final class MemoryStore {
         self.settings = settings
         ties = PersonTies()
         recent = RecentIdentities(ties: ties)
-        applier = BatchApplier(settings, ties, recent)
+        lookups = PersonIndex(ties: ties)
+        applier = BatchApplier(settings, ties, recent, lookups)
     }
 
     /// Applies items in batches of `size`.
@@ -93,7 +95,7 @@ final class MemoryStore {
     }
 
     /// Forgets what is in memory, as a restart does.
-    func restart() { applier = BatchApplier(settings, ties, recent) }
+    func restart() { applier = BatchApplier(settings, ties, recent, lookups) }
 
     /// Every row of every table, in physical order, as texts.
     func dump() throws -> [String] {

@@ -41,6 +41,53 @@ struct AccessTests {
         }
     }
 
+    @Test("Every operation of the document refuses a missing, a wrong, an expired and an under-scoped key")
+    func walk() async throws {
+        try await DataFolder.with { folder in
+            let control = try ControlStore(directory: folder.path)
+            let expired = try await control.createKey(
+                project: "default", name: "old", scopes: Set(Scope.allCases), expiresAt: Timestamp(microseconds: 1)
+            ).text
+            // All but what a scope asks for, and but those that include it.
+            var lacking: [Scope: String] = [:]
+            for scope in Scope.allCases {
+                let others = Set(Scope.allCases.filter { !$0.includes(scope) })
+                lacking[scope] = try await control.createKey(
+                    project: "default", name: "all but \(scope.rawValue)", scopes: others
+                ).text
+            }
+            try control.close()
+            let keys = lacking
+            try await folder.serve { server in
+                let outline = APIOutline(try await server.send(.GET, "/openapi.yaml").text)
+                var walked = 0
+                for operation in outline.operations where !Self.open.subtracting(["/metrics"]).contains(operation.path)
+                {
+                    // A route without a scope is one that collects; a new one says its scope or is named here.
+                    let isCollection = operation.scope == nil
+                    #expect(!isCollection || Self.collection.contains(operation.path), "\(operation.path)")
+                    let scope = operation.scope.flatMap { Scope(rawValue: $0) } ?? .collect
+                    // From this machine the metrics are open; what a proxy forwards is not from here.
+                    let headers = operation.path == "/metrics" ? [("Forwarded", "for=192.0.2.1")] : []
+                    let body: [UInt8]? = ["POST", "PUT", "PATCH"].contains(operation.method) ? Array("{}".utf8) : nil
+                    for (key, status) in [
+                        (nil, 401), ("sk_" + String(repeating: "x", count: 40), 401), ("nonsense", 401), (expired, 401),
+                        (keys[scope], 403),
+                    ] {
+                        let answer = try await server.send(
+                            HTTPMethod(rawValue: operation.method), concrete(operation.path), key: key,
+                            headers: headers,
+                            body: body)
+                        #expect(answer.status == status, "\(operation.method) \(operation.path) \(key ?? "no key")")
+                        #expect(answer.json["status"] == JSONValue(Int64(status)))
+                    }
+                    walked += 1
+                }
+                #expect(walked > 100)
+            }
+        }
+    }
+
     @Test("Keys come in a header, in the query and in the body, each where it may")
     func places() async throws {
         try await withServer { server in

@@ -48,6 +48,26 @@ struct ReportTests {
         }
     }
 
+    @Test("What a report's export comes to is told beforehand, to the byte where it is text")
+    func estimates() async throws {
+        try await withServer { server in
+            try await collect(server)
+            for format in ["csv", "ndjson", "parquet"] {
+                for cell: JSONValue in [.null, ["step": 1]] {
+                    let spec: JSONValue = [
+                        "dataset": "report", "report": Self.funnel, "cell": cell, "format": .string(format),
+                    ]
+                    let told = try await ask(server, spec, "/v1/exports/estimate")
+                    #expect(told.status == 200 && told.json["exact"] == true, "\(told.text)")
+                    let run = try await server.export(spec).run
+                    #expect(run["status"] == "succeeded" && told.json["rows"] == run["rows"], "\(run.text)")
+                    let bytes = (told.json["bytes"]?.intValue ?? 0, run["bytes"]?.intValue ?? -1)
+                    #expect(format == "parquet" ? bytes.0 > 0 : bytes.0 == bytes.1, "\(format) \(bytes)")
+                }
+            }
+        }
+    }
+
     @Test("Cohorts and metrics")
     func others() async throws {
         try await withServer { server in

@@ -21,6 +21,10 @@ public final class PersonTies: Sendable {
     private struct State {
         /// A bit for each identity.
         var tied: [UInt64] = []
+        /// Grows before and after each commit that ties somebody.
+        var version: Int64 = 0
+        /// Whether something was tied whose commit is not known to be over.
+        var isTying = false
         /// Those that were asked for of late.
         var singles: [Int64: Single] = [:]
 
@@ -71,11 +75,30 @@ public final class PersonTies: Sendable {
     func tie(_ changes: [(identity: Int64, person: Int64)]) {
         guard !changes.isEmpty else { return }
         state.withLock { state in
+            state.version += 1
+            state.isTying = true
             for change in changes {
                 state.tie(change.identity)
                 state.tie(change.person)
             }
         }
+    }
+
+    /// To be called when the commit is over, before anybody is told of what it stored.
+    func settle() {
+        state.withLock { state in
+            guard state.isTying else { return }
+            state.isTying = false
+            state.version += 1
+        }
+    }
+
+    /// Which ties there are: another number where somebody may have been tied meanwhile.
+    var version: Int64 { state.withLock { $0.version } }
+
+    /// The same, of an identity that may be tied to others; nil of others.
+    func version(ifTied identity: Int64) -> Int64? {
+        state.withLock { $0.isTied(identity) ? $0.version : nil }
     }
 
     /// Reads the ties of a store that was opened; nobody may be reading from it yet.
@@ -88,6 +111,9 @@ public final class PersonTies: Sendable {
                 found.tie(chunk.int64(1, row: row))
             }
         }
-        state.withLock { $0 = found }
+        state.withLock { state in
+            found.version = state.version + 1
+            state = found
+        }
     }
 }

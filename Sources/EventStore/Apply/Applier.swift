@@ -116,7 +116,7 @@ private final class JournalSource: @unchecked Sendable {
     init(_ journal: Journal, _ store: EventStore) {
         self.journal = journal
         settings = store.settings
-        applier = BatchApplier(store.settings, store.ties, store.recent)
+        applier = BatchApplier(store.settings, store.ties, store.recent, store.lookups)
     }
 
     /// Whether there are items that were read and not applied yet.

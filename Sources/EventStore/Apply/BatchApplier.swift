@@ -19,11 +19,13 @@ final class BatchApplier {
     private let settings: StoreSettings
     private let ties: PersonTies
     private let recent: RecentIdentities
+    private let lookups: PersonIndex
 
-    init(_ settings: StoreSettings, _ ties: PersonTies, _ recent: RecentIdentities) {
+    init(_ settings: StoreSettings, _ ties: PersonTies, _ recent: RecentIdentities, _ lookups: PersonIndex) {
         self.settings = settings
         self.ties = ties
         self.recent = recent
+        self.lookups = lookups
     }
 
     /// Applies a batch in one transaction; one that is in the store already changes nothing.
@@ -50,6 +52,7 @@ final class BatchApplier {
             }
         }
         memory = work
+        ties.settle()
         try recent.note(batch) { place in rows.identity(of: place) }
         return written
     }
@@ -60,7 +63,9 @@ final class BatchApplier {
         let existing = work.book.count
         let (pass, ids, newcomers) = try work.book.resolve(batch, connection)
         let rows = RowWriter(connection: connection, generation: generation, batch: batch, pass: pass, ids: ids)
-        let written = try rows.writeItems(names: &work.names, members: &members)
+        var touched: [Int64] = []
+        let written = try rows.writeItems(names: &work.names, members: &members, touched: &touched)
+        lookups.touch(touched, upTo: batch.lastSeq)
         let aliases = try AliasPass(
             pass.ties, id: rows.id, existing: existing, hasUndone: work.hasUndone, connection)
         ties.tie(aliases.changes)

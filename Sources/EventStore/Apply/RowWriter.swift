@@ -21,7 +21,11 @@ struct RowWriter {
     }
 
     /// Events and property changes; how many rows they are.
-    func writeItems(names: inout NameTable, members: inout PropertyMembers) throws(StoreError) -> Int64 {
+    ///
+    /// - Parameter touched: gets the identities that they are of.
+    func writeItems(
+        names: inout NameTable, members: inout PropertyMembers, touched: inout [Int64]
+    ) throws(StoreError) -> Int64 {
         guard pass.eventCount > 0 || pass.changeCount > 0 else { return 0 }
         var written: Int64 = 0
         do {
@@ -40,6 +44,7 @@ struct RowWriter {
                     place += 1
                     guard item.kind == .event || item.kind == .set else { continue }
                     let identity = id(reference)
+                    touched.append(identity)
                     let folds = item.flags.contains(.foldsNames)
                     let object = payload.extracting(item.properties)
                     let sets = item.kind == .set || item.flags.contains(.setsProperties)

@@ -21,6 +21,7 @@ public struct Compactor: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await work() }
             group.addTask { await watchForIdleness() }
+            group.addTask { await indexPersons() }
             await group.next()
             group.cancelAll()
         }
@@ -71,6 +72,19 @@ public struct Compactor: Sendable {
                 store.compaction.wakeIdle()
             }
             last = now
+        }
+    }
+
+    /// Makes the index of persons when look-ups come that it could have answered.
+    private func indexPersons() async {
+        for await _ in store.lookups.wants {
+            do { try await store.indexPersons() } catch {
+                let error = StoreError(error)
+                if error.code == .closed { return }
+                // Look-ups ask the engine, and ask for the index again.
+                logger.debug("The index of persons was not made.", metadata: ["reason": "\(error.message)"])
+            }
+            guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }
         }
     }
 

@@ -27,6 +27,8 @@ struct StoreRemoval: Sendable {
                 }
                 try await raiseEpoch()
                 try await noting(items)
+                // A step of the keeper that began before must not say of the rows that are left that it has seen them.
+                store.people.disturb()
                 let made = try await rewriteCold(items.copies)
                 await store.layouts.settle()
                 try await removeRetired()

@@ -21,7 +21,7 @@ struct EstimateJob: Sendable {
             let shift = SampleWindows.shift(from: spec.seqFrom, to: spec.seqTo)
             let bucket = DuckDBDialect.shifted(query.rowNumber, by: shift)
             return SampleWindows(try counts(query.buckets(bucket), connection), shift: shift)
-        case .report: throw ExportSpec.error("a report is not estimated: ask it, its answer is short")
+        case .report: throw ExportSpec.error("a report is answered to be estimated, not sampled")
         case .people, .identities:
             return try connection.transaction { connection in
                 let last = try connection.row("SELECT max(identity_id) FROM identities")?[0].int ?? 0
@@ -88,7 +88,7 @@ struct EstimateJob: Sendable {
     }
 
     /// How many bytes there are when they are encrypted, in parts of about one size.
-    private func sealed(_ bytes: Int64, parts: Int64) throws -> Int64 {
+    func sealed(_ bytes: Int64, parts: Int64) throws -> Int64 {
         guard !spec.recipients.isEmpty else { return bytes }
         return try AgeEncryptor.size(of: bytes / parts, for: spec.recipients) * parts + bytes % parts
     }
@@ -101,7 +101,7 @@ struct EstimateJob: Sendable {
         return Double(spec.dataset == .people ? spec.asOfSeq : survey.total) * ExportPace.search
     }
 
-    private func parts(_ rows: Int64) -> Int64 {
+    func parts(_ rows: Int64) -> Int64 {
         guard let size = spec.partRows.map(Int64.init) else { return 1 }
         return max(1, rows / size + (rows % size > 0 ? 1 : 0))
     }

@@ -19,6 +19,12 @@ extension ExportRunner {
         let job = EstimateJob(spec: spec)
         do {
             try await store.waitForApplied(spec.asOfSeq, timeout: .seconds(10))
+            if spec.dataset == .report {
+                return try await store.ask { connection, _ in
+                    defer { try? EstimateJob.cleanUp(connection) }
+                    return try job.report(connection)
+                }
+            }
             return try await store.withReadLane { lane in
                 do {
                     let survey = try await lane.run { connection in try job.survey(connection) }

@@ -48,12 +48,16 @@ struct SampleWriter {
 
     /// Rows that the engine writes: it tells how large the file would be that nobody keeps.
     func file(_ connection: Connection) throws -> Size {
-        let sql = DuckDBDialect.measureParquet(
-            query.select(order: query.order), codec: EngineWriter.codec(query.spec.compression))
+        try Self.file(of: query.select(order: query.order), query.spec.compression, connection)
+    }
+
+    /// The same of the rows of a statement.
+    static func file(of rows: SQLFragment, _ compression: Compression, _ connection: Connection) throws -> Size {
+        let sql = DuckDBDialect.measureParquet(rows, codec: EngineWriter.codec(compression))
         let statement = SQLStatement(sql)
-        let rows = try connection.query(statement.text, statement.values)
+        let sizes = try connection.query(statement.text, statement.values)
         var size = Size()
-        while let chunk = try rows.nextChunk() {
+        while let chunk = try sizes.nextChunk() {
             for row in 0..<chunk.rowCount {
                 let (all, footer) = (chunk.int64(2, row: row), chunk.int64(3, row: row))
                 size.rows += chunk.int64(1, row: row)
@@ -66,7 +70,7 @@ struct SampleWriter {
 }
 
 /// Counts bytes, packed as a file's are.
-private struct ByteCounter {
+struct ByteCounter {
     private let compressor: Compressor
     private var packed: [UInt8] = []
     private var count: Int64 = 0

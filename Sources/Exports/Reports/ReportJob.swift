@@ -70,6 +70,19 @@ struct ReportJob {
 
     /// Through a temporary table, of which the engine makes the file.
     private func writeParquet(_ table: ReportTable, _ files: inout PartSet, _ connection: Connection) throws {
+        try Self.fill(table, connection)
+        try EngineFile(recipients: spec.recipients).write(&files, connection) { path in
+            let copy = DuckDBDialect.copyParquet(Self.filled, to: path, codec: EngineWriter.codec(spec.compression))
+            let statement = SQLStatement(copy)
+            return try connection.row(statement.text, statement.values)?[0].int ?? 0
+        }
+    }
+
+    /// The rows of the temporary table, in their order.
+    static var filled: SQLFragment { SQLFragment(stringLiteral: "SELECT * FROM \(EngineWriter.table) ORDER BY rowid") }
+
+    /// Makes the temporary table.
+    static func fill(_ table: ReportTable, _ connection: Connection) throws {
         let types = table.columns.map { $0.type.engine }
         let columns = zip(table.columns, types).map { "\(DuckDBDialect.identifier($0.name)) \($1.name)" }
         try connection.execute("CREATE OR REPLACE TEMP TABLE \(EngineWriter.table)(\(columns.joined(separator: ", ")))")
@@ -79,12 +92,6 @@ struct ReportJob {
             try appender.endRow()
         }
         try appender.finish()
-        try EngineFile(recipients: spec.recipients).write(&files, connection) { path in
-            let rows = SQLFragment(stringLiteral: "SELECT * FROM \(EngineWriter.table) ORDER BY rowid")
-            let copy = DuckDBDialect.copyParquet(rows, to: path, codec: EngineWriter.codec(spec.compression))
-            let statement = SQLStatement(copy)
-            return try connection.row(statement.text, statement.values)?[0].int ?? 0
-        }
     }
 
     private func manifest(_ table: ReportTable, _ files: PartSet) -> Manifest {

@@ -19,8 +19,11 @@ final class ColumnBook: Sendable {
 
     private struct State {
         var entries: [Entry] = []
-        /// The day of a minute in the zone, as it was found last.
-        var today: (minute: Int64, timezone: String, day: Int64)?
+        /// How often somebody began to read the definitions, and which of these readings is in force.
+        var begun: Int64 = 0
+        var inForce: Int64 = 0
+        /// The day of a second in the zone, as it was found last.
+        var today: (second: Int64, timezone: String, day: Int64)?
     }
 
     private let state = Mutex(State())
@@ -40,14 +43,23 @@ final class ColumnBook: Sendable {
 
     /// Reads the definitions; the table of people follows.
     func reload(_ control: ControlStore) async throws {
+        let reading = state.withLock { state in
+            state.begun += 1
+            return state.begun
+        }
         let records = try await control.computedColumns(project: project)
         let timezone = try await control.timezone(project: project)
         let entries = Self.entries(records)
-        state.withLock { $0.entries = entries }
         let set = ComputedSet(
             entries.map { ComputedSet.Definition($0.name, version: $0.version, formula: $0.formula) },
             timezone: timezone)
-        if set != store.computedSet { store.computedSet = set }
+        state.withLock { state in
+            // One that began later has seen at least as much, and may have come first.
+            guard reading > state.inForce else { return }
+            state.inForce = reading
+            state.entries = entries
+            if set != store.computedSet { store.computedSet = set }
+        }
     }
 
     /// What is in force where these are the newest versions.
@@ -92,14 +104,14 @@ final class ColumnBook: Sendable {
         ).columns(on: try await day(of: moment, in: timezone))
     }
 
-    /// Zones begin their days at full quarters of an hour, so that a minute is of one day.
+    /// Zones of old begin their days at odd seconds, so that only a second is of one day.
     private func day(of moment: Timestamp, in timezone: String) async throws -> Int64 {
-        let minute = moment.microseconds / 60_000_000
-        if let known = state.withLock({ $0.today }), known.minute == minute, known.timezone == timezone {
+        let second = moment.microseconds / 1_000_000
+        if let known = state.withLock({ $0.today }), known.second == second, known.timezone == timezone {
             return known.day
         }
         let day = try await store.day(of: moment, in: timezone)
-        state.withLock { $0.today = (minute, timezone, day) }
+        state.withLock { $0.today = (second, timezone, day) }
         return day
     }
 }

@@ -104,8 +104,14 @@ final class ProjectRuntime: Sendable {
 
     /// Waits until queries see everything up to the `seq` that a read is pinned to, and returns it: the one that the
     /// caller names, or all that is durable now.
+    /// - Throws: a problem (400) if the caller names what nobody has been told of, `StoreError` if the store lags.
     func pin(_ exchange: Exchange) async throws -> Int64 {
         let named = try exchange.query.integer("wait_seq", in: 0...Int64.max)
+        let durable = journal.durableSeq
+        // Every receipt names what is durable: nothing that anybody was told of lies beyond it, and waiting would be in vain.
+        if let named, named > durable {
+            throw Problem.parameter("wait_seq", "nothing has been stored beyond \(durable)")
+        }
         return try await pin(named, wait: exchange.app.configuration.readWait)
     }
 

@@ -50,8 +50,19 @@ enum PeopleRoutes {
             }
         }
         let profile = try await PersonProfile(exchange)
-        let found = try await exchange.reading { reader in
-            try reader.person(identity: identity).map { try profile.document($0, reader) }
+        var known: PersonIndex.Known?
+        if profile.isPlain, exchange.query["as_of_seq"] == nil {
+            let runtime = try exchange.project()
+            _ = try await runtime.pin(exchange)
+            known = runtime.store.known(identity: identity)
+            if let known, let person = Person(known) {
+                exchange.note.rows(1)
+                return .json(bytes: person.json)
+            }
+        }
+        let found = try await exchange.reading { [known] reader -> [UInt8]? in
+            if let known, let person = try reader.person(known) { return try profile.document(person, reader) }
+            return try reader.person(identity: identity).map { try profile.document($0, reader) }
         }
         exchange.note.rows(found == nil ? 0 : 1)
         guard let found else { throw Problem.notFound("nobody has this identity") }

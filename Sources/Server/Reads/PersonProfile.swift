@@ -11,6 +11,8 @@ struct PersonProfile: Sendable {
 
     private let hasTimes: Bool
     private let computed: [ComputedColumn]?
+    /// Whether the person's own document is all.
+    let isPlain: Bool
     private let segments: [(record: SegmentRecord, question: SegmentQuestion)]?
 
     init(_ exchange: Exchange) async throws {
@@ -19,6 +21,7 @@ struct PersonProfile: Sendable {
             throw Problem.parameter(
                 "include", "\"\(other.prefix(64))\" is not known; there are \(Self.parts.joined(separator: ", "))")
         }
+        isPlain = names.isEmpty
         hasTimes = names.contains("property_times")
         if hasTimes { try exchange.requireColumns([.builtin(.timestamp)]) }
         computed = names.contains("computed") ? try await exchange.computedColumns(exchange.receivedAt) : nil
