@@ -41,11 +41,13 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C wrappers: declarations and link rules only.
         .target(name: "CDuckDB", linkerSettings: duckdbLinking),
         .target(name: "CCodecs", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
+        .target(name: "CPostgres", linkerSettings: [.linkedLibrary("pq")]),
         // The rooms, lowest first. Each may use those before it and none after.
         .target(name: "Model"),
         .target(name: "Threads"),
@@ -67,12 +69,21 @@ let package = Package(
         .target(
             name: "Webhooks",
             dependencies: ["Model", "Journal", "EventStore", "People", "Connectors", crypto, grdb, logging]),
+        .target(
+            name: "Destinations",
+            dependencies: ["Model", "Threads", "DuckDB", "CPostgres", "Connectors", crypto]),
+        .target(
+            name: "Pipelines",
+            dependencies: [
+                "Model", "Threads", "DuckDB", "Control", "EventStore", "Exports", "Connectors", "Destinations", logging,
+                .product(name: "Yams", package: "Yams"),
+            ]),
         .target(name: "Collect", dependencies: ["Model", "Journal"]),
         .target(
             name: "Server",
             dependencies: [
                 "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People",
-                "Reports", "Exports", "Connectors", "Webhooks", "Collect",
+                "Reports", "Exports", "Connectors", "Webhooks", "Destinations", "Pipelines", "Collect",
                 crypto, hummingbird, hummingbirdCore, httpTypes, nio, nioPosix, nioHTTP, tls, logging, lifecycle,
                 signals,
             ],
@@ -80,7 +91,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Model", "Age", "Connectors", "DuckDB", "Control", "EventStore", "Exports", "Server", logging, nio,
+                "Model", "Age", "Connectors", "DuckDB", "Control", "EventStore", "Exports", "Pipelines", "Server",
+                logging, nio,
                 nioPosix, tls,
                 crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -113,6 +125,13 @@ let package = Package(
         .testTarget(
             name: "WebhooksTests", dependencies: ["Webhooks", "Connectors", "EventStore", "Journal", "Model", logging]),
         .testTarget(
+            name: "PipelinesTests",
+            dependencies: [
+                "Pipelines", "Destinations", "Connectors", "Control", "Exports", "EventStore", "Journal", "DuckDB",
+                "Model",
+                logging,
+            ]),
+        .testTarget(
             name: "ServerTests",
             dependencies: [
                 "Server", "Control", "Collect", "Journal", "Model", "Codecs", logging, nio, nioHTTP,
@@ -141,7 +160,7 @@ if let only = Context.environment["SLUICE_ONLY"] {
 // Tests in the release configuration look inside the rooms, which debug builds always allow. The program is built without.
 let testable = Context.environment["SLUICE_TESTABLE"] == nil ? [] : [SwiftSetting.unsafeFlags(["-enable-testing"])]
 
-for target in package.targets where !["CDuckDB", "CCodecs"].contains(target.name) {
+for target in package.targets where !["CDuckDB", "CCodecs", "CPostgres"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),

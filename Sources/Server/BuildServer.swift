@@ -50,9 +50,13 @@ public func buildServer(
     }
     let backups = BackupService(
         directory: directory, control: control, projects: projects, webhooks: webhooks.store, logger: logger)
+    let pipelines = PipelineService(
+        control: control, projects: projects, webhooks: webhooks, configuration: configuration,
+        boot: String(UInt64.random(in: .min ... .max), radix: 16), logger: logger)
     let state = ServerState(
         configuration: configuration, control: control, keys: keys, projects: projects, exports: exports,
-        erasures: erasures, backups: backups, audit: audit, webhooks: webhooks, logger: logger)
+        erasures: erasures, backups: backups, audit: audit, webhooks: webhooks, pipelines: pipelines,
+        logger: logger)
     let table = RouteTable(allRoutes(configuration))
     let listening = Latch<Int>()
     let socketListening = Latch<Int>()
@@ -61,7 +65,7 @@ public func buildServer(
     // In order of dependence; the shutdown goes the other way: first no more requests, last the control database.
     var services: [any Service] = [
         ControlKeeper(control: control, keys: keys, logger: logger), AuditKeeper(audit: audit, logger: logger),
-        webhooks, projects, exports, erasures, backups, state.bodies,
+        webhooks, projects, exports, erasures, backups, pipelines, state.bodies,
     ]
     if configuration.keepsRetention {
         services.append(RetentionKeeper(control: control, projects: projects, erasures: erasures, logger: logger))

@@ -91,6 +91,14 @@ public struct ServerConfiguration: Sendable {
     public var outboundRoots: String?
     /// Whether webhooks are sent; not by a server that ends with a command.
     public var delivers = true
+    /// Folders below which pipelines may write files.
+    public var allowFolders: [String] = []
+    /// Variables of the environment whose names begin with this may be secrets of pipelines that came by a key; nil for none.
+    public var secretEnvironment: String? = "SLUICE_SECRET_"
+    /// The folder whose files may be; nil for none.
+    public var secretFiles: String?
+    /// Whether pipelines run by their schedules; not by a server that ends with a command.
+    public var followsSchedules = true
     /// Whether the rules of retention are applied day by day; not by a server that ends with a command.
     public var keepsRetention = true
     /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.

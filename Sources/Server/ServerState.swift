@@ -14,6 +14,7 @@ final class ServerState: Sendable {
     let backups: BackupService
     let audit: AuditLog
     let webhooks: WebhookService
+    let pipelines: PipelineService
     let rates = RateLimits()
     let metrics = ServerMetrics()
     let unknownKeys = UnknownKeys()
@@ -26,7 +27,7 @@ final class ServerState: Sendable {
     init(
         configuration: ServerConfiguration, control: ControlStore, keys: KeyRing, projects: ProjectRegistry,
         exports: ExportService, erasures: ErasureService, backups: BackupService, audit: AuditLog,
-        webhooks: WebhookService, logger: Logger
+        webhooks: WebhookService, pipelines: PipelineService, logger: Logger
     ) {
         self.configuration = configuration
         self.control = control
@@ -37,6 +38,7 @@ final class ServerState: Sendable {
         self.backups = backups
         self.audit = audit
         self.webhooks = webhooks
+        self.pipelines = pipelines
         self.logger = logger
     }
 

@@ -1,5 +1,6 @@
 internal import Control
 internal import HTTPTypes
+internal import Pipelines
 public import ServiceLifecycle
 internal import Synchronization
 
@@ -91,7 +92,9 @@ public final class SluiceServer: Service {
         while !hasEnded.load(ordering: .relaxed) {
             let now = connections.count
             // Twice the same: whoever finds a server looks whether it answers before it connects for its work.
-            if now.open == 0, now == before, state.exports.unfinishedCount == 0, state.backups.unfinishedCount == 0 {
+            if now.open == 0, now == before, state.exports.unfinishedCount == 0, state.backups.unfinishedCount == 0,
+                state.pipelines.keeper.unfinishedCount == 0
+            {
                 return true
             }
             before = now

@@ -47,6 +47,20 @@ public struct OutboundPolicy: Sendable {
         }
     }
 
+    /// Checks the addresses of a host that is dialled by another protocol than HTTP, such as a database's; which port and whether
+    /// what is sent can be read on the way is for whoever speaks the protocol.
+    public func check(_ addresses: [IPAddress], ofHost host: String) throws(ConnectorError) {
+        let own = own()
+        for address in addresses where !isAllowed(address) {
+            guard !SpecialRanges.contains(address), !own.contains(address.plain) else {
+                throw ConnectorError(
+                    .blockedAddress,
+                    "\(host) is an address that nothing is sent to: it is private, reserved, or this machine's. The operator can "
+                        + "allow it with --allow-private", isTransient: true)
+            }
+        }
+    }
+
     private func check(port: Int) throws(ConnectorError) {
         guard port == 443 || port == 80 || port >= 1_024 && !Self.refusedPorts.contains(port) else {
             throw ConnectorError(

@@ -18,6 +18,7 @@ enum Migrations {
         migrator.registerMigration("012_reports", migrate: reports)
         migrator.registerMigration("013_audit", migrate: audit)
         migrator.registerMigration("014_computed_columns", migrate: computedColumns)
+        migrator.registerMigration("015_pipelines", migrate: pipelines)
         return migrator
     }
 }

@@ -12,6 +12,7 @@ internal import Model
 internal import NIOCore
 internal import NIOSSL
 internal import People
+internal import Pipelines
 internal import Reports
 internal import Webhooks
 
@@ -31,6 +32,7 @@ extension Problem {
         case let error as DuckDBError: self.init(error)
         case let error as ControlError: self.init(error)
         case let error as WebhookError: self.init(error)
+        case let error as PipelineError: self.init(error)
         case let error as ConnectorError: self = .badRequest(error.message, code: error.code.rawValue)
         case is NIOTooManyBytesError: self = .tooLarge("the body is longer than this path takes")
         case let error as HTTPError: self.init(error.status, "http", error.body ?? error.status.reasonPhrase)
@@ -131,6 +133,14 @@ extension Problem {
         self = .badRequest(
             "a computed column's \"timezone\" is no zone: write UTC, an offset such as +02:00, or a name such as Europe/Berlin",
             code: "invalid_condition")
+    }
+
+    init?(_ error: PipelineError) {
+        guard error.code == .badDefinition else { return nil }
+        self = .badRequest(error.description, code: error.code.rawValue)
+        if let place = error.place {
+            members = [.init("line", JSONValue(place.line)), .init("column", JSONValue(place.column))]
+        }
     }
 
     init?(_ error: WebhookError) {

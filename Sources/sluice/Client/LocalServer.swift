@@ -16,6 +16,9 @@ enum LocalServer {
         configuration.listen = nil
         configuration.keepsRetention = false
         configuration.delivers = false
+        configuration.followsSchedules = false
+        configuration.allowPrivate = try Operator.ranges([])
+        configuration.allowFolders = try Operator.folders([])
         configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
         if onlyExports { configuration.passingMemory = 64 << 20 }
         // Errors reach the command as answers; the log would only repeat them.

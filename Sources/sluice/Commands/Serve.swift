@@ -12,7 +12,7 @@ struct Serve: AsyncParsableCommand {
 
             The environment says the same as the flags: SLUICE_DATA, SLUICE_LISTEN, SLUICE_LOG_LEVEL, \
             SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG, SLUICE_TLS_CERTIFICATE, SLUICE_TLS_KEY, \
-            SLUICE_ALLOW_PRIVATE, SLUICE_WEBHOOK_CA. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
+            SLUICE_ALLOW_PRIVATE, SLUICE_ALLOW_FOLDER, SLUICE_SECRET_ENV, SLUICE_SECRET_FILES, SLUICE_WEBHOOK_CA. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
             with, in place of master.key in the data folder.
 
             Webhooks go to public addresses by https alone. For receivers on your own network name their range with \
@@ -87,9 +87,29 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: [.customLong("allow-private"), .customLong("allow-private-webhooks")],
         help: ArgumentHelp(
-            "A private range that webhooks may go to, such as 10.0.0.0/8 (or SLUICE_ALLOW_PRIVATE, with commas between several); may be repeated.",
+            "A private range that webhooks and pipelines may go to, such as 10.0.0.0/8 (or SLUICE_ALLOW_PRIVATE, with commas between several); may be repeated.",
             valueName: "CIDR"))
     var allowPrivate: [String] = []
+
+    @Option(
+        name: .customLong("allow-folder"),
+        help: ArgumentHelp(
+            "A folder below which pipelines may write files (or SLUICE_ALLOW_FOLDER, with colons between several); may be repeated.",
+            valueName: "DIR"))
+    var allowFolder: [String] = []
+
+    @Option(
+        name: .customLong("secret-env"),
+        help: ArgumentHelp(
+            "Variables whose names begin so may be secrets of pipelines that come by a key (or SLUICE_SECRET_ENV); SLUICE_SECRET_ if not said.",
+            valueName: "PREFIX"))
+    var secretEnv: String?
+
+    @Option(
+        name: .customLong("secret-files"),
+        help: ArgumentHelp(
+            "The folder whose files may be such secrets (or SLUICE_SECRET_FILES).", valueName: "DIR"))
+    var secretFiles: String?
 
     @Option(
         name: .customLong("webhook-ca"),
@@ -176,21 +196,13 @@ struct Serve: AsyncParsableCommand {
             guard threads > 0 else { throw Failure(.usage, "--engine-threads \(threads): give at least 1") }
             configuration.engineThreads = threads
         }
-        configuration.allowPrivate = try ranges()
+        configuration.allowPrivate = try Operator.ranges(allowPrivate)
+        configuration.allowFolders = try Operator.folders(allowFolder)
+        if let prefix = secretEnv ?? Environment["SLUICE_SECRET_ENV"] { configuration.secretEnvironment = prefix }
+        configuration.secretFiles = secretFiles ?? Environment["SLUICE_SECRET_FILES"]
         configuration.outboundRoots = webhookCA ?? Environment["SLUICE_WEBHOOK_CA"]
         configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
         return configuration
-    }
-
-    private func ranges() throws -> [AddressRange] {
-        let named = Environment["SLUICE_ALLOW_PRIVATE"]?.split(separator: ",").map(String.init) ?? []
-        return try (allowPrivate.isEmpty ? named : allowPrivate.flatMap { $0.split(separator: ",").map(String.init) })
-            .map { text in
-                guard let range = AddressRange(text.filter { $0 != " " }) else {
-                    throw Failure(.usage, "--allow-private \(text): give a range such as 10.0.0.0/8, or an address")
-                }
-                return range
-            }
     }
 
     private func environmentThreads() throws -> Int? {

@@ -1,0 +1,170 @@
+public import Connectors
+public import Model
+
+/// A place that rows go to. One file, and one line in `DestinationRegistry.builtin`; it knows nothing of pipelines.
+///
+/// What is loaded comes as files that are whole and checked already. A load is all or nothing, and may be asked for again: under the
+/// same run it changes nothing.
+public protocol Destination: Sendable {
+    /// The noun of the service, in lower case: `type` in a definition.
+    static var kind: String { get }
+    static var fields: [Field] { get }
+    static var abilities: Abilities { get }
+
+    init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError)
+    /// Where rows go, without secrets: what was loaded to one location counts for that location alone.
+    var location: String { get }
+    /// Proves that the settings work, without loading anything.
+    func check() async throws(ConnectorError)
+    /// How far the loads of a stream are there by the destination's own account.
+    func position(_ stream: LoadStream) async throws(ConnectorError) -> LoadPosition
+    /// Loads a batch.
+    func load(_ batch: LoadBatch) async throws(ConnectorError) -> LoadReceipt
+    /// Reads back what was loaded.
+    func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification
+    /// The name of a setting that holds a secret in plain text; nil if there is none.
+    static func plainSecret(_ settings: JSONValue) -> String?
+}
+
+extension Destination {
+    public static func plainSecret(_ settings: JSONValue) -> String? {
+        fields.first { field in
+            guard field.isSecret, let value = settings[field.name]?.stringValue else { return false }
+            return !SecretReference.isReference(value)
+        }?.name
+    }
+}
+
+/// How rows get into what is there already.
+public enum LoadMode: String, Sendable, CaseIterable {
+    /// Rows are added.
+    case append
+    /// Rows with the same key are replaced, others added.
+    case upsert
+    /// Rows with the same key are removed.
+    case delete
+    /// Everything that is there goes.
+    case replace
+}
+
+/// What a destination can do, as data, so that nothing above asks which one it is.
+public struct Abilities: Sendable, Equatable {
+    public var modes: Set<LoadMode>
+    /// The formats of files that it takes; the first one if nobody says which.
+    public var formats: [String]
+    /// Whether files may be packed.
+    public var takesCompression: Bool
+    /// Whether it needs columns of types that it knows, and so can have its schema changed.
+    public var hasSchema: Bool
+
+    public init(modes: Set<LoadMode>, formats: [String], takesCompression: Bool, hasSchema: Bool) {
+        self.modes = modes
+        self.formats = formats
+        self.takesCompression = takesCompression
+        self.hasSchema = hasSchema
+    }
+}
+
+/// What destinations work with.
+public struct DestinationTools: Sendable {
+    public var http: any OutboundSending
+    public var policy: OutboundPolicy
+    public var resolver: any Resolving
+    /// The folders below which files may be written.
+    public var roots: FolderRoots
+    /// Tells the operator what is allowed but not good, such as a password that crosses the machine in plain text.
+    public var warn: @Sendable (String) -> Void
+
+    public init(
+        http: any OutboundSending, policy: OutboundPolicy, resolver: any Resolving, roots: FolderRoots,
+        warn: @escaping @Sendable (String) -> Void
+    ) {
+        self.http = http
+        self.policy = policy
+        self.resolver = resolver
+        self.roots = roots
+        self.warn = warn
+    }
+}
+
+/// All kinds of destinations.
+public struct DestinationRegistry: Sendable {
+    public let types: [any Destination.Type]
+
+    /// A kind that is there twice is a fault of the program.
+    public init(_ types: [any Destination.Type]) {
+        precondition(Set(types.map { $0.kind }).count == types.count, "a kind of destination is listed twice")
+        self.types = types
+    }
+
+    /// To add a destination, write its file and add its line here.
+    public static let builtin = DestinationRegistry([
+        FolderDestination.self,
+        PostgresDestination.self,
+        DuckDBDestination.self,
+        HTTPDestination.self,
+    ])
+
+    public var kinds: [String] { types.map { $0.kind } }
+
+    public func type(_ kind: String) throws(ConnectorError) -> any Destination.Type {
+        guard let type = types.first(where: { $0.kind == kind }) else {
+            throw ConnectorError(
+                .unknownKind, "there is no destination \"\(kind)\"; there are \(kinds.joined(separator: ", "))")
+        }
+        return type
+    }
+
+    /// Makes a destination from its settings; secrets are resolved now and kept as long as it lives.
+    public func make(
+        _ settings: JSONValue, secrets: SecretResolver, tools: DestinationTools
+    ) throws(ConnectorError) -> any Destination {
+        let type = try type(settings["type"]?.stringValue ?? "")
+        return try type.init(
+            try Settings(Self.plain(settings, type.fields), fields: type.fields, secrets: secrets), tools)
+    }
+
+    /// Checks settings as far as that goes without secrets, names and networks.
+    public func check(_ settings: JSONValue) throws(ConnectorError) {
+        let type = try type(settings["type"]?.stringValue ?? "")
+        if let name = type.plainSecret(settings) {
+            throw ConnectorError(
+                .badSetting,
+                "\"\(name)\" is a secret, which a definition does not hold: write secret://env/NAME or secret://file/PATH"
+            )
+        }
+        // References are left out: what they name is looked up when it is used.
+        guard case .object(let members) = Self.plain(settings, type.fields) else { return }
+        let stand = members.map { member in
+            JSONValue.Member(
+                member.key,
+                SecretReference.isReference(member.value.stringValue ?? "") ? .string("-") : member.value)
+        }
+        _ = try Settings(.object(stand), fields: type.fields, secrets: SecretResolver())
+        for member in members {
+            guard let text = member.value.stringValue, SecretReference.isReference(text) else { continue }
+            _ = try SecretReference(text)
+            guard type.fields.first(where: { $0.name == member.key })?.isSecret ?? false else {
+                throw ConnectorError(.badSetting, "\"\(member.key)\" is no secret, and takes no reference")
+            }
+        }
+    }
+
+    /// The settings without their kind, and with truths as the words that a choice knows.
+    private static func plain(_ settings: JSONValue, _ fields: [Field]) -> JSONValue {
+        guard case .object(let members) = settings else { return settings }
+        return .object(
+            members.filter { $0.key != "type" }.map { member in
+                guard case .bool(let value) = member.value,
+                    case .choice(let words)? = fields.first(where: { $0.name == member.key })?.value,
+                    words == Field.truths
+                else { return member }
+                return .init(member.key, .string(value ? "true" : "false"))
+            })
+    }
+}
+
+extension Field {
+    /// The words of a setting that is true or false.
+    static let truths = ["false", "true"]
+}

@@ -1,0 +1,90 @@
+public import Connectors
+internal import Glibc
+
+/// The folders below which files may be written. What the operator has not opened is shut.
+public struct FolderRoots: Sendable, Equatable {
+    /// Where paths that do not begin with a slash lie; always open.
+    public var own: String
+    public var allowed: [String]
+
+    public init(own: String, allowed: [String] = []) {
+        self.own = own
+        self.allowed = allowed
+    }
+
+    /// The absolute path of what a definition names, if it lies below a root. Folders on the way are made. Links and dots are resolved
+    /// before it is looked where it lies. Blocks.
+    ///
+    /// - Parameter isFile: whether the last part names a file, which need not be there.
+    public func resolve(_ path: String, isFile: Bool = false) throws(ConnectorError) -> String {
+        guard !path.isEmpty, !path.utf8.contains(0) else { throw ConnectorError(.badSetting, "\"path\" is empty") }
+        let parts = path.split(separator: "/").map(String.init)
+        guard !parts.contains(".."), !parts.contains(".") else {
+            throw ConnectorError(.badSetting, "\"path\" has . or .. in it; write where it leads to")
+        }
+        let wanted = path.hasPrefix("/") ? "/" + parts.joined(separator: "/") : own + "/" + parts.joined(separator: "/")
+        if !path.hasPrefix("/") { try Self.make(own) }
+        for root in allowed + [own] {
+            guard let real = Self.real(root) else { continue }
+            // The root may be written by way of a link, too.
+            for spelling in Set([real, Self.trimmed(root)]) where wanted == spelling || wanted.hasPrefix(spelling + "/")
+            {
+                let rest = wanted.dropFirst(spelling.count).split(separator: "/").map(String.init)
+                return try Self.descend(real, rest, isFile: isFile)
+            }
+        }
+        let known =
+            allowed.isEmpty ? "none is" : allowed.joined(separator: ", ") + (allowed.count == 1 ? " is" : " are")
+        throw ConnectorError(
+            .badSetting,
+            "\(path) does not lie below a folder that the operator allows (\(known)); start the server with --allow-folder DIR, "
+                + "or write a path without a slash at its beginning, which lies in the data folder's files/")
+    }
+
+    private static func descend(_ root: String, _ parts: [String], isFile: Bool) throws(ConnectorError) -> String {
+        var at = root
+        for (index, part) in parts.enumerated() {
+            at += "/" + part
+            if isFile, index == parts.count - 1 {
+                // A link in the place of the file would lead out.
+                guard let resolved = real(at) else { return at }
+                guard resolved == at else { throw leadsOut(at) }
+                return at
+            }
+            try make(at)
+            guard real(at) == at else { throw leadsOut(at) }
+        }
+        guard !isFile || !parts.isEmpty else {
+            throw ConnectorError(.badSetting, "\"path\" names a folder, not a file")
+        }
+        return at
+    }
+
+    private static func leadsOut(_ path: String) -> ConnectorError {
+        ConnectorError(.badSetting, "\(path) is a link; name the folder that it leads to, below an allowed one")
+    }
+
+    private static func make(_ path: String) throws(ConnectorError) {
+        if unsafe mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        throw ConnectorError(.refused, "cannot make the folder \(path): \(systemText())", isTransient: errno == ENOSPC)
+    }
+
+    private static func trimmed(_ path: String) -> String {
+        var path = path
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return path
+    }
+
+    private static func real(_ path: String) -> String? {
+        // realpath's buffer is ours to free.
+        guard let resolved = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
+    }
+}
+
+/// What the system says about the call that just failed.
+func systemText(_ number: Int32 = errno) -> String {
+    // strerror's text is copied at once.
+    unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
+}

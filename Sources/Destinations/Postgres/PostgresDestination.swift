@@ -1,0 +1,84 @@
+public import Connectors
+public import Model
+
+/// A table in PostgreSQL. A window's rows and the line of `sluice_loads` that says so are one transaction: whatever happens, a window
+/// is there once or not at all.
+public struct PostgresDestination: Destination {
+    public static let kind = "postgres"
+    public static let fields = [
+        Field(
+            "url", .text, isSecret: true, isRequired: true,
+            help: "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, as secret://env/NAME if it has a password"),
+        Field("schema", .text, help: "the schema; public if not said"),
+        Field("table", .text, isRequired: true, help: "the table; it is made if it is not there"),
+        Field("allow_plaintext", .choice(Field.truths), help: "whether rows may cross a network without TLS"),
+    ]
+    public static let abilities = Abilities(
+        modes: [.append, .upsert, .delete, .replace], formats: ["csv"], takesCompression: false, hasSchema: true)
+
+    private let target: PostgresTarget
+    private let sql: PostgresSQL
+    private let tools: DestinationTools
+
+    public init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError) {
+        target = try PostgresTarget(
+            settings.text("url") ?? "", allowsPlaintext: settings.text("allow_plaintext") == "true")
+        sql = PostgresSQL(schema: settings.text("schema") ?? "public", table: settings.text("table") ?? "")
+        for name in [sql.schema, sql.table] where !(1...63).contains(name.utf8.count) || name.utf8.contains(0) {
+            throw ConnectorError(.badSetting, "a name in PostgreSQL has 1 to 63 bytes, and \"\(name)\" has not")
+        }
+        self.tools = tools
+    }
+
+    public static func plainSecret(_ settings: JSONValue) -> String? {
+        guard let text = settings["url"]?.stringValue, !SecretReference.isReference(text) else { return nil }
+        return PostgresTarget.hasPassword(text) ? "url" : nil
+    }
+
+    public var location: String { "postgres:\(target.host):\(target.port)/\(target.database)/\(sql.target)" }
+
+    public func check() async throws(ConnectorError) {
+        try await with { connection throws(ConnectorError) in try connection.execute("SELECT 1") }
+    }
+
+    public func position(_ stream: LoadStream) async throws(ConnectorError) -> LoadPosition {
+        let sql = sql
+        return try await with { connection throws(ConnectorError) in
+            guard try Self.exists(sql.target, connection) else { return .empty }
+            guard try Self.exists(sql.ledger, connection) else { return .upTo(0) }
+            let row = try connection.rows(sql.highest, [stream.pipeline, stream.installation, sql.target]).first
+            return .upTo(row?.first?.flatMap { Int64($0) } ?? 0)
+        }
+    }
+
+    public func load(_ batch: LoadBatch) async throws(ConnectorError) -> LoadReceipt {
+        let job = PostgresLoad(sql: sql, batch: batch)
+        return try await with { connection throws(ConnectorError) in try job.run(connection) }
+    }
+
+    public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
+        let job = PostgresLoad(sql: sql, batch: batch)
+        return try await with { connection throws(ConnectorError) in try job.verify(connection, receipt) }
+    }
+
+    static func exists(_ name: String, _ connection: PostgresConnection) throws(ConnectorError) -> Bool {
+        try connection.rows("SELECT to_regclass($1)", [name]).first?.first??.isEmpty == false
+    }
+
+    /// Lends a connection on a thread of its own. Cancelling the task cuts it off.
+    private func with<T: Sendable>(
+        _ body: @escaping @Sendable (PostgresConnection) throws(ConnectorError) -> T
+    ) async throws(ConnectorError) -> T {
+        let parameters = try await target.parameters(tools)
+        let brake = PostgresBrake()
+        do {
+            return try await withTaskCancellationHandler {
+                try await blocking { try body(PostgresConnection(parameters, brake: brake)) }
+            } onCancel: {
+                brake.pull()
+            }
+        } catch {
+            throw error as? ConnectorError ?? ConnectorError(.unreachable, "\(error)", isTransient: true)
+        }
+    }
+}

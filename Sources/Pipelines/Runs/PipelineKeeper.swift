@@ -1,0 +1,183 @@
+public import Control
+internal import Logging
+internal import Model
+internal import Synchronization
+internal import Threads
+
+/// Makes runs of schedules, and runs what waits: a few at once, and never two of one pipeline.
+public final class PipelineKeeper: Sendable {
+    private struct State {
+        /// Pipelines that are at work, with what cancels them.
+        var atWork: [String: (run: String, cancel: @Sendable () -> Void)] = [:]
+        var isPoked = true
+        /// When the next look at the schedules, and at what waits for its next attempt, is due.
+        var nextLook: Timestamp?
+    }
+
+    private let tools: RunTools
+    /// Whether it follows schedules; not where a server ends with a command.
+    private let followsSchedules: Bool
+    private let atOnce: Int
+    private let state = Mutex(State())
+    /// Runs that were asked for since the start and are not over.
+    private let unfinished = Mutex<Set<String>>([])
+
+    /// How often it is looked at the clock.
+    private static let tick = Duration.milliseconds(200)
+    /// What is looked at anew whatever the clock said: it may have been put back.
+    private static let longestPause: Int64 = 60_000_000
+
+    public init(tools: RunTools, followsSchedules: Bool, atOnce: Int = 2) {
+        self.tools = tools
+        self.followsSchedules = followsSchedules
+        self.atOnce = atOnce
+    }
+
+    /// How many that were asked for since the start wait or run.
+    public var unfinishedCount: Int { unfinished.withLock { $0.count } }
+
+    /// Has it look at once at what there is to do.
+    public func poke() { state.withLock { $0.isPoked = true } }
+
+    /// Makes a run that begins as soon as it can; nil if there is no such pipeline.
+    public func start(project: String, pipeline: String) async throws(ControlError) -> PipelineRunRecord? {
+        let run = try await tools.control.createPipelineRun(
+            project: project, pipeline: pipeline, cause: .manual, at: tools.now())
+        if let run { unfinished.withLock { _ = $0.insert(run.id) } }
+        poke()
+        return run
+    }
+
+    /// Cancels a run that waits or runs; what it is now, nil if there is none.
+    public func cancel(_ id: String, project: String) async throws(ControlError) -> PipelineRunRecord? {
+        let run = try await tools.control.cancelPipelineRun(
+            id, project: project, reason: "somebody cancelled it", at: tools.now())
+        state.withLock { state in
+            for entry in state.atWork.values where entry.run == id { entry.cancel() }
+        }
+        unfinished.withLock { _ = $0.remove(id) }
+        poke()
+        return run
+    }
+
+    /// Runs until the task is cancelled. What is at work then goes on with the next start.
+    public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            while !Task.isCancelled {
+                let now = tools.now()
+                let isDue = state.withLock { state -> Bool in
+                    guard state.isPoked || state.nextLook.map({ now >= $0 }) ?? true else { return false }
+                    state.isPoked = false
+                    return true
+                }
+                if isDue {
+                    do {
+                        let next = try await look(now)
+                        for job in try await takeUp(now) { group.addTask { await job() } }
+                        let longest = Timestamp(microseconds: now.microseconds + Self.longestPause)
+                        state.withLock { $0.nextLook = min(next ?? longest, longest) }
+                    } catch {
+                        // Tried again in a while: a run that is not made is found missing by its schedule.
+                        tools.logger.error("pipelines could not be looked at", metadata: ["error": "\(error)"])
+                        state.withLock { $0.nextLook = Timestamp(microseconds: now.microseconds + 5_000_000) }
+                    }
+                }
+                do { try await Task.sleep(for: Self.tick) } catch { break }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Makes runs, and records of those that do not come about, of the scheduled times that have passed.
+    ///
+    /// - Returns: when the next one is due, or something waits for its next attempt.
+    func look(_ now: Timestamp) async throws -> Timestamp? {
+        let open = try await tools.control.openPipelineRuns()
+        var next = open.compactMap(\.nextAttemptAt).min()
+        guard followsSchedules else { return next }
+        for pipeline in try await tools.control.pipelines(project: nil) where !pipeline.isPaused {
+            guard let definition = try? PipelineDefinition(json: pipeline.definition, registry: tools.registry),
+                let schedule = definition.schedule
+            else { continue }
+            let isWaiting = open.contains {
+                $0.project == pipeline.project && $0.pipeline == pipeline.name && $0.status == .queued
+            }
+            let agenda = Agenda(
+                schedule, pipeline: pipeline.name, through: pipeline.scheduledThrough, isWaiting: isWaiting, now: now)
+            for entry in agenda.entries {
+                let made = try await tools.control.createPipelineRun(
+                    project: pipeline.project, pipeline: pipeline.name,
+                    cause: entry.isCaughtUp ? .catchUp : .schedule, scheduledFor: entry.scheduled,
+                    skipped: entry.skipped, at: now)
+                if let made, let reason = entry.skipped {
+                    tools.logger.warning(
+                        "a scheduled run was skipped",
+                        metadata: [
+                            "run": "\(made.id)", "pipeline": "\(pipeline.name)",
+                            "scheduled_for": "\(entry.scheduled.text)", "reason": "\(reason)",
+                        ])
+                }
+            }
+            if let due = agenda.next { next = min(next ?? due, due) }
+        }
+        return next
+    }
+
+    /// What can begin now, the oldest first.
+    func takeUp(_ now: Timestamp) async throws -> [@Sendable () async -> Void] {
+        var jobs: [@Sendable () async -> Void] = []
+        var held: Set<String> = []
+        for run in try await tools.control.openPipelineRuns() {
+            let key = run.project + "/" + run.pipeline
+            // One that waits for its next attempt holds up those behind it.
+            guard held.insert(key).inserted else { continue }
+            if let moment = run.nextAttemptAt, moment > now { continue }
+            let isFree = state.withLock { state -> Bool in
+                guard state.atWork.count < atOnce, state.atWork[key] == nil else { return false }
+                state.atWork[key] = (run.id, {})
+                return true
+            }
+            guard isFree else { continue }
+            jobs.append { await self.work(run, key) }
+        }
+        return jobs
+    }
+
+    private func work(_ run: PipelineRunRecord, _ key: String) async {
+        // A task of its own, so that it can be cancelled alone; it is awaited right below.
+        let task = Task { await self.execute(run) }
+        state.withLock { $0.atWork[key] = (run.id, { task.cancel() }) }
+        await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+        let after = try? await tools.control.pipelineRun(run.id, project: run.project)
+        if let after, after.status == .cancelled, let project = tools.project(run.project) {
+            _ = try? await OwnThread.run { RunFolder.remove("\(project.folder)/\(run.pipeline)/\(run.id)") }
+        }
+        if after?.status.isFinal ?? true { unfinished.withLock { _ = $0.remove(run.id) } }
+        state.withLock { state in
+            state.atWork[key] = nil
+            state.isPoked = true
+        }
+    }
+
+    private func execute(_ record: PipelineRunRecord) async {
+        do {
+            guard let project = tools.project(record.project) else {
+                throw PipelineError(.badDefinition, "the project \(record.project) is not open")
+            }
+            var run = try PipelineRun(record, project: project, tools: tools)
+            try await run.goOn()
+        } catch {
+            guard !Task.isCancelled else { return }
+            var failed = record
+            (failed.status, failed.finishedAt) = (.failed, tools.now())
+            failed.reason = StepFailure(error).reason
+            tools.logger.error(
+                "a pipeline's run ended", metadata: ["run": "\(record.id)", "error": "\(failed.reason ?? "")"])
+            _ = try? await tools.control.updatePipelineRun(failed, at: tools.now())
+        }
+    }
+}

@@ -1,0 +1,309 @@
+internal import Connectors
+internal import Control
+internal import Destinations
+internal import EventStore
+internal import Exports
+internal import Logging
+internal import Model
+internal import Threads
+
+/// One run on its way through its steps, until it is over or has to wait. Each step is written down before and after it.
+struct PipelineRun {
+    let tools: RunTools
+    let definition: PipelineDefinition
+    let project: PipelineProject
+    var record: PipelineRunRecord
+    private var machine: RunMachine
+    private var destination: (any Destination)?
+    private var batch: LoadBatch?
+    private var receipt: LoadReceipt?
+    /// Set where the destination has the table already and nothing came since.
+    private var hasNothingToLoad = false
+
+    /// - Throws: `.badDefinition`, if this version cannot read the definition any more.
+    init(_ record: PipelineRunRecord, project: PipelineProject, tools: RunTools) throws(PipelineError) {
+        self.tools = tools
+        self.project = project
+        self.record = record
+        definition = try PipelineDefinition(json: record.definition, registry: tools.registry)
+        machine = RunMachine(json: record.steps, retry: definition.retry)
+        // What was in memory is gone whenever a run goes on, and the files may be, too.
+        machine.resume()
+    }
+
+    /// The run's own folder.
+    private var folder: String { "\(project.folder)/\(record.pipeline)/\(record.id)" }
+
+    /// Goes on until the run is over, waits for its next attempt, or was cancelled.
+    mutating func goOn() async throws {
+        record.status = .running
+        record.boot = tools.boot
+        record.startedAt = record.startedAt ?? tools.now()
+        record.nextAttemptAt = nil
+        while let step = machine.next {
+            machine.begin(step, at: tools.now())
+            guard try await save() else { return await clean(keepsFile: false) }
+            do {
+                try await within(definition.timeout, step)
+            } catch {
+                // The server ends, or the run was cancelled: it stays as it is, to go on with the next start.
+                if Task.isCancelled { return }
+                guard try await failed(step, error) else { return }
+                continue
+            }
+            guard try await save() else { return await clean(keepsFile: false) }
+        }
+        try await finish()
+    }
+
+    /// Notes a failure; whether the run goes on at once.
+    private mutating func failed(_ step: StepName, _ error: any Error) async throws -> Bool {
+        let failure = StepFailure(error)
+        let decision = machine.fail(
+            step, at: tools.now(), reason: failure.reason, isTransient: failure.isTransient, checks: failure.checks)
+        tools.logger.warning(
+            "a step of a pipeline's run failed",
+            metadata: [
+                "run": "\(record.id)", "pipeline": "\(record.pipeline)", "step": "\(step.rawValue)",
+                "reason": "\(failure.reason)",
+            ])
+        switch decision {
+        case .retry(let moment):
+            record.nextAttemptAt = moment
+            record.reason = failure.reason
+            _ = try await save()
+        case .fail:
+            let hasPrevious = try await hasPreviousLoad()
+            record.status = definition.fallsBack && hasPrevious ? .stale : .failed
+            record.isStale = hasPrevious
+            record.reason = "\(step.rawValue): \(failure.reason)"
+            record.finishedAt = tools.now()
+            _ = try await save()
+            await clean(keepsFile: false)
+        }
+        return false
+    }
+
+    private func hasPreviousLoad() async throws -> Bool {
+        guard let target = record.target else { return false }
+        return try await tools.control.watermark(
+            pipeline: record.pipeline, project: record.project, target: target) != nil
+    }
+
+    private mutating func finish() async throws {
+        record.status = .succeeded
+        record.reason = nil
+        record.finishedAt = tools.now()
+        record.steps = machine.json
+        try await tools.control.updatePipelineRun(record, watermark: record.seqTo, at: tools.now())
+        tools.logger.info(
+            "a pipeline's run is done",
+            metadata: [
+                "run": "\(record.id)", "pipeline": "\(record.pipeline)", "rows": .stringConvertible(record.rows ?? 0),
+            ])
+        await clean(keepsFile: definition.keepsFiles != nil)
+    }
+
+    /// Writes down how far the run is; false if it was cancelled meanwhile.
+    private mutating func save() async throws -> Bool {
+        record.steps = machine.json
+        return try await tools.control.updatePipelineRun(record, at: tools.now())
+    }
+
+    private func clean(keepsFile: Bool) async {
+        guard !keepsFile else { return }
+        let folder = folder
+        _ = try? await OwnThread.run { RunFolder.remove(folder) }
+    }
+
+    /// Does a step, and cuts it off when it takes too long.
+    private mutating func within(_ microseconds: Int64, _ step: StepName) async throws {
+        let done: Self = try await withThrowingTaskGroup(of: Self?.self) { [self] group in
+            group.addTask {
+                var run = self
+                try await run.perform(step)
+                return run
+            }
+            group.addTask {
+                try await Task.sleep(for: .microseconds(microseconds))
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let run = first else {
+                throw PipelineError(
+                    .timeout,
+                    "it took longer than \(microseconds / 1_000_000) s, and was cut off; \"timeout\" says how long it may take",
+                    isTransient: true)
+            }
+            return run
+        }
+        self = done
+    }
+
+    private mutating func perform(_ step: StepName) async throws {
+        switch step {
+        case .window: try await pin()
+        case .export: try await export()
+        case .validate: try await validate()
+        case .load: try await load()
+        case .verify: try await verify()
+        }
+    }
+}
+
+extension PipelineRun {
+    /// Whether the destination could be asked, and what it says.
+    private mutating func connect() async throws -> any Destination {
+        if let destination { return destination }
+        let found = try await tools.settings(
+            of: definition, project: record.project, isTrusted: record.isTrusted)
+        let tools = tools
+        let made = try await OwnThread.run { try tools.destination(found.settings, isTrusted: found.isTrusted) }
+        destination = made
+        record.target = made.location
+        return made
+    }
+
+    private func stream() async throws -> LoadStream {
+        LoadStream(pipeline: record.pipeline, installation: try await tools.control.installation())
+    }
+
+    private mutating func pin() async throws {
+        let destination = try await connect()
+        let position = try await destination.position(try await stream())
+        let watermark = try await tools.control.watermark(
+            pipeline: record.pipeline, project: record.project, target: destination.location)
+        let pinned = try await project.pin()
+        let window = try Window(
+            watermark: watermark?.seq, position: position, pinned: pinned, isIncremental: definition.isIncremental)
+        var spec = try await project.spec(definition.export, tools.now())
+        let abilities = type(of: destination).abilities
+        if definition.export["format"] == nil, let format = abilities.formats.first.flatMap(ExportFormat.init) {
+            spec.format = format
+        }
+        spec.asOfSeq = window.to
+        if definition.isIncremental { (spec.seqFrom, spec.seqTo) = (window.from, window.to) }
+        let resolved = try await ExportRunner.resolve(spec, on: project.store, durableSeq: pinned, now: tools.now())
+        record.spec = resolved.json
+        (record.seqFrom, record.seqTo) = (window.from, window.to)
+        hasNothingToLoad = definition.isIncremental && window.from == window.to && position != .empty
+        machine.succeed(.window, at: tools.now(), note: window.note)
+    }
+
+    private mutating func export() async throws {
+        guard let json = record.spec, let to = record.seqTo else {
+            throw PipelineError(.export, "the window is not pinned", isTransient: true)
+        }
+        let resolved = try await ExportRunner.resolve(
+            try ExportSpec(json: json), on: project.store, durableSeq: to, now: tools.now())
+        let folder = folder
+        let path = folder + "/rows" + resolved.fileExtension
+        let base = project.folder
+        try await OwnThread.run { try RunFolder.make(base, folder) }
+        let manifest = try await ExportRunner.run(
+            resolved, on: project.store, to: path, exportID: record.id, runID: record.id)
+        batch = LoadBatch(
+            stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
+            isIncremental: definition.isIncremental, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: definition.mode,
+            key: definition.load.key, columns: manifest.columns.map { LoadColumn($0.name, $0.type) },
+            evolves: definition.load.evolves, file: path, format: resolved.format.rawValue,
+            suffix: resolved.fileExtension, rows: manifest.rows, bytes: manifest.bytes,
+            sha256: manifest.parts.first?.sha256 ?? manifest.sha256, manifest: manifest.json)
+        for key in definition.load.key where !manifest.columns.contains(where: { $0.name == key }) {
+            throw PipelineError(
+                .badDefinition,
+                "the key \"\(key)\" is no column of the export; there are \(manifest.columns.map(\.name).joined(separator: ", "))"
+            )
+        }
+        machine.succeed(.export, at: tools.now(), rowsOut: manifest.rows)
+    }
+
+    private mutating func validate() async throws {
+        let batch = try requireBatch()
+        let previous = try await tools.control.loadedRows(
+            project: record.project, pipeline: record.pipeline, target: record.target ?? "", limit: 7)
+        let validator = Validator(
+            plan: definition.validation, isIncremental: definition.isIncremental, file: batch.file, folder: folder,
+            format: batch.format, columns: batch.columns.map { ($0.name, $0.type) }, declared: batch.rows,
+            previous: previous, now: tools.now())
+        let findings = try await OwnThread.run { try validator.run() }
+        if let name = findings.quarantine {
+            let (from, to) = (folder + "/" + name, "\(project.folder)/\(record.pipeline)/quarantine")
+            let id = record.id
+            try await OwnThread.run { try RunFolder.keep(from, in: to, as: id + ".ndjson") }
+        }
+        guard findings.failed.isEmpty else { throw ValidationStop(checks: findings.checks) }
+        let warned = findings.checks.filter { $0.outcome == .warned }.map(\.message)
+        machine.succeed(
+            .validate, at: tools.now(), rowsIn: batch.rows, rowsOut: batch.rows, checks: findings.checks,
+            note: warned.isEmpty ? nil : warned.joined(separator: "; "))
+    }
+
+    private mutating func load() async throws {
+        let batch = try requireBatch()
+        guard !hasNothingToLoad else {
+            receipt = LoadReceipt(rows: 0)
+            record.rows = 0
+            machine.succeed(.load, at: tools.now(), rowsIn: 0, rowsOut: 0, note: "nothing came since the last run")
+            return
+        }
+        let receipt = try await connect().load(batch)
+        if let reached = receipt.reached {
+            // A load of before arrived after all: the window begins after it.
+            machine.startOver()
+            tools.logger.notice(
+                "a window was loaded already in part", metadata: ["run": "\(record.id)", "reached": "\(reached)"])
+            return
+        }
+        self.receipt = receipt
+        record.rows = receipt.rows
+        let notes = (receipt.wasThere ? ["it had been loaded before"] : []) + receipt.changes
+        machine.succeed(
+            .load, at: tools.now(), rowsIn: batch.rows, rowsOut: receipt.rows,
+            note: notes.isEmpty ? nil : notes.joined(separator: "; "))
+    }
+
+    private mutating func verify() async throws {
+        let batch = try requireBatch()
+        guard let receipt else { throw PipelineError(.destination, "nothing was loaded", isTransient: true) }
+        if hasNothingToLoad { return machine.succeed(.verify, at: tools.now(), rowsIn: 0, rowsOut: 0) }
+        let found = try await connect().verify(batch, receipt)
+        let check = Check(
+            rule: "reconciliation", outcome: found.holds ? .passed : .failed,
+            message: "\(found.what): \(found.found), and should be \(found.expected)")
+        guard found.holds else { throw ValidationStop(checks: [check]) }
+        machine.succeed(.verify, at: tools.now(), rowsIn: receipt.rows, rowsOut: receipt.rows, checks: [check])
+    }
+
+    private func requireBatch() throws(PipelineError) -> LoadBatch {
+        guard let batch else { throw PipelineError(.export, "the run's file is not there", isTransient: true) }
+        return batch
+    }
+}
+
+/// Rows that are not what they should be.
+struct ValidationStop: Error {
+    let checks: [Check]
+}
+
+/// A failure as a run's record has it.
+struct StepFailure {
+    let reason: String
+    let isTransient: Bool
+    var checks: [Check] = []
+
+    init(_ error: any Error) {
+        switch error {
+        case let stop as ValidationStop:
+            checks = stop.checks
+            reason = stop.checks.filter { $0.outcome == .failed }.map(\.message).joined(separator: "; ")
+            // The same rows would fail again.
+            isTransient = false
+        case let error as PipelineError: (reason, isTransient) = (error.message, error.isTransient)
+        case let error as ConnectorError: (reason, isTransient) = (error.message, error.isTransient)
+        case let error as ExportError: (reason, isTransient) = (error.message, error.isTransient)
+        case let error as ControlError: (reason, isTransient) = (error.message, error.isTransient)
+        default: (reason, isTransient) = ("\(error)", true)
+        }
+    }
+}

@@ -1,0 +1,214 @@
+internal import DuckDB
+internal import Exports
+internal import Model
+
+/// Looks at a run's file before it is loaded, in an engine of its own, with little memory and no way out of the run's folder.
+struct Validator: Sendable {
+    let plan: ValidationPlan
+    let isIncremental: Bool
+    let file: String
+    /// The folder that the file is in.
+    let folder: String
+    let format: String
+    let columns: [(name: String, type: String)]
+    let declared: Int64
+    let previous: [Int64]
+    let now: Timestamp
+
+    /// What is looked for in rows: the rows of which `predicate` holds fail.
+    private struct RowRule {
+        let rule: String
+        let column: String?
+        let predicate: String
+        let severity: ValidationPlan.Severity
+        let passed: String
+        let failed: String
+        /// How large a share of rows may fail.
+        var share = 0.0
+    }
+
+    /// What was found.
+    struct Findings: Sendable {
+        var checks: [Check]
+        var rows: Int64
+        /// Rows that were put aside, under this name in the folder; nil if there were none.
+        var quarantine: String?
+
+        var failed: [Check] { checks.filter { $0.outcome == .failed } }
+    }
+
+    static let quarantineName = "quarantine.ndjson"
+    private static let samples = 3
+
+    /// Checks all rules; blocks.
+    func run() throws(PipelineError) -> Findings {
+        do {
+            let database = try Database(
+                path: nil,
+                settings: [
+                    "memory_limit": "300MB", "threads": "1", "temp_directory": folder + "/spill",
+                    "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
+                ])
+            let connection = try database.connect()
+            for statement in RuleSQL.confine(to: folder) { try connection.execute(statement) }
+            return try check(connection)
+        } catch {
+            throw PipelineError(
+                .validation, "the rows could not be looked at: \(error)",
+                isTransient: (error as? DuckDBError)?.isTransient ?? false)
+        }
+    }
+
+    private func check(_ connection: Connection) throws -> Findings {
+        let names = columns.map(\.name)
+        var checks = try columnChecks(connection, names)
+        if checks.contains(where: { $0.outcome == .failed }) { return Findings(checks: checks, rows: 0) }
+        try connection.execute(RuleSQL.view(file, format: format, columns: names))
+        let rules = rowRules(names)
+        let counted = try connection.row(RuleSQL.counts(rules.map(\.predicate)))?.map { $0.int ?? 0 } ?? []
+        let rows = counted.first ?? 0
+        checks += CountRules(
+            plan: plan, isIncremental: isIncremental, found: rows, declared: declared, previous: previous
+        ).checks()
+        var failing: [(rule: String, column: String?, predicate: String)] = []
+        for (rule, count) in zip(rules, counted.dropFirst()) {
+            let holds = Double(count) <= rule.share * Double(rows)
+            var samples: [String] = []
+            if !holds, let column = rule.column {
+                samples = try connection.rows(
+                    RuleSQL.samples(column, where: rule.predicate, limit: Self.samples)
+                ).map { String(($0.first?.text ?? "(none)").prefix(100)) }
+            }
+            if count > 0, !holds { failing.append((rule.rule, rule.column, rule.predicate)) }
+            checks.append(
+                Check(
+                    rule: rule.rule, column: rule.column,
+                    outcome: holds ? .passed : rule.severity == .warn ? .warned : .failed,
+                    message: holds ? rule.passed : "\(count) of \(rows) rows: \(rule.failed)", rows: count,
+                    samples: samples))
+        }
+        if let newest = plan.newest { checks.append(try self.newest(newest, rows, connection)) }
+        for custom in plan.custom { checks.append(try self.custom(custom, connection)) }
+        var findings = Findings(checks: checks, rows: rows)
+        if !failing.isEmpty {
+            try connection.execute(RuleSQL.quarantine(folder + "/" + Self.quarantineName, failing))
+            findings.quarantine = Self.quarantineName
+        }
+        return findings
+    }
+
+    /// Whether the file has the columns that its manifest says, and those that the rules name.
+    private func columnChecks(_ connection: Connection, _ names: [String]) throws -> [Check] {
+        var found = names
+        if let header = RuleSQL.header(file, format: format, columns: names.count) {
+            found = try connection.row(header)?.map { $0.text ?? "" } ?? []
+        }
+        guard found == names else {
+            return [
+                Check(
+                    rule: "columns", outcome: .failed,
+                    message: "the file has the columns \(found.joined(separator: ", ")), and its manifest says "
+                        + "\(names.joined(separator: ", ")): it is not the file that was written")
+            ]
+        }
+        var wanted = plan.columns.map(\.name)
+        if let column = plan.newest?.column { wanted.append(column) }
+        let missing = wanted.filter { !names.contains($0) }
+        guard missing.isEmpty else {
+            return [
+                Check(
+                    rule: "columns", column: missing.first, outcome: .failed,
+                    message: "there is no column \(missing.map { "\"\($0)\"" }.joined(separator: ", ")); the rows have "
+                        + "\(names.joined(separator: ", ")). Was it renamed in \"export\"?")
+            ]
+        }
+        return [Check(rule: "columns", outcome: .passed, message: "all \(names.count) columns are there")]
+    }
+
+    private func rowRules(_ names: [String]) -> [RowRule] {
+        var rules: [RowRule] = []
+        for (name, type) in columns {
+            let own = plan.columns.first { $0.name == name }
+            let wanted = own?.type?.rawValue ?? type
+            guard let predicate = RuleSQL.isNoValue(of: wanted, name) else { continue }
+            rules.append(
+                RowRule(
+                    rule: "type", column: name, predicate: predicate, severity: own?.severity ?? plan.severity,
+                    passed: "every value is of the type \(wanted)",
+                    failed: "\"\(name)\" has values that are no \(wanted)"))
+        }
+        for column in plan.columns { rules += self.rules(column) }
+        return rules
+    }
+
+    private func rules(_ column: ValidationPlan.Column) -> [RowRule] {
+        let (name, severity) = (column.name, column.severity ?? plan.severity)
+        var rules: [RowRule] = []
+        func add(_ rule: String, _ predicate: String, _ passed: String, _ failed: String, share: Double = 0) {
+            rules.append(
+                RowRule(
+                    rule: rule, column: name, predicate: predicate, severity: severity, passed: passed, failed: failed,
+                    share: share))
+        }
+        if column.isRequired {
+            add("required", RuleSQL.isMissing(name), "every row has a value", "\"\(name)\" is missing")
+        }
+        if let share = column.nullShare {
+            add(
+                "max_nulls", RuleSQL.isMissing(name), "few enough rows have no value",
+                "\"\(name)\" is missing, and at most \(Int((share * 100).rounded())) % may be", share: share)
+        }
+        if column.isUnique {
+            add(
+                "unique", RuleSQL.isRepeated(name), "no value is there twice",
+                "\"\(name)\" has a value that is there twice")
+        }
+        if let pattern = column.matches {
+            add(
+                "matches", RuleSQL.doesNotMatch(name, pattern), "every value matches \(pattern)",
+                "\"\(name)\" does not match \(pattern)")
+        }
+        if !column.accepted.isEmpty {
+            add(
+                "accepted", RuleSQL.isNotAmong(name, column.accepted), "every value is among the accepted ones",
+                "\"\(name)\" is none of \(column.accepted.joined(separator: ", "))")
+        }
+        if column.least != nil || column.most != nil {
+            let range = [column.least.map { "at least \($0)" }, column.most.map { "at most \($0)" }].compactMap { $0 }
+                .joined(separator: " and ")
+            add(
+                "range", RuleSQL.isOutside(name, least: column.least, most: column.most), "every value is \(range)",
+                "\"\(name)\" is not \(range)")
+        }
+        return rules
+    }
+
+    private func newest(
+        _ rule: ValidationPlan.Newest, _ rows: Int64, _ connection: Connection
+    ) throws -> Check {
+        let newest = try connection.row(RuleSQL.newest(rule.column))?.first?.int
+        let age = newest.map { now.microseconds - $0 }
+        // Where nothing came there is nothing that could be old; that nothing comes is what freshness watches.
+        let holds = rows == 0 || (age.map { $0 <= rule.age } ?? false)
+        let severity = rule.severity ?? plan.severity
+        let hours = (age ?? 0) / 3_600_000_000
+        return Check(
+            rule: "freshness", column: rule.column, outcome: holds ? .passed : severity == .warn ? .warned : .failed,
+            message: holds
+                ? "the newest \"\(rule.column)\" is new enough"
+                : "the newest \"\(rule.column)\" is \(newest.map { Timestamp(microseconds: $0).text } ?? "no time"), \(hours) h ago, and "
+                    + "may be \(rule.age / 3_600_000_000) h old")
+    }
+
+    private func custom(_ rule: ValidationPlan.Custom, _ connection: Connection) throws -> Check {
+        let severity = rule.severity ?? plan.severity
+        do {
+            let count = try connection.row(RuleSQL.count(of: rule.sql))?.first?.int ?? 0
+            return Check(
+                rule: "sql", column: nil, outcome: count == 0 ? .passed : severity == .warn ? .warned : .failed,
+                message: count == 0 ? "\(rule.name): no row fails" : "\(rule.name): \(count) rows fail", rows: count)
+        } catch {
+            return Check(rule: "sql", outcome: .failed, message: "\(rule.name): the query failed: \(error.message)")
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import Control
+internal import HTTPTypes
+internal import Hummingbird
+internal import Model
+internal import Pipelines
+
+/// Runs of pipelines: listed, looked at, cancelled. They show samples of rows that failed a rule.
+enum RunRoutes {
+    static let routes = [
+        Route(.get, "/v1/runs", .scope(.pipelinesRead), audit: .none, list),
+        Route(
+            .get, "/v1/runs/{id}", .scope(.pipelinesRead), audit: .read("runs.show", of: "runs"), show),
+        Route(.post, "/v1/runs/{id}/cancel", .scope(.pipelinesWrite), audit: .act("runs.cancel"), cancel),
+    ]
+
+    private static func list(_ exchange: Exchange) async throws -> Response {
+        let query = exchange.query
+        let limit = try query.limit()
+        var status: PipelineRunRecord.Status?
+        if let text = query["status"] {
+            guard let known = PipelineRunRecord.Status(rawValue: text) else {
+                let all = PipelineRunRecord.Status.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Problem.parameter("status", "must be one of \(all)")
+            }
+            status = known
+        }
+        let rows = try await exchange.app.control.pipelineRuns(
+            project: try exchange.requireCaller().project, pipeline: query["pipeline"], status: status,
+            before: try query.integer("cursor", in: 1...Int64.max), limit: limit + 1)
+        return .page(
+            rows.prefix(limit).map { RunDocument.json($0) },
+            next: rows.count > limit ? String(rows[limit - 1].number) : nil)
+    }
+
+    private static func show(_ exchange: Exchange) async throws -> Response {
+        let id = exchange.parameters[0]
+        guard let run = try await exchange.app.control.pipelineRun(id, project: try exchange.requireCaller().project)
+        else { throw Problem.notFound("there is no run \(id.prefix(64))") }
+        return .json(RunDocument.json(run))
+    }
+
+    private static func cancel(_ exchange: Exchange) async throws -> Response {
+        let id = exchange.parameters[0]
+        guard
+            let run = try await exchange.app.pipelines.keeper.cancel(
+                id, project: try exchange.requireCaller().project)
+        else { throw Problem.notFound("there is no run \(id.prefix(64))") }
+        return .json(RunDocument.json(run))
+    }
+}

@@ -1,0 +1,32 @@
+import Connectors
+import Glibc
+
+/// What the operator allows, by flags or the environment: the same for a server and for commands that work without one.
+enum Operator {
+    /// Private ranges that webhooks and pipelines may go to.
+    static func ranges(_ flags: [String]) throws -> [AddressRange] {
+        try parts(flags, Environment["SLUICE_ALLOW_PRIVATE"], separator: ",").map { text in
+            guard let range = AddressRange(text.filter { $0 != " " }) else {
+                throw Failure(.usage, "--allow-private \(text): give a range such as 10.0.0.0/8, or an address")
+            }
+            return range
+        }
+    }
+
+    /// Folders below which pipelines may write, as absolute paths.
+    static func folders(_ flags: [String]) throws -> [String] {
+        try parts(flags, Environment["SLUICE_ALLOW_FOLDER"], separator: ":").map { text in
+            // realpath's buffer is ours to free.
+            guard let found = unsafe realpath(text, nil) else {
+                throw Failure(.usage, "--allow-folder \(text): \(systemReason())")
+            }
+            defer { unsafe free(found) }
+            return unsafe String(cString: found)
+        }
+    }
+
+    private static func parts(_ flags: [String], _ named: String?, separator: Character) -> [String] {
+        let given = flags.isEmpty ? named.map { [$0] } ?? [] : flags
+        return given.flatMap { $0.split(separator: separator).map(String.init) }
+    }
+}
