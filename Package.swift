@@ -64,15 +64,18 @@ let package = Package(
             name: "Exports",
             dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
         .target(name: "Connectors", dependencies: ["Model", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
+        .target(name: "Triggers", dependencies: ["Model", "EventStore", "Connectors"]),
         .target(
             name: "Webhooks",
-            dependencies: ["Model", "Journal", "EventStore", "People", "Connectors", crypto, grdb, logging]),
+            dependencies: [
+                "Model", "Journal", "EventStore", "People", "Connectors", "Triggers", crypto, grdb, logging,
+            ]),
         .target(name: "Collect", dependencies: ["Model", "Journal"]),
         .target(
             name: "Server",
             dependencies: [
                 "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People",
-                "Reports", "Exports", "Connectors", "Webhooks", "Collect",
+                "Reports", "Exports", "Connectors", "Triggers", "Webhooks", "Collect",
                 crypto, hummingbird, hummingbirdCore, httpTypes, nio, nioPosix, nioHTTP, tls, logging, lifecycle,
                 signals,
             ],
@@ -110,8 +113,10 @@ let package = Package(
         .testTarget(
             name: "ConnectorsTests", dependencies: ["Connectors", "Model", nio, nioPosix, nioHTTP, tls],
             resources: [.embedInCode("webhook_vectors.json")]),
+        .testTarget(name: "TriggersTests", dependencies: ["Triggers", "EventStore", "Model"]),
         .testTarget(
-            name: "WebhooksTests", dependencies: ["Webhooks", "Connectors", "EventStore", "Journal", "Model", logging]),
+            name: "WebhooksTests",
+            dependencies: ["Webhooks", "Connectors", "EventStore", "Journal", "Triggers", "Model", logging]),
         .testTarget(
             name: "ServerTests",
             dependencies: [

@@ -11,7 +11,8 @@ func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
         + KeyRoutes.routes + AuditRoutes.routes + ExportRoutes.routes
         + ImportRoutes.routes + ReportRoutes.routes + SavedReportRoutes.routes
         + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes
-        + EndpointRoutes.routes + DeliveryRoutes.routes + HookRoutes.routes + SuppressionRoutes.routes
+        + EndpointRoutes.routes + DeliveryRoutes.routes + HookRoutes.routes + TriggerRoutes.routes
+        + SuppressionRoutes.routes
         + AccessRoutes.routes + HealthRoutes.routes + StatusRoutes.routes
         + DocumentRoutes.routes
     if configuration.benchmark {

@@ -43,7 +43,7 @@ extension DeliveryStore {
     public func start(project: String) throws(WebhookError) -> (checkpoint: Int64, listens: Bool) {
         try readBlocking { db in
             let seq = try Int64.fetchOne(db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
-            return (seq ?? 0, try Self.records(db, project: project).contains { $0.definition.listens })
+            return (seq ?? 0, try Self.isFollowed(db, project))
         }
     }
 
