@@ -116,7 +116,7 @@ let package = Package(
         .testTarget(name: "TriggersTests", dependencies: ["Triggers", "EventStore", "Model"]),
         .testTarget(
             name: "WebhooksTests",
-            dependencies: ["Webhooks", "Connectors", "EventStore", "Journal", "Triggers", "Model", logging]),
+            dependencies: ["Webhooks", "Connectors", "EventStore", "Journal", "Triggers", "Model", grdb, logging]),
         .testTarget(
             name: "ServerTests",
             dependencies: [
@@ -144,7 +144,10 @@ if let only = Context.environment["SLUICE_ONLY"] {
 }
 
 // Tests in the release configuration look inside the rooms, which debug builds always allow. The program is built without.
-let testable = Context.environment["SLUICE_TESTABLE"] == nil ? [] : [SwiftSetting.unsafeFlags(["-enable-testing"])]
+// With it, `sluice serve --clock test` has a clock that tests set ahead.
+let testable =
+    Context.environment["SLUICE_TESTABLE"] == nil
+    ? [] : [SwiftSetting.unsafeFlags(["-enable-testing"]), .define("TEST_CLOCK")]
 
 for target in package.targets where !["CDuckDB", "CCodecs"].contains(target.name) {
     target.swiftSettings =

@@ -98,6 +98,11 @@ public struct ServerConfiguration: Sendable {
     /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.
     public var benchmark = false
 
+    #if TEST_CLOCK
+        /// Whether `POST /v1/test/clock` is there.
+        public var hasTestClock = false
+    #endif
+
     public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
 
     /// The folder's path without a slash at its end.

@@ -104,7 +104,9 @@ public struct TriggerRules: Sendable {
     public var isEmpty: Bool { rules.isEmpty }
     /// Whether anything is to be known of properties that are set, or of who is identified.
     public var looksAtPeople: Bool { !byProperty.isEmpty || !forPersons.isEmpty }
-    var looksAtPersons: Bool { !forPersons.isEmpty }
+
+    /// The names of events that are looked at; nil for any.
+    public var names: [String]? { forAll.isEmpty ? byName.keys.map(\.text).sorted() : nil }
 
     /// What an event is to the rules, by its name alone: whether it is worth looking at.
     public func mayWant(event name: ExactText) -> Bool { !forAll.isEmpty || byName[name] != nil }
