@@ -8,7 +8,7 @@ import time
 import pytest
 
 from receiver import Receiver
-from sluice import Sluice, until
+from sluice import TESTING, Sluice, cli, until
 
 ALLOWED = ("--allow-private", "127.0.0.0/8")
 SEEDS = int(os.environ.get("SLUICE_WEBHOOK_SEEDS", "3"))
@@ -19,6 +19,20 @@ def shop(tmp_path):
     server = Sluice(tmp_path / "data").start(*ALLOWED)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def clocked(tmp_path):
+    """A server whose clock is set ahead by the test."""
+    assert TESTING, "the program with a clock for tests is not there; run 'make unit' or 'make build-testing'"
+    server = Sluice(tmp_path / "data", TESTING).start(*ALLOWED, "--clock", "test")
+    yield server
+    server.stop()
+
+
+def advance(server, length):
+    answer = server.request("POST", "/v1/test/clock", {"advance": length})
+    assert answer.status == 200, answer.body
 
 
 @pytest.fixture
@@ -155,6 +169,132 @@ def test_persons_who_are_identified(shop, receiver):
     time.sleep(0.3)
     assert [(r["json"]["type"], r["json"]["data"]["identity"]) for r in receiver.requests] == [
         ("person.identified", "cookie"), ("person.identified", "bob")]
+
+
+CART = {"event": "Cart", "absent": {"event": "Paid", "within": "30m"}}
+
+
+def test_hours_pass_at_once(clocked, receiver):
+    """1, 10, 12 and 13: what is waited for, with a clock that is set ahead."""
+    endpoint = add(clocked, receiver.url)
+    made = trigger(clocked, CART, [{"endpoint": endpoint["id"]}])
+    clocked.collect(*({"identity": who, "event": "Cart"} for who in ("ann", "bob", "cookie")))
+    advance(clocked, "29m")
+    clocked.collect({"identity": "bob", "event": "Paid"}, {"identity": "ann", "event": "Cart"})
+    clocked.collect({"identity": "cookie-2", "event": "Paid"}, {"type": "alias", "identity": "cookie", "other": "cookie-2"})
+    advance(clocked, "2m")
+    clocked.collect({"identity": "eve", "event": "Cart"})
+    assert until(lambda: clocked.request("GET", f"/v1/triggers/{made['id']}/health").json["counts"]["cancelled"] == 2)
+    assert fired(receiver) == []
+    advance(clocked, "28m")
+    assert until(lambda: fired(receiver))
+    assert [data["identity"] for data in fired(receiver)] == ["ann"]
+    rows = clocked.data.parent / "rows.csv"
+    rows.write_text("identity,event,timestamp\nold,Cart,2020-01-01\neve,Paid," + fired(receiver)[0]["fired_at"] + "\n")
+    clocked.cli("import", rows, "--map", "identity=identity,event=event,timestamp=timestamp")
+    advance(clocked, "3h")
+    health = clocked.request("GET", f"/v1/triggers/{made['id']}/health").json
+    assert health["open"] == 0 and health["counts"]["fired"] == 1 and health["counts"]["cancelled"] == 3
+    # Why, and why not.
+    def explain(who):
+        return clocked.request("GET", f"/v1/triggers/{made['id']}/explain?identity={who}").json
+    assert explain("ann")["why_not"] is None
+    assert explain("ann")["firings"][0]["deliveries"][0]["status"] == "delivered"
+    assert [i["state"] for i in explain("ann")["instances"]] == ["fired", "superseded"]
+    assert "what was waited for came" in explain("cookie-2")["why_not"]
+    assert "has the name" in explain("old-stranger")["why_not"]
+
+
+def test_a_new_window_holds_for_what_is_waited_for(clocked, receiver):
+    """14."""
+    endpoint = add(clocked, receiver.url)
+    made = trigger(clocked, CART, [{"endpoint": endpoint["id"]}])
+    clocked.collect({"identity": "ann", "event": "Cart"})
+    assert until(lambda: clocked.request("GET", f"/v1/triggers/{made['id']}/health").json["open"] == 1)
+    shorter = {"event": "Cart", "absent": {"event": "Paid", "within": "10m"}}
+    changed = clocked.request("PATCH", f"/v1/triggers/{made['id']}", {"when": shorter, "open": "migrate"}).json
+    assert changed["version"] == 2
+    advance(clocked, "11m")
+    assert until(lambda: fired(receiver))
+    assert fired(receiver)[0]["trigger"]["version"] == 2
+
+
+def test_ten_thousand_timers(clocked, receiver):
+    """17: due in one moment, all of them fire; how late the last one was."""
+    made = trigger(clocked, CART)
+    for start in range(0, 10_000, 1_000):
+        clocked.collect(*({"identity": f"u{n}", "event": "Cart"} for n in range(start, start + 1_000)))
+    path = f"/v1/triggers/{made['id']}/health"
+    assert until(lambda: clocked.request("GET", path).json["open"] == 10_000)
+    advance(clocked, "40m")
+    assert until(lambda: clocked.request("GET", path).json["counts"]["fired"] == 10_000)
+    assert clocked.request("GET", path).json["open"] == 0
+
+
+def test_silence(clocked, receiver):
+    endpoint = add(clocked, receiver.url)
+    trigger(clocked, {"silence": {"event": "Beat", "for": "10m"}}, [{"endpoint": endpoint["id"]}])
+    clocked.collect({"identity": "ann", "event": "Beat"})
+    advance(clocked, "9m")
+    clocked.collect({"identity": "ann", "event": "Beat"})
+    advance(clocked, "9m")
+    time.sleep(0.5)
+    assert fired(receiver) == []
+    advance(clocked, "2m")
+    assert until(lambda: fired(receiver))
+    advance(clocked, "2h")
+    time.sleep(0.5)
+    assert [(data["event"], data["person_id"]) for data in fired(receiver)] == [(None, None)]
+
+
+def test_a_dry_run_says_what_live_did(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    when = {"event": "Cart", "absent": {"event": "Paid", "within": "1s"}}
+    made = trigger(shop, when, [{"endpoint": endpoint["id"]}])
+    dice = random.Random(5)
+    for n in range(60):
+        who = f"u{dice.randint(0, 20)}"
+        shop.collect({"identity": who, "event": dice.choice(["Cart", "Cart", "Paid"])})
+        if n % 20 == 10:
+            shop.collect({"type": "alias", "identity": who, "other": f"u{dice.randint(0, 20)}"})
+    time.sleep(2)
+    assert until(lambda: shop.request("GET", f"/v1/triggers/{made['id']}/health").json["open"] == 0)
+    answer = shop.request("POST", f"/v1/triggers/{made['id']}/dry-run", {"from": "-1h"})
+    assert answer.status == 200, answer.body
+    assert until(lambda: len(fired(receiver)) == answer.json["fires"]), (len(fired(receiver)), answer.json)
+    assert answer.json["fires"] > 5
+    assert {sample["instance_id"] for sample in answer.json["samples"]} <= {d["instance_id"] for d in fired(receiver)}
+
+
+def test_a_property_changes(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    # What was so before is no change when it is said again.
+    shop.collect({"type": "set", "identity": "old", "properties": {"plan": "pro"}})
+    trigger(shop, {"property": "plan", "to": "pro"}, [{"endpoint": endpoint["id"]}])
+    shop.collect({"type": "set", "identity": "old", "properties": {"plan": "pro"}})
+    shop.collect({"type": "set", "identity": "ann", "properties": {"plan": "free"}})
+    shop.collect({"type": "set", "identity": "ann", "properties": {"plan": "pro"}})
+    assert until(lambda: fired(receiver))
+    assert [(d["identity"], d["change"]) for d in fired(receiver)] == [
+        ("ann", {"property": "plan", "old": "free", "new": "pro"})]
+
+
+def test_a_sample_and_the_command_line(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    made = json.loads(shop.cli(
+        "triggers", "add", "Big", "--when", '{"event": "A"}', "--endpoint", endpoint["id"], "--json").stdout)
+    receiver.secrets = [endpoint["secret"]]
+    shop.cli("triggers", "test", made["id"])
+    assert receiver.requests[0]["json"]["test"] is True and receiver.refused == []
+    assert made["id"] in shop.cli("triggers", "list").stdout
+    shop.cli("triggers", "disable", made["id"], "--hold")
+    shop.cli("triggers", "enable", made["id"])
+    assert json.loads(shop.cli("triggers", "show", made["id"]).stdout)["health"]["state"] == "enabled"
+    shop.cli("triggers", "change", made["id"], "--when", '{"event": "B"}')
+    assert "ann: " in shop.cli("triggers", "explain", made["id"], "ann").stdout
+    shop.cli("triggers", "dry-run", made["id"], "--from=-1h")
+    shop.cli("triggers", "remove", made["id"])
+    assert shop.request("GET", "/v1/triggers").json["data"] == []
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
