@@ -6,10 +6,10 @@ SWIFT_CODE := $(wildcard Sources/*) Tests Package.swift
 CHECKED := --explicit-target-dependency-import-check error
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test unit acceptance bench soak lint format clean bootstrap
+.PHONY: help demo build build-testing test unit acceptance bench soak lint format clean bootstrap
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 bootstrap: ## What a build and the tests need: system packages, DuckDB, Python readers and SDKs
 	@scripts/bootstrap
@@ -26,7 +26,12 @@ test: unit acceptance ## All tests
 unit: ## The tests of the rooms
 	@scripts/bootstrap build
 	SLUICE_TESTABLE=1 swift build -c release --build-tests $(CHECKED)
+	cp .build/release/sluice .build/sluice-testing
 	SLUICE_TESTABLE=1 swift test -c release --skip-build
+
+build-testing: ## The program with a clock that tests set ahead, at .build-testing/release/sluice
+	@scripts/bootstrap build
+	SLUICE_TESTABLE=1 swift build -c release --product sluice --scratch-path .build-testing $(CHECKED)
 
 acceptance: build ## Real SDKs, other tools, crashes: against the running program
 	@scripts/bootstrap

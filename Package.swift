@@ -66,9 +66,12 @@ let package = Package(
             name: "Exports",
             dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
         .target(name: "Connectors", dependencies: ["Model", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
+        .target(name: "Triggers", dependencies: ["Model", "EventStore", "Connectors"]),
         .target(
             name: "Webhooks",
-            dependencies: ["Model", "Journal", "EventStore", "People", "Connectors", crypto, grdb, logging]),
+            dependencies: [
+                "Model", "Journal", "EventStore", "People", "Connectors", "Triggers", crypto, grdb, logging,
+            ]),
         .target(
             name: "Destinations",
             dependencies: ["Model", "Threads", "DuckDB", "CPostgres", "Connectors", crypto]),
@@ -83,7 +86,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "Model", "Threads", "Codecs", "DuckDB", "Control", "Journal", "EventStore", "People",
-                "Reports", "Exports", "Connectors", "Webhooks", "Destinations", "Pipelines", "Collect",
+                "Reports", "Exports", "Connectors", "Triggers", "Webhooks", "Destinations", "Pipelines", "Collect",
                 crypto, hummingbird, hummingbirdCore, httpTypes, nio, nioPosix, nioHTTP, tls, logging, lifecycle,
                 signals,
             ],
@@ -122,8 +125,10 @@ let package = Package(
         .testTarget(
             name: "ConnectorsTests", dependencies: ["Connectors", "Model", nio, nioPosix, nioHTTP, tls],
             resources: [.embedInCode("webhook_vectors.json")]),
+        .testTarget(name: "TriggersTests", dependencies: ["Triggers", "EventStore", "Model"]),
         .testTarget(
-            name: "WebhooksTests", dependencies: ["Webhooks", "Connectors", "EventStore", "Journal", "Model", logging]),
+            name: "WebhooksTests",
+            dependencies: ["Webhooks", "Connectors", "EventStore", "Journal", "Triggers", "Model", grdb, logging]),
         .testTarget(
             name: "PipelinesTests",
             dependencies: [
@@ -158,7 +163,10 @@ if let only = Context.environment["SLUICE_ONLY"] {
 }
 
 // Tests in the release configuration look inside the rooms, which debug builds always allow. The program is built without.
-let testable = Context.environment["SLUICE_TESTABLE"] == nil ? [] : [SwiftSetting.unsafeFlags(["-enable-testing"])]
+// With it, `sluice serve --clock test` has a clock that tests set ahead.
+let testable =
+    Context.environment["SLUICE_TESTABLE"] == nil
+    ? [] : [SwiftSetting.unsafeFlags(["-enable-testing"]), .define("TEST_CLOCK")]
 
 for target in package.targets where !["CDuckDB", "CCodecs", "CPostgres"].contains(target.name) {
     target.swiftSettings =

@@ -16,6 +16,12 @@ PROGRAM = pathlib.Path(os.environ.get("SLUICE_PROGRAM", ROOT / ".build/release/s
 # A value may hold 32 KiB and more; Python's reader stops at 128 KiB otherwise.
 csv.field_size_limit(1 << 24)
 
+# The program with a clock that tests set ahead: of 'make unit' or 'make build-testing'.
+TESTING = next(
+    (path for path in (
+        pathlib.Path(os.environ.get("SLUICE_TESTING_PROGRAM", ROOT / ".build/sluice-testing")),
+        ROOT / ".build-testing/release/sluice") if path.exists()), None)
+
 # What takes longer, in seconds, will never come. Far more than anything needs, since the machine may be slow and busy; the
 # command line itself waits ten minutes for a store that lags behind.
 PATIENCE = 300
@@ -58,7 +64,8 @@ class Answer:
 class Sluice:
     """A data folder and, while it runs, its server."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, program=PROGRAM):
+        self.program = program
         self.data = pathlib.Path(folder)
         self.keys = json.loads(cli("init", "--data", self.data, "--json").stdout)
         self.process = None
@@ -85,7 +92,7 @@ class Sluice:
         """Starts the server on a free port and waits for its line."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [str(PROGRAM), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", "--json", *flags],
+                [str(self.program), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", "--json", *flags],
                 stdout=subprocess.PIPE, stderr=log, env=environment())
         told, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         line = self.process.stdout.readline() if told else b""

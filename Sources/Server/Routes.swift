@@ -12,9 +12,13 @@ func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
         + ImportRoutes.routes + ReportRoutes.routes + SavedReportRoutes.routes
         + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes
         + PipelineRoutes.routes + RunRoutes.routes
-        + EndpointRoutes.routes + DeliveryRoutes.routes + HookRoutes.routes + SuppressionRoutes.routes
+        + EndpointRoutes.routes + DeliveryRoutes.routes + HookRoutes.routes + TriggerRoutes.routes + TriggerReads.routes
+        + SuppressionRoutes.routes
         + AccessRoutes.routes + HealthRoutes.routes + StatusRoutes.routes
         + DocumentRoutes.routes
+    #if TEST_CLOCK
+        if configuration.hasTestClock { routes.append(TestClockRoute.route) }
+    #endif
     if configuration.benchmark {
         routes.append(
             Route(.post, "/echo", .open) { exchange in

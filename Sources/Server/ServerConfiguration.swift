@@ -85,6 +85,8 @@ public struct ServerConfiguration: Sendable {
     public var handlesSignals = false
     /// Private ranges that webhooks may go to all the same, over plain HTTP, too.
     public var allowPrivate: [AddressRange] = []
+    /// What references to secrets may name.
+    public var secrets = SecretResolver()
     /// The key that secrets are sealed with, 32 bytes in base 64; nil for the one in the data folder.
     public var masterKey: String?
     /// A file of further roots that webhooks' receivers are trusted by, in PEM.
@@ -103,6 +105,11 @@ public struct ServerConfiguration: Sendable {
     public var keepsRetention = true
     /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.
     public var benchmark = false
+
+    #if TEST_CLOCK
+        /// Whether `POST /v1/test/clock` is there.
+        public var hasTestClock = false
+    #endif
 
     public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
 

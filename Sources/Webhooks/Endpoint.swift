@@ -45,11 +45,17 @@ public struct EndpointDefinition: Sendable, Equatable {
     static let all = "*"
     /// Types of messages that are none of an event.
     public static let ownTypes = [
-        "endpoint.failing", "endpoint.disabled", "endpoint.recovered", "message.exhausted",
+        "endpoint.failing", "endpoint.disabled", "endpoint.recovered", "message.exhausted", "trigger.fired",
+        "trigger.retracted", "person.identified",
     ]
+    /// The same by their families.
+    private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*"]
 
     /// Whether it receives any event that is collected.
-    public var listens: Bool { events.contains { !Self.ownTypes.contains($0) && $0 != "endpoint.*" } }
+    public var listens: Bool { events.contains { !Self.ownTypes.contains($0) && !Self.ownFamilies.contains($0) } }
+
+    /// Whether a project's events are looked at because of it.
+    public var isFollowed: Bool { listens || receives(type: "person.identified") }
 
     /// Whether it receives messages of a type that is none of an event.
     func receives(type: String) -> Bool {
@@ -67,6 +73,8 @@ public struct EndpointRecord: Sendable, Equatable {
         case webhook
         /// Subscribed by a program (REST hooks); 410 removes it.
         case hook
+        /// A trigger's action that is no endpoint: a connector of the registry.
+        case action
     }
 
     public enum State: String, Sendable, CaseIterable {

@@ -1,5 +1,6 @@
 public import Connectors
 public import Model
+internal import Triggers
 
 /// Makes the bytes of messages: once, so that every attempt sends and signs the same.
 public enum MessageBody {
@@ -46,21 +47,9 @@ struct RecordedEvent: Sendable {
     func body(_ definition: EndpointDefinition, id: String) -> [UInt8] {
         if definition.payload == .thin { return thin(id: id, members: []) }
         var data: [UInt8] = []
-        data.reserveCapacity(properties.count + 256)
-        data += Array("{\"seq\":\(seq),\"event_id\":".utf8)
-        JSONText.appendString(eventID.span, to: &data)
-        data += Array(",\"identity\":".utf8)
-        JSONText.appendString(identity.span, to: &data)
-        data += Array(",\"person_id\":".utf8)
-        data += Array((person.map { "\"\($0.text)\"" } ?? "null").utf8)
-        data += Array(",\"event\":".utf8)
-        JSONText.appendString(name.span, to: &data)
-        data += Array(",\"timestamp\":\"".utf8)
-        timestamp.write(to: &data)
-        data += Array("\",\"received_at\":\"".utf8)
-        receivedAt.write(to: &data)
-        data += Array("\",\"properties\":".utf8)
-        if properties.isEmpty { data += Array("{}".utf8) } else { JSONText.appendCompact(properties.span, to: &data) }
+        EventJSON.open(
+            seq: seq, eventID: eventID, identity: identity, person: person, name: name, at: timestamp,
+            receivedAt: receivedAt, properties: properties, to: &data)
         if !definition.include.isEmpty {
             data += Array(",\"person\":".utf8)
             told(definition).write(to: &data)

@@ -9,6 +9,8 @@ public struct WebhookError: Error, Sendable, Equatable, CustomStringConvertible 
         case badEndpoint = "bad_endpoint"
         /// There is no such endpoint.
         case noEndpoint = "no_endpoint"
+        /// There is no such trigger.
+        case noTrigger = "no_trigger"
         /// There is no such delivery.
         case noDelivery = "no_delivery"
         /// The endpoint or the delivery is not in a state for that.

@@ -35,11 +35,14 @@ public struct OutboundMessage: Sendable, Equatable {
     public let id: String
     public let type: String
     public let body: [UInt8]
+    /// How many triggers led to it; 0 for what none has caused.
+    public let depth: Int64
 
-    public init(id: String, type: String, body: [UInt8]) {
+    public init(id: String, type: String, body: [UInt8], depth: Int64 = 0) {
         self.id = id
         self.type = type
         self.body = body
+        self.depth = depth
     }
 }
 

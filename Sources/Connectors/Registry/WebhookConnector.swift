@@ -60,6 +60,8 @@ public struct WebhookTarget: Sendable {
         all.removeAll { known in headers.contains { $0.name.lowercased() == known.name } }
         all += WebhookSigning.headers(id: message.id, timestamp: seconds, body: message.body, secrets: secrets)
         all.append(("webhook-attempt", String(attempt)))
+        // Who writes events back because of it says so, and a loop ends.
+        if message.depth > 0 { all.append(("webhook-trigger-depth", String(message.depth))) }
         return OutboundRequest(url: url, headers: all + headers, body: message.body, timeout: timeout)
     }
 }

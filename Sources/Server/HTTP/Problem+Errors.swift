@@ -14,6 +14,7 @@ internal import NIOSSL
 internal import People
 internal import Pipelines
 internal import Reports
+internal import Triggers
 internal import Webhooks
 
 extension Problem {
@@ -33,6 +34,9 @@ extension Problem {
         case let error as ControlError: self.init(error)
         case let error as WebhookError: self.init(error)
         case let error as PipelineError: self.init(error)
+        case let error as TriggerError:
+            self = .badRequest(error.message, code: "invalid_trigger")
+            members = [.init("path", .string(error.path))]
         case let error as ConnectorError: self = .badRequest(error.message, code: error.code.rawValue)
         case is NIOTooManyBytesError: self = .tooLarge("the body is longer than this path takes")
         case let error as HTTPError: self.init(error.status, "http", error.body ?? error.status.reasonPhrase)
@@ -146,7 +150,7 @@ extension Problem {
     init?(_ error: WebhookError) {
         switch error.code {
         case .badEndpoint: self = .badRequest(error.message, code: error.code.rawValue)
-        case .noEndpoint, .noDelivery: self = .notFound(error.message)
+        case .noEndpoint, .noTrigger, .noDelivery: self = .notFound(error.message)
         case .conflict: self = .conflict(error.code.rawValue, error.message)
         case .changed, .database:
             guard error.isTransient else { return nil }

@@ -49,7 +49,7 @@ struct ErasureRun: Sendable {
             epoch: store.erasureEpoch, erasure: id
         ).erase()
         // Before the control database, which is written anew without what was taken out.
-        receipts.append(try await eraseMessages(request.items, names))
+        receipts.append(try await eraseMessages(request.items, names, request.texts))
         receipts.append(try await redactAudit(names))
         receipts.append(try await scrubControl(names))
         return receipts
@@ -114,9 +114,16 @@ struct ErasureRun: Sendable {
     }
 
     /// Messages of what went, waiting and sent, and what receivers answered to them.
-    private func eraseMessages(_ items: RemovedItems, _ names: NamedTexts) async throws -> ErasureReceipt {
+    private func eraseMessages(
+        _ items: RemovedItems, _ names: NamedTexts, _ identities: [String]
+    ) async throws -> ErasureReceipt {
         let found = try await webhooks.store.erase(
             seqs: items.seqs, project: runtime.name, now: SystemClock.now())
+        let waits = try await webhooks.store.eraseTriggers(
+            identities: identities, project: runtime.name, now: SystemClock.now())
+        try await webhooks.store.rewriteTriggers(
+            project: runtime.name, condition: { names.condition($0) }, name: { names.redacted($0) })
+        try await webhooks.sender.reload()
         try await webhooks.sender.forgetErased()
         try await webhooks.store.rewrite(project: runtime.name) {
             names.condition($0)
@@ -124,9 +131,10 @@ struct ErasureRun: Sendable {
             names.redacted($0)
         }
         return ErasureReceipt(
-            kind: "outbox", name: DeliveryStore.fileName, rows: found.rows, verified: found.isGone,
-            how: found.rows == 0
-                ? "no message of theirs was kept" : "bodies and receivers' answers removed; what waited is not sent")
+            kind: "outbox", name: DeliveryStore.fileName, rows: found.rows + waits, verified: found.isGone,
+            how: found.rows + waits == 0
+                ? "no message of theirs was kept"
+                : "what triggers kept of them removed; bodies and receivers' answers removed; what waited is not sent")
     }
 
     /// How often the audit is looked through for what came in meanwhile.

@@ -245,7 +245,12 @@ extension Exchange {
 extension ProjectRuntime {
     /// What an endpoint is to look at must stay until the follower has come to know of it.
     fileprivate func keepJournal(for definition: EndpointDefinition) {
-        guard definition.listens, journal.status.followers[EventFollower.name] == nil else { return }
+        if definition.isFollowed { keepJournal() }
+    }
+
+    /// What is collected from now on stays until the follower has passed it.
+    func keepJournal() {
+        guard journal.status.followers[EventFollower.name] == nil else { return }
         journal.register(follower: EventFollower.name, at: journal.durableSeq)
     }
 }

@@ -10,6 +10,7 @@ final class WebhookService: Service {
     let sender: Sender
     let policy: OutboundPolicy
     let client: OutboundClient
+    let actions: ActionMaker
     private let logger: Logger
 
     /// Opens the outbox. Blocking.
@@ -18,8 +19,13 @@ final class WebhookService: Service {
         store = try DeliveryStore(path: configuration.directory + "/" + DeliveryStore.fileName, box: box)
         policy = OutboundPolicy(allowed: configuration.allowPrivate, own: { OwnAddresses.current() })
         client = try OutboundClient(policy: policy, trusted: configuration.outboundRoots)
+        actions = ActionMaker(
+            secrets: configuration.secrets,
+            tools: ConnectorTools(
+                http: client, policy: policy, seconds: { SystemClock.now().microseconds / 1_000_000 }))
         sender = Sender(
-            store: store, http: client, sends: configuration.delivers, clock: { SystemClock.now() }, logger: logger)
+            store: store, http: client, actions: actions, sends: configuration.delivers,
+            clock: { SystemClock.now() }, logger: logger)
         self.logger = logger
         for range in configuration.allowPrivate {
             logger.notice("webhooks may go to a private range", metadata: ["range": "\(range)"])

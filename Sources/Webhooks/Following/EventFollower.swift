@@ -4,6 +4,7 @@ public import EventStore
 public import Journal
 public import Logging
 internal import Model
+internal import Triggers
 
 /// Follows a project's journal by `seq` and puts each event into the outbox that an endpoint wants, together with how far it came: one
 /// transaction. It does not wait for the store, but for a moment where nobody knows yet whose an identity is.
@@ -16,6 +17,9 @@ public struct EventFollower: Sendable {
     private let sender: Sender
     private let persons: PersonFinder
     private let names: NameFormFinder
+    private let store: EventStore
+    /// Everything up to this was looked at, and what came of it is written.
+    private let passed = Signal(-1)
     private let logger: Logger
 
     public init(project: String, journal: Journal, store: EventStore, sender: Sender, logger: Logger) {
@@ -23,19 +27,28 @@ public struct EventFollower: Sendable {
         self.journal = journal
         self.sender = sender
         self.logger = logger
+        self.store = store
         persons = PersonFinder(store: store)
         names = NameFormFinder(store: store)
     }
 
-    /// Follows until the task is cancelled or the journal is closed.
+    /// Follows until the task is cancelled or the journal is closed, and runs what is due.
     public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.keepTimers() }
+            await self.keepFollowing()
+            group.cancelAll()
+        }
+    }
+
+    private func keepFollowing() async {
         var pause = Duration.milliseconds(100)
         while !Task.isCancelled {
-            let (listeners, change) = sender.listeners(of: project)
-            guard !listeners.isEmpty, change >= 0 else {
+            let listening = sender.listening(of: project)
+            guard !listening.isEmpty, listening.change >= 0 else {
                 // Nothing is kept for it: whoever is made later starts where the journal is then.
-                if change >= 0 { journal.unregister(follower: Self.name) }
-                await sender.waitForChange(since: change)
+                if listening.change >= 0 { journal.unregister(follower: Self.name) }
+                await sender.waitForChange(since: listening.change)
                 if sender.hasEnded { return }
                 continue
             }
@@ -65,9 +78,22 @@ public struct EventFollower: Sendable {
         journal.register(follower: Self.name, at: seq)
         var source = JournalSource(journal, after: seq)
         var noted = (seq: seq, at: ContinuousClock.now)
+        let looker = TriggerLooker(store: store)
         while !Task.isCancelled {
+            let listening = sender.listening(of: project)
+            guard !listening.isEmpty else { return .again }
+            looker.begin(change: listening.change)
+            if !listening.triggers.rules.isEmpty, !listening.triggers.isSeeded {
+                try await TriggerSeed(project: project, store: store, sender: sender).plant(upTo: seq)
+                continue
+            }
             if journal.durableSeq <= seq {
+                if !looker.heard.isEmpty {
+                    _ = try await submit([], [], listening, looker, seq)
+                    continue
+                }
                 if seq > noted.seq, try await note(seq) { noted = (seq, .now) }
+                passed.raise(to: seq)
                 await journal.waitForDurable(after: seq)
                 // Nothing new: the journal is closed, or the task cancelled.
                 if journal.durableSeq <= seq { return .over }
@@ -78,19 +104,17 @@ public struct EventFollower: Sendable {
                 try await skip(from: seq)
                 return .again
             }
-            let (listeners, change) = sender.listeners(of: project)
-            guard !listeners.isEmpty else { return .again }
             let reached = max(piece.lastSeq, seq)
-            let messages = try await messages(of: piece, for: EventListeners(listeners))
-            if messages.isEmpty {
+            let (messages, items) = try await look(piece, sender.listening(of: project), looker)
+            if messages.isEmpty, items.isEmpty, looker.heard.isEmpty || ContinuousClock.now - noted.at < .seconds(1) {
                 // What nobody wants is not worth a sync each time.
                 seq = reached
+                if looker.heard.isEmpty { passed.raise(to: seq) }
                 if ContinuousClock.now - noted.at > .seconds(1), try await note(seq) { noted = (seq, .now) }
                 continue
             }
-            let batch = OutboxBatch(project: project, change: change, messages: messages, checkpoint: reached)
-            guard try await sender.submit(batch) else {
-                // Endpoints were changed meanwhile: the same events are looked at again, by those that there are now.
+            guard try await submit(messages, items, looker.listening, looker, reached) else {
+                // Endpoints or triggers were changed meanwhile: the same events are looked at again, by those that there are now.
                 try await sender.reload()
                 source = JournalSource(journal, after: seq)
                 continue
@@ -98,14 +122,64 @@ public struct EventFollower: Sendable {
             seq = reached
             noted = (seq, .now)
             journal.release(follower: Self.name, upTo: seq)
+            passed.raise(to: seq)
         }
         return .over
+    }
+
+    /// Writes what was found and how far that was.
+    private func submit(
+        _ messages: [OutboxMessage], _ items: [TriggerItem], _ listening: Listening, _ looker: TriggerLooker,
+        _ seq: Int64
+    ) async throws -> Bool {
+        var batch = OutboxBatch(project: project, change: listening.change, messages: messages, checkpoint: seq)
+        if !items.isEmpty || !looker.heard.isEmpty {
+            var work = TriggerWork(triggers: listening.triggers, items: items)
+            work.heard = looker.takeHeard(listening.triggers.rules)
+            batch.triggers = work
+        }
+        return try await sender.submit(batch)
     }
 
     private func note(_ seq: Int64) async throws -> Bool {
         try await sender.store.note(seq, project: project)
         journal.release(follower: Self.name, upTo: seq)
         return true
+    }
+
+    // MARK: Timers
+
+    /// Runs timers that are due, once everything that was received until then has been looked at: what is waited for may be in it.
+    private func keepTimers() async {
+        var pause = Duration.milliseconds(100)
+        while await sender.waitForTimer(of: project) {
+            let now = sender.clock()
+            await passed.wait(above: journal.durableSeq - 1)
+            if Task.isCancelled { return }
+            do {
+                try await runTimers(until: now)
+                pause = .milliseconds(100)
+            } catch {
+                if Task.isCancelled || sender.hasEnded { return }
+                logger.error("timers do not run, and are tried again", metadata: ["error": "\(error)"])
+                do { try await Task.sleep(for: pause) } catch { return }
+                pause = min(pause * 2, .seconds(10))
+            }
+        }
+    }
+
+    private func runTimers(until now: Timestamp) async throws {
+        let listening = sender.listening(of: project)
+        var work = TriggerWork(triggers: listening.triggers)
+        work.dueUntil = now
+        let unknown = try await sender.store.unknownPersons(project: project, until: now)
+        if !unknown.isEmpty {
+            let found = try await persons.persons(of: unknown, upTo: 0, isPatient: false)
+            for (identity, person) in found { work.persons[identity.text] = person.number }
+        }
+        let batch = OutboxBatch(
+            project: project, change: listening.change, messages: [], checkpoint: nil, triggers: work)
+        if try await !sender.submit(batch) { try await sender.reload() }
     }
 
     /// What lay between is no longer in the journal: said aloud, and gone on after it.
@@ -117,12 +191,31 @@ public struct EventFollower: Sendable {
         try await sender.store.note(oldest - 1, project: project)
     }
 
-    private func messages(of piece: JournalPiece, for listeners: EventListeners) async throws -> [OutboxMessage] {
-        let forms = try await names.forms(of: NameForms.Names(in: piece))
+    /// What endpoints and triggers want of a piece.
+    private func look(
+        _ piece: JournalPiece, _ listening: Listening, _ looker: TriggerLooker
+    ) async throws -> (messages: [OutboxMessage], items: [TriggerItem]) {
+        looker.begin(change: listening.change)
+        looker.listening = listening
+        let rules = listening.triggers.rules
+        let forms = try await names.forms(of: NameForms.Names(in: piece, isWhole: !rules.isEmpty))
+        let listeners = EventListeners(listening.endpoints)
         var wanted = listeners.match(piece, forms: forms)
-        guard !wanted.isEmpty else { return [] }
-        try await persons.find(&wanted, upTo: piece.lastSeq, include: listeners.includes)
-        return wanted.flatMap { $0.messages(project: project) }
+        var items = rules.isEmpty ? [] : try await looker.items(of: piece, rules, forms: forms)
+        if !wanted.isEmpty { try await persons.find(&wanted, upTo: piece.lastSeq, include: listeners.includes) }
+        if !items.isEmpty {
+            // What starts a wait can be told later whose it is; what fires now cannot.
+            let fires = items.contains { item in
+                item.interests.contains { interest in
+                    if case .absence = rules.rules[interest.rule].when { false } else { interest.role != .ends }
+                }
+            }
+            let asked = Array(Set(items.lazy.filter { !$0.interests.isEmpty }.map { ExactText($0.identity) })).map(
+                \.text)
+            let found = try await persons.persons(of: asked, upTo: piece.lastSeq, isPatient: fires)
+            for place in items.indices { items[place].person = found[ExactText(items[place].identity)]?.number }
+        }
+        return (wanted.flatMap { $0.messages(project: project) }, items)
     }
 }
 

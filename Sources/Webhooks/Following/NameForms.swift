@@ -11,16 +11,18 @@ struct NameForms: Sendable {
         var properties: Set<ExactText> = []
 
         /// Those of the events in a piece of the journal.
-        init(in piece: JournalPiece) {
+        ///
+        /// - Parameter isWhole: those of imports and of what is set on people, too.
+        init(in piece: JournalPiece, isWhole: Bool = false) {
             for frame in piece.frames {
                 let payload = frame.payload.span
                 var at = 0
                 for _ in 0..<frame.count {
                     guard let item = ItemLayout(payload, at: &at) else { break }
-                    guard item.kind == .event, item.wire != .importFile, item.flags.contains(.foldsNames) else {
-                        continue
-                    }
-                    events.insert(ExactText(String(utf8: payload.extracting(item.name))))
+                    guard item.flags.contains(.foldsNames), item.kind == .event || isWhole && item.kind == .set,
+                        isWhole || item.wire != .importFile
+                    else { continue }
+                    if item.kind == .event { events.insert(ExactText(String(utf8: payload.extracting(item.name)))) }
                     guard case .object(let members)? = try? JSONValue(payload.extracting(item.properties)) else {
                         continue
                     }
@@ -59,7 +61,7 @@ final class NameFormFinder: Sendable {
     init(store: EventStore) { self.store = store }
 
     func forms(of names: NameForms.Names) async throws -> NameForms {
-        guard !names.events.isEmpty else { return NameForms() }
+        guard !names.events.isEmpty || !names.properties.isEmpty else { return NameForms() }
         let known = kept.withLock { $0 }
         var found = NameForms()
         found.events = try await forms(of: names.events, known.events, areProperties: false)

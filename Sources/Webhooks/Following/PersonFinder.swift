@@ -29,21 +29,27 @@ final class PersonFinder: Sendable {
     ) async throws {
         if !include.isEmpty { try? await store.waitForApplied(seq, timeout: Self.includePatience) }
         let identities = wanted.map { String(decoding: $0.event.identity, as: UTF8.self) }
+        let found = try await persons(of: identities, upTo: seq, isPatient: true)
+        for (place, identity) in identities.enumerated() {
+            wanted[place].event.person = found[ExactText(identity)]
+        }
+        if !include.isEmpty { try await tell(&wanted, include) }
+    }
+
+    /// Whose identities are, of those of which it is known.
+    func persons(of identities: [String], upTo seq: Int64, isPatient: Bool) async throws -> [ExactText: PersonID] {
         var found = known(among: identities)
         var missing = Self.missing(identities, found)
         if !missing.isEmpty {
             found.merge(try await look(missing)) { $1 }
             missing = Self.missing(identities, found)
         }
-        if !missing.isEmpty, store.appliedSeq < seq {
+        if !missing.isEmpty, isPatient, store.appliedSeq < seq {
             // A message says null rather than wait for long.
             try? await store.waitForApplied(seq, timeout: Self.patience)
             found.merge(try await look(missing)) { $1 }
         }
-        for (place, identity) in identities.enumerated() {
-            wanted[place].event.person = found[ExactText(identity)]
-        }
-        if !include.isEmpty { try await tell(&wanted, include) }
+        return found
     }
 
     private static func missing(_ identities: [String], _ found: [ExactText: PersonID]) -> [String] {

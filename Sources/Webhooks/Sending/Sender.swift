@@ -2,6 +2,7 @@ public import Connectors
 public import Logging
 public import Model
 internal import Synchronization
+internal import Triggers
 
 /// Sends what is in the outbox: claims, attempts, results. What it decides by is in pure values (`DispatchState`, `Verdict`); the clock,
 /// the dice and the client come from outside.
@@ -14,19 +15,21 @@ public final class Sender: Sendable {
         var sleeper: CheckedContinuation<Void, Never>?
         var isStopping = false
         var hasEnded = false
-        var endpoints: [LiveEndpoint] = []
-        var change: Int64 = -1
+        var live = LiveState()
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     let store: DeliveryStore
     private let http: any OutboundSending
+    private let actions: any ActionMaking
     /// Whether it sends; one that does not only keeps the outbox.
     private let sends: Bool
     let clock: @Sendable () -> Timestamp
     private let chance: @Sendable () -> Double
     private let logger: Logger
     private let state = Mutex(State())
+    /// Raised whenever a timer may have become due earlier.
+    let timers = Signal()
     private let claims: AsyncStream<ClaimedDelivery>
     private let send: AsyncStream<ClaimedDelivery>.Continuation
 
@@ -34,15 +37,18 @@ public final class Sender: Sendable {
     private static let grace = Duration.seconds(5)
 
     /// - Parameters:
+    ///   - actions: makes connectors of what triggers do besides sending to endpoints.
     ///   - sends: false for a server that ends with a command: what comes is put into the outbox, and the next server sends it.
     ///   - clock: the time of day.
     ///   - chance: numbers from 0 to 1, which spread retries.
     public init(
-        store: DeliveryStore, http: any OutboundSending, sends: Bool = true, clock: @escaping @Sendable () -> Timestamp,
+        store: DeliveryStore, http: any OutboundSending, actions: any ActionMaking = NoActions(), sends: Bool = true,
+        clock: @escaping @Sendable () -> Timestamp,
         chance: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }, logger: Logger
     ) {
         self.store = store
         self.http = http
+        self.actions = actions
         self.sends = sends
         self.clock = clock
         self.chance = chance
@@ -53,27 +59,64 @@ public final class Sender: Sendable {
 
     /// Reads the endpoints anew, after they were changed.
     public func reload() async throws(WebhookError) {
-        let (endpoints, change) = try await store.live()
+        let live = try await store.live()
         let now = clock()
         let waiting = state.withLock { state in
-            guard change >= state.change else { return [] as [CheckedContinuation<Void, Never>] }
-            state.change = change
-            state.endpoints = endpoints
-            if sends { state.dispatch.update(endpoints, now: now) }
+            guard live.change >= state.live.change else { return [] as [CheckedContinuation<Void, Never>] }
+            state.live = live
+            if sends { state.dispatch.update(live.endpoints, now: now) }
             defer { state.waiting = [] }
             return state.waiting
         }
         for waiter in waiting { waiter.resume() }
+        timers.raise()
         wake()
     }
 
-    /// The endpoints of a project that listen to events, and the change that they are of.
-    func listeners(of project: String) -> (endpoints: [LiveEndpoint], change: Int64) {
+    /// Who looks at a project's events, and the change that they are of.
+    func listening(of project: String) -> Listening {
         state.withLock { state in
-            (
-                state.endpoints.filter { $0.record.project == project && $0.record.definition.listens }, state.change
-            )
+            Listening(
+                endpoints: state.live.endpoints.filter {
+                    $0.record.project == project && $0.record.definition.listens
+                },
+                triggers: state.live.triggers[project] ?? ProjectTriggers(), change: state.live.change)
         }
+    }
+
+    /// Returns when a timer of the project is due; false if the server ends.
+    func waitForTimer(of project: String) async -> Bool {
+        while !Task.isCancelled, !hasEnded {
+            let raised = timers.value
+            let due = state.withLock { $0.live.triggers[project]?.nextDue }
+            let now = clock()
+            guard let due else {
+                await timers.wait(above: raised)
+                continue
+            }
+            guard due > now else { return true }
+            // The time of day may be set meanwhile.
+            let wait = min(due.microseconds - now.microseconds, 60_000_000)
+            await timers.wait(above: raised, atMost: .microseconds(wait))
+        }
+        return false
+    }
+
+    /// The time of day was set.
+    public func clockMoved() {
+        timers.raise()
+        nudge()
+    }
+
+    /// Fires triggers because of what is not told by the journal: a segment, a computed column, a report's number. False if triggers
+    /// were changed since the transitions were seen: look again.
+    ///
+    /// - Parameter change: that of the triggers by which they were seen.
+    func fire(_ transitions: [TriggerTransition], project: String, change: Int64) async throws -> Bool {
+        var work = TriggerWork(triggers: listening(of: project).triggers)
+        work.transitions = transitions
+        return try await submit(
+            OutboxBatch(project: project, change: change, messages: [], checkpoint: nil, triggers: work))
     }
 
     /// Returns once endpoints were changed since, or the task is cancelled or the server ends.
@@ -81,7 +124,7 @@ public final class Sender: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
-                    if state.change != change || state.hasEnded || Task.isCancelled { return true }
+                    if state.live.change != change || state.hasEnded || Task.isCancelled { return true }
                     state.waiting.append(continuation)
                     return false
                 }
@@ -210,6 +253,7 @@ public final class Sender: Sendable {
                 if !state.isStopping {
                     for batch in work.batches {
                         state.dispatch.feeds(batch.messages.lazy.flatMap { $0.targets.lazy.map(\.endpoint) })
+                        if let triggers = batch.triggers { state.dispatch.feeds(triggers.likely) }
                     }
                     work.rooms = state.dispatch.rooms(now: now)
                 }
@@ -235,6 +279,7 @@ public final class Sender: Sendable {
             return state.waiting
         }
         for waiter in waiting { waiter.resume() }
+        timers.raise()
     }
 
     /// Nothing was written: results are written later, whoever submitted submits again, and what was to be claimed is.
@@ -256,11 +301,13 @@ public final class Sender: Sendable {
         let now = clock()
         let (started, isMore) = state.withLock { state in
             state.work.released += state.dispatch.claimed(answer, asked: asked)
+            for (project, due) in answer.nextDue { state.live.triggers[project]?.nextDue = due }
             // What is claimed when the server ends goes back in the next round; what was fed to others is claimed in it.
             let isMore = state.isStopping || !state.work.released.isEmpty || !answer.fed.isSubset(of: asked)
             return (state.isStopping ? [] : state.dispatch.start(now: now), isMore)
         }
         for claimed in started { give(claimed) }
+        if !answer.nextDue.isEmpty { timers.raise() }
         if isMore { wake() }
     }
 
@@ -289,7 +336,9 @@ public final class Sender: Sendable {
         let live = state.withLock { $0.dispatch.runs[claimed.endpoint]?.live }
         let at = clock()
         var result = OutboundResult()
-        if let live, let url = live.url {
+        if let live, let kind = live.connector {
+            result = await act(kind, live.settings, claimed)
+        } else if let live, let url = live.url {
             let secrets = live.secrets(now: at)
             if secrets.isEmpty {
                 result.failure = OutboundFailure(
@@ -305,6 +354,22 @@ public final class Sender: Sendable {
             result.failure = OutboundFailure(.notSent, "the endpoint is gone")
         }
         return finished(claimed, live?.record, at, result)
+    }
+
+    /// By a connector, made anew each time, so that a secret that was changed is the one that is used.
+    private func act(_ kind: String, _ settings: JSONValue?, _ claimed: ClaimedDelivery) async -> OutboundResult {
+        var result = OutboundResult()
+        guard let settings else {
+            result.failure = OutboundFailure(
+                .notSent, "the action's settings cannot be opened with the server's master key")
+            return result
+        }
+        do throws(ConnectorError) {
+            return await (try await actions.make(kind, settings)).deliver(claimed.message)
+        } catch {
+            result.failure = OutboundFailure(.notSent, error.message)
+            return result
+        }
     }
 
     private func finished(
@@ -341,4 +406,28 @@ public final class Sender: Sendable {
     }
 
     var hasEnded: Bool { state.withLock { $0.hasEnded } }
+}
+
+/// Who looks at a project's events.
+struct Listening: Sendable {
+    let endpoints: [LiveEndpoint]
+    let triggers: ProjectTriggers
+    /// The change of endpoints and triggers that they are of; -1 before they were read.
+    let change: Int64
+
+    var isEmpty: Bool { endpoints.isEmpty && triggers.rules.isEmpty }
+}
+
+/// Makes connectors of their settings. Off Swift's shared pool, since a secret may have to be read from a file.
+public protocol ActionMaking: Sendable {
+    func make(_ kind: String, _ settings: JSONValue) async throws(ConnectorError) -> any Connector
+}
+
+/// Knows no kind.
+public struct NoActions: ActionMaking {
+    public init() {}
+
+    public func make(_ kind: String, _ settings: JSONValue) async throws(ConnectorError) -> any Connector {
+        throw ConnectorError(.unknownKind, "there is no connector \"\(kind)\"")
+    }
 }

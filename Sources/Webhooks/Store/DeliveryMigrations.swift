@@ -5,6 +5,7 @@ enum DeliveryMigrations {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("001_outbox", migrate: outbox)
+        migrator.registerMigration("002_triggers", migrate: TriggerMigration.make)
         return migrator
     }
 

@@ -26,16 +26,9 @@ extension DeliveryStore {
         durable: @escaping @Sendable () -> Int64
     ) async throws(WebhookError) -> EndpointRecord {
         let box = box
-        let id = Self.makeID(now)
+        let id = Self.makeID("ep_", now)
         return try await write { db in
-            let known = try Int64.fetchOne(
-                db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
-            let seq = max(durable(), known ?? 0)
-            let listens = try Self.records(db, project: project).contains { $0.definition.listens }
-            if !listens {
-                // Nobody looked at what lies before, and nobody needs to.
-                try Self.setCheckpoint(db, project, seq)
-            }
+            let seq = try Self.beginFollowing(db, project, durable)
             let (sealed, names) = try Self.seal(draft.headers, id, box)
             try db.execute(
                 sql: """
@@ -48,6 +41,7 @@ extension DeliveryStore {
                 ])
             let number = db.lastInsertedRowID
             try Self.addSecret(db, draft.secret, number, id, box, now)
+            try Self.watchPersons(db, project, now, durable, box)
             try Self.noteChange(db)
             return try Self.require(db, id, project)
         }
@@ -77,11 +71,7 @@ extension DeliveryStore {
         return try await write { db in
             let known = try Self.require(db, id, project)
             if definition.listens, !known.definition.listens {
-                let listens = try Self.records(db, project: project).contains { $0.definition.listens }
-                let reached = try Int64.fetchOne(
-                    db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
-                let seq = max(durable(), reached ?? 0)
-                if !listens { try Self.setCheckpoint(db, project, seq) }
+                let seq = try Self.beginFollowing(db, project, durable)
                 try db.execute(
                     sql: "UPDATE endpoints SET since_seq = ? WHERE number = ?", arguments: [seq, known.number])
             }
@@ -94,6 +84,7 @@ extension DeliveryStore {
                     sql: "UPDATE endpoints SET headers = ?, header_names = ? WHERE number = ?",
                     arguments: [sealed, names, known.number])
             }
+            try Self.watchPersons(db, project, now, durable, box)
             try Self.noteChange(db)
             return try Self.require(db, id, project)
         }
@@ -207,9 +198,9 @@ extension DeliveryStore {
         return found
     }
 
-    private static func makeID(_ now: Timestamp) -> String {
+    static func makeID(_ prefix: String, _ now: Timestamp) -> String {
         let milliseconds = UInt64(max(0, now.microseconds / 1_000))
-        return "ep_" + Base32.encode(milliseconds << 20 | UInt64.random(in: 0..<(1 << 20)))
+        return prefix + Base32.encode(milliseconds << 20 | UInt64.random(in: 0..<(1 << 20)))
     }
 
     private static func addSecret(

@@ -50,6 +50,97 @@ extension DeliveryStore {
         return (rows, isGone)
     }
 
+    /// Takes out of what triggers keep what is of these identities: what is waited for ends, and that it did stays, of nobody. Messages
+    /// that said it lose what they said.
+    public func eraseTriggers(
+        identities: [String], project: String, now: Timestamp
+    ) async throws(WebhookError) -> Int64 {
+        guard !identities.isEmpty else { return 0 }
+        let list = JSONValue.array(identities.map { .string($0) }).text
+        return try await write { db in
+            let whose = "project = ?1 AND identity IN (SELECT value FROM json_each(?2))"
+            let messages =
+                "SELECT number FROM messages WHERE project = ?1 AND id IN (SELECT message FROM trigger_firings WHERE \(whose))"
+            try db.execute(
+                sql: """
+                    UPDATE attempts SET detail = NULL, response_headers = NULL, response_body = NULL
+                    WHERE delivery IN (SELECT number FROM deliveries WHERE message IN (\(messages)))
+                    """, arguments: [project, list])
+            try db.execute(
+                sql: """
+                    UPDATE deliveries SET order_key = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
+                        reason = CASE WHEN state < 2 THEN 'erased' ELSE reason END,
+                        finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
+                    WHERE message IN (\(messages))
+                    """, arguments: [project, list])
+            try db.execute(
+                sql: "UPDATE messages SET body = NULL WHERE number IN (\(messages))", arguments: [project, list])
+            try db.execute(
+                sql: """
+                    UPDATE trigger_instances SET ended_by = CASE WHEN state < 2 THEN 'erased' ELSE NULL END,
+                        state = CASE WHEN state < 2 THEN 3 ELSE state END, ended_at = coalesce(ended_at, \(now.microseconds)),
+                        key = '', identity = '', correlation = '', event_id = '', person = NULL, event = NULL
+                    WHERE \(whose)
+                    """, arguments: [project, list])
+            let count = Int64(db.changesCount)
+            try db.execute(
+                sql: """
+                    UPDATE trigger_firings SET key = '', identity = '', event_id = '', person = NULL WHERE \(whose)
+                    """, arguments: [project, list])
+            for table in ["trigger_marks", "trigger_values", "trigger_people"] {
+                try db.execute(sql: "DELETE FROM \(table) WHERE \(whose)", arguments: [project, list])
+            }
+            try db.execute(
+                sql: """
+                    DELETE FROM trigger_ties WHERE project = ?1 AND (low IN (SELECT value FROM json_each(?2))
+                        OR high IN (SELECT value FROM json_each(?2)))
+                    """, arguments: [project, list])
+            return count
+        }
+    }
+
+    /// Rewrites what triggers ask and are called.
+    public func rewriteTriggers(
+        project: String, condition: @escaping @Sendable (JSONValue) -> JSONValue,
+        name: @escaping @Sendable (String) -> String
+    ) async throws(WebhookError) {
+        try await write { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT v.trigger_number, v.version, v.condition, t.name FROM trigger_versions v
+                    JOIN triggers t ON t.number = v.trigger_number WHERE t.project = ?
+                    """, arguments: [project])
+            for row in rows {
+                let (number, version, text, called): (Int64, Int64, String, String) = (row[0], row[1], row[2], row[3])
+                let before = try JSONValue(text: text)
+                let after = Self.rewritten(before, condition)
+                guard after != before || name(called) != called else { continue }
+                try db.execute(
+                    sql: "UPDATE trigger_versions SET condition = ? WHERE trigger_number = ? AND version = ?",
+                    arguments: [after.text, number, version])
+                try db.execute(
+                    sql: "UPDATE triggers SET name = ? WHERE number = ?", arguments: [name(called), number])
+                try Self.noteChange(db)
+            }
+        }
+    }
+
+    /// Every condition of a trigger; what its property is compared with is one, too.
+    private static func rewritten(_ when: JSONValue, _ condition: (JSONValue) -> JSONValue) -> JSONValue {
+        guard case .object(let members) = when else { return when }
+        return .object(
+            members.map { member in
+                switch member.key {
+                case "where": return .init(member.key, condition(member.value))
+                case "from", "to":
+                    let asked = condition(["property": "x", "is": member.value])
+                    return .init(member.key, asked["is"] ?? .null)
+                default: return .init(member.key, rewritten(member.value, condition))
+                }
+            })
+    }
+
     /// Those of some deliveries that are not claimed any more.
     func notClaimed(_ numbers: [Int64]) async throws(WebhookError) -> Set<Int64> {
         let list = JSONValue.array(numbers.map { JSONValue($0) }).text

@@ -36,7 +36,8 @@ extension DeliveryStore {
         for message in batch.messages {
             try insert(message, project: batch.project, db, now, &answer)
         }
-        try setCheckpoint(db, batch.project, batch.checkpoint)
+        if let work = batch.triggers { try evaluate(work, project: batch.project, db, now, &answer) }
+        if let checkpoint = batch.checkpoint { try setCheckpoint(db, batch.project, checkpoint) }
     }
 
     static func insert(
@@ -44,14 +45,14 @@ extension DeliveryStore {
     ) throws {
         let add = try db.cachedStatement(
             sql: """
-                INSERT INTO messages (project, id, variant, type, seq, made_at, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO messages (project, id, variant, type, seq, made_at, body, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (project, id, variant) DO UPDATE SET id = id RETURNING number
                 """)
         let number = try Int64.fetchOne(
             add,
             arguments: [
                 project, message.id, message.variant, message.type, message.seq, now.microseconds,
-                Blob(message.body).data,
+                Blob(message.body).data, message.depth,
             ])
         guard let number else { return }
         let deliver = try db.cachedStatement(
@@ -92,7 +93,7 @@ extension DeliveryStore {
                 """)
         let rows = try Row.fetchAll(statement, arguments: [room.endpoint, now.microseconds, room.count])
         if rows.count == room.count { answer.full.insert(room.endpoint) }
-        let body = try db.cachedStatement(sql: "SELECT id, type, body FROM messages WHERE number = ?")
+        let body = try db.cachedStatement(sql: "SELECT id, type, body, depth FROM messages WHERE number = ?")
         var claimed: [ClaimedDelivery] = []
         for row in rows {
             let (number, attempt, forgiven): (Int64, Int64, Int64) = (row[0], row[2], row[3])
@@ -106,7 +107,8 @@ extension DeliveryStore {
             claimed.append(
                 ClaimedDelivery(
                     number: number, endpoint: room.endpoint,
-                    message: OutboundMessage(id: found[0], type: found[1], body: bytes), attempt: attempt,
+                    message: OutboundMessage(id: found[0], type: found[1], body: bytes, depth: found[3]),
+                    attempt: attempt,
                     forgiven: forgiven, cause: cause))
         }
         answer.claimed += claimed.sorted { $0.number < $1.number }
@@ -199,7 +201,7 @@ extension DeliveryStore {
         let project = try String.fetchOne(
             db, sql: "SELECT project FROM endpoints WHERE number = ?", arguments: [number])
         guard let project else { return }
-        let all = try records(db, project: project)
+        let all = try records(db, project: project, actions: true)
         guard let subject = all.first(where: { $0.number == number }) else { return }
         let others = all.filter { $0.number != number && $0.definition.receives(type: type) }
         guard !others.isEmpty else { return }

@@ -9,6 +9,9 @@ struct LiveEndpoint: Sendable {
     /// Secrets with their ends, the newest first.
     let secrets: [(secret: WebhookSecret, ends: Timestamp?)]
     let headers: [(name: String, value: String)]
+    /// Of an action its kind, and its settings as JSON; nil where the master key is another one.
+    var connector: String?
+    var settings: JSONValue?
 
     /// Those that hold, the newest first.
     func secrets(now: Timestamp) -> [WebhookSecret] {
@@ -16,10 +19,17 @@ struct LiveEndpoint: Sendable {
     }
 }
 
+/// All endpoints and triggers of all projects, and how often they were changed.
+struct LiveState: Sendable {
+    var endpoints: [LiveEndpoint] = []
+    var triggers: [String: ProjectTriggers] = [:]
+    var change: Int64 = -1
+}
+
 extension DeliveryStore {
     static func records(
         _ db: Database, project: String, id: String? = nil, kind: EndpointRecord.Kind? = nil, after number: Int64 = 0,
-        limit: Int = .max
+        limit: Int = .max, actions: Bool = false
     ) throws -> [EndpointRecord] {
         try Row.fetchAll(
             db,
@@ -27,26 +37,40 @@ extension DeliveryStore {
                 SELECT e.*, (SELECT count(*) FROM endpoint_secrets s WHERE s.endpoint = e.number) AS secrets,
                     (SELECT max(ends_at) FROM endpoint_secrets s WHERE s.endpoint = e.number) AS overlap
                 FROM endpoints e WHERE project = ? AND id = coalesce(?, id) AND kind = coalesce(?, kind) AND number > ?
+                    AND (connector IS NULL OR ?)
                 ORDER BY number LIMIT ?
-                """, arguments: [project, id, kind?.rawValue, number, limit]
+                """, arguments: [project, id, kind?.rawValue, number, actions, limit]
         ).map(EndpointRecord.init(row:))
     }
 
     /// All endpoints of all projects, and how often they were changed.
-    func live() async throws(WebhookError) -> (endpoints: [LiveEndpoint], change: Int64) {
+    func live() async throws(WebhookError) -> LiveState {
         let box = box
         return try await read { db in
             let projects = try String.fetchAll(db, sql: "SELECT DISTINCT project FROM endpoints")
-            let records = try projects.flatMap { try Self.records(db, project: $0) }
-            let endpoints = records.map { record in
+            let records = try projects.flatMap { try Self.records(db, project: $0, actions: true) }
+            let endpoints = try records.map { record in
                 // What cannot be opened any more is not sent, and each attempt says why.
                 let secrets = (try? Self.secrets(db, record.number, record.id, box)) ?? []
-                return LiveEndpoint(
+                var live = LiveEndpoint(
                     record: record, url: try? OutboundURL(record.definition.url), secrets: secrets,
                     headers: (try? Self.headers(db, record.number, record.id, box)) ?? [])
+                if record.kind == .action { try Self.readAction(db, &live, box) }
+                return live
             }
-            return (endpoints, try Self.change(db))
+            return LiveState(
+                endpoints: endpoints, triggers: try Self.projectTriggers(db, endpoints), change: try Self.change(db))
         }
+    }
+
+    private static func readAction(_ db: Database, _ live: inout LiveEndpoint, _ box: SecretBox) throws {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT connector, settings FROM endpoints WHERE number = ?", arguments: [live.record.number])
+        live.connector = row?["connector"]
+        guard let sealed = row?.bytes("settings"), let bytes = try? box.open(sealed, for: live.record.id) else {
+            return
+        }
+        live.settings = try? JSONValue(bytes.span)
     }
 
     static func change(_ db: Database) throws -> Int64 {
@@ -90,7 +114,7 @@ extension EndpointRecord {
         let names: String = row["header_names"]
         self.init(
             number: row["number"], id: row["id"], project: row["project"],
-            kind: Kind(rawValue: row["kind"]) ?? .webhook,
+            kind: row["connector"] as String? == nil ? Kind(rawValue: row["kind"]) ?? .webhook : .action,
             definition: try EndpointDefinition(try JSONValue(text: text)),
             headers: names.split(separator: " ").map(String.init), sinceSeq: row["since_seq"],
             state: State(rawValue: row["state"]) ?? .disabled, reason: row["reason"], changedBy: row["changed_by"],

@@ -1,5 +1,6 @@
 internal import GRDB
 internal import Model
+internal import Triggers
 
 extension DeliveryStore {
     /// Takes up what was being sent when the process before ended. Nobody knows what became of it, and its id makes another attempt
@@ -43,7 +44,7 @@ extension DeliveryStore {
     public func start(project: String) throws(WebhookError) -> (checkpoint: Int64, listens: Bool) {
         try readBlocking { db in
             let seq = try Int64.fetchOne(db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
-            return (seq ?? 0, try Self.records(db, project: project).contains { $0.definition.listens })
+            return (seq ?? 0, try Self.isFollowed(db, project))
         }
     }
 
@@ -74,6 +75,46 @@ extension DeliveryStore {
                     DELETE FROM messages WHERE made_at < ?
                     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND state < 2)
                     """, arguments: [now.microseconds - Self.logDays * day])
+            try Self.pruneTriggers(db, now)
         }
+    }
+
+    /// What triggers need no more: waits that are over and firings as long as messages are kept; what happened of late as long as a
+    /// window may reach back to it.
+    private static func pruneTriggers(_ db: Database, _ now: Timestamp) throws {
+        let day: Int64 = 86_400_000_000
+        try db.execute(
+            sql: "UPDATE trigger_instances SET event = NULL WHERE state > 1 AND event IS NOT NULL AND ended_at < ?",
+            arguments: [now.microseconds - bodyDays * day])
+        try db.execute(
+            sql: "DELETE FROM trigger_instances WHERE state > 1 AND ended_at < ?",
+            arguments: [now.microseconds - logDays * day])
+        for project in try String.fetchAll(db, sql: "SELECT DISTINCT project FROM triggers") {
+            for rule in try rules(db, project) {
+                let span: Int64
+                switch rule.when {
+                case .absence(let absence):
+                    span = absence.within + absence.grace
+                    // That it has fired for somebody is kept where it may only once.
+                    if absence.reentry != .onceEver { try pruneFirings(db, rule, now) }
+                case .count(let count):
+                    span = count.within
+                    try pruneFirings(db, rule, now)
+                default:
+                    try pruneFirings(db, rule, now)
+                    continue
+                }
+                try db.execute(
+                    sql: "DELETE FROM trigger_marks WHERE trigger_number = ? AND version = ? AND role < 2 AND at < ?",
+                    arguments: [rule.number, rule.version, now.microseconds - span - rule.policy.mostAge - day])
+            }
+        }
+    }
+
+    private static func pruneFirings(_ db: Database, _ rule: TriggerRule, _ now: Timestamp) throws {
+        let kept = max(logDays * 86_400_000_000, rule.policy.cooldown)
+        try db.execute(
+            sql: "DELETE FROM trigger_firings WHERE trigger_number = ? AND fired_at < ?",
+            arguments: [rule.number, now.microseconds - kept])
     }
 }

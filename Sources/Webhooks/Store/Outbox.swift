@@ -14,6 +14,8 @@ struct OutboxMessage: Sendable {
     let seq: Int64?
     let body: [UInt8]
     let targets: [Target]
+    /// How many triggers led to it.
+    var depth: Int64 = 0
 }
 
 /// What a follower found in a piece of a project's journal, to be written in one transaction with how far it was followed.
@@ -22,7 +24,10 @@ struct OutboxBatch: Sendable {
     /// The change of the endpoints by which the events were looked at.
     let change: Int64
     let messages: [OutboxMessage]
-    let checkpoint: Int64
+    /// Nil for what is not of the journal, such as timers.
+    let checkpoint: Int64?
+    /// What is evaluated by triggers.
+    var triggers: TriggerWork?
 }
 
 /// A delivery of which an attempt is to be made, and is counted already.
@@ -73,4 +78,6 @@ struct LedgerAnswer: Sendable {
     var hasChanged = false
     /// Endpoints that got something to send.
     var fed: Set<Int64> = []
+    /// When the next timer of a project is due; nil if none waits.
+    var nextDue: [String: Timestamp?] = [:]
 }

@@ -117,6 +117,25 @@ struct Serve: AsyncParsableCommand {
             "Further roots that webhooks' receivers are trusted by, in PEM (or SLUICE_WEBHOOK_CA).", valueName: "FILE"))
     var webhookCA: String?
 
+    #if TEST_CLOCK
+        @Option(name: .long, help: "With 'test', POST /v1/test/clock sets the server's clock ahead.")
+        var clock: String?
+    #endif
+
+    @Option(
+        name: .customLong("secret-env"),
+        help: ArgumentHelp(
+            "Settings of actions may name variables that begin so, as secret://env/NAME; none if not said.",
+            valueName: "PREFIX"))
+    var secretEnvironment: String?
+
+    @Option(
+        name: .customLong("secret-files"),
+        help: ArgumentHelp(
+            "Settings of actions may name files in this folder, as secret://file/PATH; none if not said.",
+            valueName: "DIR"))
+    var secretFiles: String?
+
     @Flag(name: .long, help: "Add POST /echo, the baseline that 'make bench' measures against.")
     var benchmark = false
 
@@ -158,6 +177,10 @@ struct Serve: AsyncParsableCommand {
         var configuration = ServerConfiguration(dataDirectory: folder)
         configuration.handlesSignals = true
         configuration.benchmark = benchmark
+        configuration.secrets = SecretResolver(environmentPrefix: secretEnvironment, folder: secretFiles)
+        #if TEST_CLOCK
+            configuration.hasTestClock = clock == "test"
+        #endif
         if let text = listen ?? Environment["SLUICE_LISTEN"] {
             guard let address = ServerConfiguration.Address(text) else {
                 throw Failure(.usage, "--listen \(text): give HOST:PORT, such as 127.0.0.1:8080")

@@ -1,0 +1,252 @@
+public import Model
+
+/// "A and not B within W". Whether a start fires depends on the times of what happened alone, not on the order in which it was heard
+/// of, as long as all of it came before the start fires.
+extension TriggerEngine {
+    func start(_ item: TriggerItem, _ rule: TriggerRule, _ absence: TriggerWhen.Absence, _ key: String) throws {
+        guard rule.starts else { return }
+        guard !isHistorical(item, rule) else { return try storage.count(.historical, rule: rule.number) }
+        guard item.depth < Self.mostDepth else { return try storage.count(.looped, rule: rule.number) }
+        let number = rule.number
+        let correlation = try correlation(item, absence, rule)
+        let mark = TriggerMark(at: Self.time(item), seq: item.seq)
+        let deadline = mark.at + absence.within
+        var instance = TriggerInstance(
+            rule: number, version: rule.version,
+            id: Self.instanceID(rule, key: key, correlation: correlation, event: item.eventID), key: key,
+            correlation: correlation, identity: item.identity, person: item.person, seq: item.seq,
+            eventID: item.eventID, at: mark.at, deadline: deadline,
+            fireAt: max(deadline, item.receivedAt.microseconds) + absence.grace)
+        if absence.reentry == .restart {
+            try storage.mark(
+                rule: number, version: rule.version, role: .starts, key: key, correlation: correlation,
+                identity: item.identity, mark)
+        }
+        guard try mayStart(instance, rule, absence, item) else { return }
+        instance.event = item.eventJSON(person: item.person)
+        instance.depth = item.depth
+        if let (state, by) = try ending(of: instance, absence) {
+            instance.state = state == .cancelled ? .satisfied : state
+            instance.endedBy = by
+            instance.endedAt = now.microseconds
+        }
+        try storage.add(instance)
+        try storage.count(Self.counted(instance.state), rule: number)
+    }
+
+    /// Whether re-entry lets it start; others may have to make room for it.
+    private func mayStart(
+        _ instance: TriggerInstance, _ rule: TriggerRule, _ absence: TriggerWhen.Absence, _ item: TriggerItem
+    ) throws -> Bool {
+        let number = rule.number
+        var others = try storage.open(rule: number, key: instance.key)
+        if absence.reentry == .each, others.count >= Self.mostOpen {
+            try storage.count(.overflow, rule: number)
+            return false
+        }
+        if try rests(rule, instance.key) {
+            try storage.count(.ignored, rule: number)
+            return false
+        }
+        switch absence.reentry {
+        case .each: return true
+        case .restart:
+            others.removeAll { $0.correlation != instance.correlation }
+            for other in others where Self.restarts(instance, over: other) {
+                try close(other, .superseded, by: item.eventID)
+            }
+            return true
+        case .onceEver:
+            guard try storage.lastFiring(rule: number, key: instance.key) == nil else {
+                try storage.count(.ignored, rule: number)
+                return false
+            }
+        case .firstOpen: others.removeAll { $0.correlation != instance.correlation }
+        }
+        for other in others {
+            guard other.at > instance.at else {
+                try storage.count(.ignored, rule: number)
+                return false
+            }
+            // It happened before the one that is waited for: that one would have been ignored.
+            if other.at < instance.deadline { try close(other, .superseded, by: item.eventID) }
+        }
+        return true
+    }
+
+    /// Whether a start takes the place of another that is waited for.
+    private static func restarts(_ instance: TriggerInstance, over other: TriggerInstance) -> Bool {
+        (other.at, other.seq) < (instance.at, instance.seq) && instance.at < other.deadline
+    }
+
+    func end(_ item: TriggerItem, _ rule: TriggerRule, _ absence: TriggerWhen.Absence, _ key: String) throws {
+        let mark = TriggerMark(at: Self.time(item), seq: item.seq)
+        let correlation = try correlation(item, absence, nil)
+        try storage.mark(
+            rule: rule.number, version: rule.version, role: .ends, key: key, correlation: correlation,
+            identity: item.identity, mark)
+        let met = try storage.around(
+            rule: rule.number, version: rule.version, key: key, correlation: correlation, at: mark.at)
+        for instance in met where Self.ends(mark, instance) {
+            if instance.state == .fired {
+                try contradict(instance, rule, absence, by: item.eventID)
+            } else {
+                try close(instance, .cancelled, by: item.eventID)
+            }
+        }
+    }
+
+    /// Whether what happened at the mark ends a wait: it lies in [the start, the deadline), and after the start.
+    private static func ends(_ mark: TriggerMark, _ instance: TriggerInstance) -> Bool {
+        (instance.at, instance.seq) < (mark.at, mark.seq) && mark.at < instance.deadline
+    }
+
+    private func contradict(
+        _ instance: TriggerInstance, _ rule: TriggerRule, _ absence: TriggerWhen.Absence, by event: String
+    ) throws {
+        try close(instance, .contradicted, by: event)
+        guard absence.retracts else { return }
+        try fire(
+            rule, instance: instance.id, key: instance.key,
+            identity: instance.identity, person: instance.person, seq: instance.seq, eventID: instance.eventID,
+            event: instance.event, lateBy: 0, change: nil, depth: instance.depth, type: TriggerFiring.retractedType)
+    }
+
+    /// What has ended a wait by what is known now: what was waited for came, or a later start took its place.
+    func ending(
+        of instance: TriggerInstance, _ absence: TriggerWhen.Absence
+    ) throws -> (TriggerInstance.State, by: String)? {
+        let found = try storage.marks(
+            rule: instance.rule, version: instance.version, role: .ends, key: instance.key,
+            correlation: instance.correlation, from: instance.at, to: instance.deadline - 1)
+        if let mark = found.first(where: { Self.ends($0, instance) }) { return (.cancelled, "seq \(mark.seq)") }
+        guard absence.reentry == .restart else { return nil }
+        let starts = try storage.marks(
+            rule: instance.rule, version: instance.version, role: .starts, key: instance.key,
+            correlation: instance.correlation, from: instance.at, to: instance.deadline - 1)
+        let later = starts.first { Self.ends($0, instance) && $0.seq != instance.seq }
+        return later.map { (.superseded, "seq \($0.seq)") }
+    }
+
+    func close(_ instance: TriggerInstance, _ state: TriggerInstance.State, by cause: String) throws {
+        var instance = instance
+        instance.state = state
+        instance.endedBy = cause
+        instance.endedAt = now.microseconds
+        try storage.update(instance)
+        try storage.count(Self.counted(state), rule: instance.rule)
+    }
+
+    private static func counted(_ state: TriggerInstance.State) -> TriggerCount {
+        switch state {
+        case .armed, .held: .armed
+        case .fired: .fired
+        case .cancelled: .cancelled
+        case .satisfied: .satisfied
+        case .superseded: .superseded
+        case .expired: .expired
+        case .contradicted: .contradicted
+        }
+    }
+
+    /// What start and end have in common: the property's text behind a sign; empty if it is not there.
+    private func correlation(
+        _ item: TriggerItem, _ absence: TriggerWhen.Absence, _ counted: TriggerRule?
+    ) throws -> String {
+        guard let name = absence.correlate else { return "" }
+        if let value = item.document?[name], value != .null { return "=" + (value.stringValue ?? value.text) }
+        if let counted { try storage.count(.uncorrelated, rule: counted.number) }
+        return ""
+    }
+
+    // MARK: Timers
+
+    /// Fires what is due, in the order of its times. Every item that was received until then must have been taken before.
+    ///
+    /// - Returns: how many timers there were.
+    @discardableResult
+    public func fireDue(until: Timestamp, limit: Int, persons: [String: Int64] = [:]) throws -> Int {
+        let due = try storage.due(until: until.microseconds, limit: limit)
+        for instance in due { try fire(instance, persons) }
+        return due.count
+    }
+
+    private func fire(_ instance: TriggerInstance, _ persons: [String: Int64]) throws {
+        guard let rule = rules.rule(instance.rule, instance.version) else {
+            return try close(instance, .cancelled, by: "the trigger is gone")
+        }
+        var fired = instance
+        if fired.person == nil { fired.person = persons[instance.identity] }
+        if case .silence = rule.when { return try fireSilence(fired, rule) }
+        guard case .absence(let absence) = rule.when else {
+            return try close(instance, .cancelled, by: "the trigger is another one")
+        }
+        if let (state, by) = try ending(of: instance, absence) { return try close(instance, state, by: by) }
+        switch rule.state {
+        case .held:
+            fired.state = .held
+            return try storage.update(fired)
+        case .disabled:
+            try storage.count(.dropped, rule: rule.number)
+            return try close(instance, .cancelled, by: "the trigger is disabled")
+        case .enabled: break
+        }
+        let lateBy = now.microseconds - instance.fireAt
+        if let most = rule.policy.skipsAfter, lateBy > most { return try close(instance, .expired, by: "too late") }
+        let isOver =
+            try absence.reentry == .onceEver
+            && storage.lastFiring(rule: rule.number, key: instance.key) != nil
+        let isResting = try rests(rule, instance.key)
+        if isOver || isResting {
+            try storage.count(.ignored, rule: rule.number)
+            return try close(instance, .superseded, by: "it has fired for this person")
+        }
+        fired.state = .fired
+        fired.endedAt = now.microseconds
+        try storage.update(fired)
+        try fire(
+            rule, instance: fired.id, key: fired.key,
+            identity: fired.identity, person: fired.person, seq: fired.seq, eventID: fired.eventID,
+            event: fired.told, lateBy: lateBy, change: nil, depth: fired.depth)
+    }
+
+    /// Looks again at what is waited for of somebody, after identities were tied or untied.
+    func settle(_ key: String) throws {
+        for instance in try storage.open(rule: nil, key: key) {
+            guard let rule = rules.rule(instance.rule, instance.version), case .absence(let absence) = rule.when else {
+                continue
+            }
+            if let (state, by) = try ending(of: instance, absence) { try close(instance, state, by: by) }
+        }
+        try collapse(key)
+    }
+
+    /// Two persons who are one now may wait twice where one waits once.
+    private func collapse(_ key: String) throws {
+        var first: [String: TriggerInstance] = [:]
+        for instance in try storage.open(rule: nil, key: key).sorted(by: { ($0.at, $0.seq) < ($1.at, $1.seq) }) {
+            guard let rule = rules.rule(instance.rule, instance.version), case .absence(let absence) = rule.when,
+                [.firstOpen, .onceEver].contains(absence.reentry)
+            else { continue }
+            let place = "\(instance.rule) " + (absence.reentry == .firstOpen ? instance.correlation : "")
+            if let before = first[place], instance.at < before.deadline {
+                try close(instance, .superseded, by: before.eventID)
+            } else {
+                first[place] = instance
+            }
+        }
+    }
+}
+
+extension TriggerInstance {
+    /// The event as it is told, with the person that is known by now.
+    var told: [UInt8]? {
+        guard let event, let person else { return event }
+        let bytes = event
+        guard case .object(let members)? = try? JSONValue(bytes.span) else { return event }
+        let id = JSONValue.string(PersonID(person).text)
+        if members.contains(where: { $0.key == "person_id" && $0.value == id }) { return event }
+        return Array(
+            JSONValue.object(members.map { $0.key == "person_id" ? .init("person_id", id) : $0 }).text.utf8)
+    }
+}

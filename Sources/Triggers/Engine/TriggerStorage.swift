@@ -1,0 +1,59 @@
+public import Model
+
+/// What the state machines keep. The outbox has it in its file, in the transaction of the messages; dry runs and tests in memory.
+///
+/// All is of one project. Rows name an identity and a key: the key is whose it is now, and follows when persons are tied or untied.
+public protocol TriggerStorage: AnyObject {
+    // Who is who.
+
+    /// Whose an identity is; itself if it is tied to nobody.
+    func key(of identity: String) throws -> String
+    /// All identities of a key that is tied; empty for one that is not.
+    func members(of key: String) throws -> [String]
+    /// Moves an identity, and every row of it, to a key.
+    func move(_ identity: String, to key: String) throws
+    /// Whether a pair is tied; nil if it never was.
+    func isTied(_ a: String, _ b: String) throws -> Bool?
+    func setTie(_ a: String, _ b: String, _ isTied: Bool) throws
+    /// The other sides of an identity's live ties.
+    func ties(of identity: String) throws -> [String]
+
+    // Waits.
+
+    func add(_ instance: TriggerInstance) throws
+    /// Writes everything but whose it is of one that is there.
+    func update(_ instance: TriggerInstance) throws
+    /// Those that are armed or held, of a rule (any if nil) and a key.
+    func open(rule: Int64?, key: String) throws -> [TriggerInstance]
+    /// Those of a rule's version that `at` lies in, armed, held or fired.
+    func around(
+        rule: Int64, version: Int64, key: String, correlation: String, at: Int64
+    ) throws -> [TriggerInstance]
+    /// Armed ones that are due, in the order of their times.
+    func due(until: Int64, limit: Int) throws -> [TriggerInstance]
+
+    // What happened of late.
+
+    func mark(
+        rule: Int64, version: Int64, role: TriggerRules.Role, key: String, correlation: String, identity: String,
+        _ mark: TriggerMark
+    ) throws
+    /// In [from, to], by time, then `seq`.
+    func marks(
+        rule: Int64, version: Int64, role: TriggerRules.Role, key: String, correlation: String, from: Int64, to: Int64
+    ) throws -> [TriggerMark]
+    func removeMarks(rule: Int64, version: Int64, role: TriggerRules.Role, key: String, seqs: [Int64]) throws
+
+    // Values.
+
+    /// The latest value of a rule's property.
+    func value(rule: Int64, key: String) throws -> (value: JSONValue, mark: TriggerMark)?
+    func setValue(rule: Int64, key: String, identity: String, _ value: JSONValue, _ mark: TriggerMark) throws
+
+    // What comes of it.
+
+    func lastFiring(rule: Int64, key: String) throws -> Timestamp?
+    /// Notes a firing and makes its messages; false if there is one of the same instance and type already.
+    func emit(_ firing: TriggerFiring) throws -> Bool
+    func count(_ what: TriggerCount, rule: Int64) throws
+}

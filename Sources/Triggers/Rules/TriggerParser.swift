@@ -1,0 +1,173 @@
+internal import EventStore
+public import Model
+
+extension TriggerWhen {
+    private static let kinds = [
+        "event", "absent", "count", "property", "new_person", "silence", "segment", "column", "report",
+    ]
+
+    /// Reads `when`. Errors name the node: `when.absent.within`.
+    ///
+    /// - Throws: `TriggerError`; `QueryError` with the path of a condition's node.
+    public static func read(_ json: JSONValue, path: String = "when") throws -> (TriggerWhen, TriggerPolicy) {
+        let node = try TriggerNode(json, path)
+        let policy = try policy(node)
+        let shared = ["cooldown", "late", "max_age"]
+        if node["absent"] != nil {
+            try node.allow(
+                ["event", "where", "absent", "correlate", "reentry", "grace", "retract"] + shared)
+            return (.absence(try absence(node)), policy)
+        }
+        if let count = node["count"] {
+            try node.allow(["count", "rearm"] + shared)
+            return (.count(try self.count(TriggerNode(count, path + ".count"), node, policy)), policy)
+        }
+        if node["property"] != nil {
+            try node.allow(["property", "from", "to"] + shared)
+            return (.property(try property(node)), policy)
+        }
+        if let flag = node["new_person"] {
+            try node.allow(["new_person"] + shared)
+            guard flag == true else { throw node.error("new_person", "is true") }
+            return (.newPerson, policy)
+        }
+        if let silence = node["silence"] {
+            try node.allow(["silence"])
+            let inner = try TriggerNode(silence, path + ".silence")
+            try inner.allow(["event", "where", "for"])
+            let test = inner["event"] == nil ? EventTest(names: []) : try events(inner)
+            guard let length = try inner.length("for"), length > 0 else {
+                throw inner.error("for", "is missing: for how long nothing came, such as 10m")
+            }
+            return (.silence(Silence(test: test, length: length)), policy)
+        }
+        if node["event"] != nil {
+            try node.allow(["event", "where"] + shared)
+            return (.event(try events(node)), policy)
+        }
+        throw TriggerError(at: path, "needs one of \(kinds.map { "\"\($0)\"" }.joined(separator: ", "))")
+    }
+
+    private static func policy(_ node: TriggerNode) throws -> TriggerPolicy {
+        var policy = TriggerPolicy()
+        policy.cooldown = try node.length("cooldown") ?? 0
+        policy.mostAge = try node.length("max_age") ?? policy.mostAge
+        if let late = node["late"], late != "fire" { policy.skipsAfter = try node.length("late") }
+        return policy
+    }
+
+    private static func absence(_ node: TriggerNode) throws -> Absence {
+        guard let absent = node["absent"] else { throw node.error("absent", "is missing") }
+        let inner = try TriggerNode(absent, node.path + ".absent")
+        try inner.allow(["event", "where", "within"])
+        guard node["event"] != nil else {
+            throw node.error("event", "is missing: after which event the other one is waited for")
+        }
+        guard let within = try inner.length("within"), within > 0 else {
+            throw inner.error("within", "is missing: for how long it is waited for, such as 30m")
+        }
+        guard within <= 366 * 86_400_000_000 else { throw inner.error("within", "is at most 366d") }
+        var correlate: String?
+        if let value = node["correlate"] {
+            guard let text = value.stringValue, text.hasPrefix("properties."), text.utf8.count > 11 else {
+                throw node.error("correlate", "is a property of both events, such as properties.cart_id")
+            }
+            correlate = String(text.dropFirst(11))
+        }
+        let retracts = node["retract"] ?? false
+        guard let flag = retracts.boolValue else { throw node.error("retract", "is true or false") }
+        return Absence(
+            starts: try events(node), ends: try events(inner), within: within, correlate: correlate,
+            reentry: try node.word("reentry") ?? .restart, grace: try node.length("grace") ?? 0, retracts: flag)
+    }
+
+    private static func count(
+        _ inner: TriggerNode, _ outer: TriggerNode, _ policy: TriggerPolicy
+    ) throws -> Count {
+        try inner.allow(["event", "where", "at_least", "within"])
+        guard inner["event"] != nil else { throw inner.error("event", "is missing: which event is counted") }
+        guard let least = inner["at_least"]?.intValue, (2...1_000).contains(least) else {
+            throw inner.error("at_least", "is a whole number from 2 to 1000")
+        }
+        guard let within = try inner.length("within"), within > 0 else {
+            throw inner.error("within", "is missing: the length of the window, such as 1h")
+        }
+        let rearm: Count.Rearm = try outer.word("rearm") ?? .reset
+        if rearm == .cooldown, policy.cooldown == 0 {
+            throw outer.error("cooldown", "is missing: for how long it does not fire again, such as 24h")
+        }
+        return Count(test: try events(inner), atLeast: Int(least), within: within, rearm: rearm)
+    }
+
+    private static func property(_ node: TriggerNode) throws -> PropertyChange {
+        guard let name = node["property"]?.stringValue, (1...255).contains(name.utf8.count) else {
+            throw node.error("property", "is a property's name of 1 to 255 bytes")
+        }
+        for side in ["from", "to"] {
+            switch node[side] {
+            case .array?, .object?: throw node.error(side, "is a text, a number, true or false")
+            default: break
+            }
+        }
+        return PropertyChange(name: name, from: node["from"], to: node["to"])
+    }
+
+    /// `event` and `where`.
+    private static func events(_ node: TriggerNode) throws -> EventTest {
+        var names: [String]
+        switch node["event"] {
+        case .string(let name)?: names = name == "*" ? [] : [name]
+        case .array(let list)? where !list.isEmpty && list.count <= 100: names = list.compactMap(\.stringValue)
+        default: throw node.error("event", "is an event's name, or a list of at most 100")
+        }
+        if case .array(let list)? = node["event"], names.count != list.count {
+            throw node.error("event", "is a list of names")
+        }
+        guard names.allSatisfy({ (1...255).contains($0.utf8.count) }) else {
+            throw node.error("event", "has names of 1 to 255 bytes")
+        }
+        names = names.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+        guard let asked = node["where"] else { return EventTest(names: names) }
+        let path = node.path + ".where"
+        let condition = try Condition(asked, path: path) { (text, path) throws(QueryError) in
+            guard let time = WrittenTime(text)?.timestamp() ?? Timestamp(epochSeconds: text) else {
+                throw QueryError(
+                    .invalidCondition, at: path,
+                    "\"\(text.prefix(64))\" is no fixed time; a trigger asks at the moment of each event, so write 2026-01-31 or "
+                        + "2026-01-31T12:00:00Z")
+            }
+            return time
+        }
+        try condition.checkAlone(path: path)
+        return EventTest(names: names, condition: condition)
+    }
+}
+
+extension TriggerAction {
+    /// Reads `then`: a list of objects with one member each. Settings of connectors are looked at by their own fields.
+    public static func list(_ json: JSONValue, path: String = "then") throws(TriggerError) -> [TriggerAction] {
+        guard let elements = json.arrayValue, elements.count <= 20 else {
+            throw TriggerError(at: path, "is a list of at most 20 actions, such as {\"endpoint\": \"ep_…\"}")
+        }
+        var actions: [TriggerAction] = []
+        for (place, element) in elements.enumerated() {
+            guard case .object(let members) = element, members.count == 1 else {
+                throw TriggerError(
+                    at: "\(path)[\(place)]", "is an object with one member: {\"endpoint\": id} or {\"slack\": {…}}")
+            }
+            let (kind, value) = (members[0].key, members[0].value)
+            if kind == "endpoint" {
+                guard let id = value.stringValue, !id.isEmpty else {
+                    throw TriggerError(at: "\(path)[\(place)].endpoint", "is an endpoint's id")
+                }
+                if !actions.contains(.endpoint(id)) { actions.append(.endpoint(id)) }
+            } else {
+                guard case .object = value else {
+                    throw TriggerError(at: "\(path)[\(place)].\(kind)", "is an object with the settings")
+                }
+                actions.append(.connector(kind, value))
+            }
+        }
+        return actions
+    }
+}

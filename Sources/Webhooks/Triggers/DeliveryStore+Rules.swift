@@ -1,0 +1,138 @@
+internal import GRDB
+internal import Model
+internal import Triggers
+
+/// A project's triggers as they are evaluated.
+struct ProjectTriggers: Sendable {
+    var rules = TriggerRules()
+    var targets = TriggerTargets()
+    /// Whether who is who was taken over from the store.
+    var isSeeded = false
+    /// When the next timer is due.
+    var nextDue: Timestamp?
+}
+
+/// What is to be evaluated in one transaction.
+struct TriggerWork: Sendable {
+    var triggers = ProjectTriggers()
+    var items: [TriggerItem] = []
+    /// Of rules that wait for silence, when something came last.
+    var heard: [(rule: Int64, version: Int64, at: Timestamp)] = []
+    /// Timers up to this are run: everything that was received until then is in a batch before or in this one.
+    var dueUntil: Timestamp?
+    /// What the store knows of identities that were not known when something was armed for them.
+    var persons: [String: Int64] = [:]
+    var transitions: [TriggerTransition] = []
+
+    /// Timers that are run in one transaction.
+    static let mostTimers = 500
+
+    /// Endpoints that will probably get something.
+    var likely: [Int64] {
+        Set(
+            items.flatMap { item in
+                item.interests.flatMap { interest in
+                    let rule = triggers.rules.rules[interest.rule]
+                    return interest.role == .starts ? triggers.targets.endpoints(rule.number, rule.type) : []
+                }
+            }
+        ).sorted()
+    }
+}
+
+extension DeliveryStore {
+    /// Evaluates in the transaction of the messages and the checkpoint.
+    static func evaluate(
+        _ work: TriggerWork, project: String, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        let tables = TriggerTables(db, project: project, now: now, targets: work.triggers.targets)
+        let engine = TriggerEngine(work.triggers.rules, tables, now: now)
+        for item in work.items { try engine.take(item) }
+        for heard in work.heard { try engine.heard(rule: heard.rule, version: heard.version, at: heard.at) }
+        for transition in work.transitions { try engine.cross(transition) }
+        if let until = work.dueUntil {
+            try engine.fireDue(until: until, limit: TriggerWork.mostTimers, persons: work.persons)
+        }
+        answer.fed.formUnion(tables.fed)
+        answer.nextDue[project] = .some(try TriggerTables.nextDue(db, project))
+    }
+
+    /// The rules of a project: of each trigger the version that stands, and those before that wait for something still.
+    static func rules(_ db: Database, _ project: String) throws -> [TriggerRule] {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT t.*, v.version AS at_version, v.condition FROM triggers t
+                JOIN trigger_versions v ON v.trigger_number = t.number
+                WHERE t.project = ? AND (v.version = t.version OR EXISTS (
+                    SELECT 1 FROM trigger_instances i WHERE i.trigger_number = t.number AND i.version = v.version AND i.state < 2))
+                ORDER BY t.number, v.version
+                """, arguments: [project])
+        return try rows.map { row in
+            let (condition, state): (String, String) = (row["condition"], row["state"])
+            let (version, current): (Int64, Int64) = (row["at_version"], row["version"])
+            let (when, policy) = try TriggerWhen.read(try JSONValue(text: condition))
+            return TriggerRule(
+                number: row["number"], id: row["id"], project: project, name: row["name"], version: version,
+                when: when, policy: policy, isCurrent: version == current,
+                state: TriggerRule.State(rawValue: state) ?? .disabled, since: row["since_seq"], type: row["type"])
+        }
+    }
+
+    /// Of all projects that have triggers what is evaluated.
+    static func projectTriggers(
+        _ db: Database, _ endpoints: [LiveEndpoint]
+    ) throws -> [String: ProjectTriggers] {
+        var found: [String: ProjectTriggers] = [:]
+        for project in try String.fetchAll(db, sql: "SELECT DISTINCT project FROM triggers") {
+            var actions: [Int64: [String]] = [:]
+            for row in try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT t.number, a.value ->> 'endpoint' AS id FROM triggers t, json_each(t.actions) a
+                    WHERE t.project = ?1 AND a.value ->> 'endpoint' IS NOT NULL
+                    UNION ALL SELECT trigger_number, id FROM endpoints WHERE project = ?1 AND trigger_number IS NOT NULL
+                    """, arguments: [project])
+            {
+                let (number, id): (Int64, String) = (row[0], row[1])
+                actions[number, default: []].append(id)
+            }
+            let own = endpoints.filter { $0.record.project == project }
+            found[project] = ProjectTriggers(
+                rules: TriggerRules(try rules(db, project)), targets: TriggerTargets(own, actions: actions),
+                isSeeded: try Int64.fetchOne(
+                    db, sql: "SELECT seq FROM trigger_seeds WHERE project = ?", arguments: [project]) != nil,
+                nextDue: try TriggerTables.nextDue(db, project))
+        }
+        return found
+    }
+
+    /// Timers that are due and whose person was not known when they were armed.
+    func unknownPersons(project: String, until: Timestamp) async throws(WebhookError) -> [String] {
+        try await read { db in
+            try String.fetchAll(
+                db,
+                sql: """
+                    SELECT DISTINCT identity FROM (
+                        SELECT identity, person FROM trigger_instances WHERE project = ? AND state = 0 AND fire_at <= ?
+                        ORDER BY fire_at, number LIMIT \(TriggerWork.mostTimers))
+                    WHERE person IS NULL AND identity <> ''
+                    """, arguments: [project, until.microseconds])
+        }
+    }
+
+    /// Takes over who is tied to whom up to a `seq`, in pieces; the last one says that it is done.
+    func seed(
+        _ ties: [(a: String, b: String, isTied: Bool)], project: String, now: Timestamp, doneAt seq: Int64?
+    ) async throws(WebhookError) {
+        try await write { db in
+            let tables = TriggerTables(db, project: project, now: now, targets: TriggerTargets())
+            let engine = TriggerEngine(TriggerRules(), tables, now: now)
+            for tie in ties { try engine.seed(tie.a, tie.b, isTied: tie.isTied) }
+            guard let seq else { return }
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO trigger_seeds VALUES (?, ?)", arguments: [project, seq])
+            try Self.noteChange(db)
+        }
+    }
+}

@@ -1,0 +1,338 @@
+"""Triggers, as those who are told meet them."""
+
+import json
+import os
+import random
+import time
+
+import pytest
+
+from receiver import Receiver
+from sluice import TESTING, Sluice, cli, until
+
+ALLOWED = ("--allow-private", "127.0.0.0/8")
+SEEDS = int(os.environ.get("SLUICE_WEBHOOK_SEEDS", "3"))
+
+
+@pytest.fixture
+def shop(tmp_path):
+    server = Sluice(tmp_path / "data").start(*ALLOWED)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def clocked(tmp_path):
+    """A server whose clock is set ahead by the test."""
+    assert TESTING, "the program with a clock for tests is not there; run 'make unit' or 'make build-testing'"
+    server = Sluice(tmp_path / "data", TESTING).start(*ALLOWED, "--clock", "test")
+    yield server
+    server.stop()
+
+
+def advance(server, length):
+    answer = server.request("POST", "/v1/test/clock", {"advance": length})
+    assert answer.status == 200, answer.body
+
+
+@pytest.fixture
+def receiver():
+    made = Receiver()
+    yield made
+    made.close()
+
+
+def add(server, url, **settings):
+    answer = server.request("POST", "/v1/webhooks/endpoints", {"url": url, **settings})
+    assert answer.status == 201, answer.body
+    return answer.json
+
+
+def trigger(server, when, then=(), status=201, **more):
+    answer = server.request("POST", "/v1/triggers", {"name": "t", "when": when, "then": list(then), **more})
+    assert answer.status == status, answer.body
+    return answer.json
+
+
+def fired(receiver):
+    return [request["json"]["data"] for request in list(receiver.requests) if request["json"]["type"] == "trigger.fired"]
+
+
+def test_an_event_with_a_condition_fires_within_a_moment(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    made = trigger(
+        shop, {"event": "Purchased", "where": {"property": "amount", "gt": 100}}, [{"endpoint": endpoint["id"]}])
+    assert made["enabled"] is True and made["version"] == 1
+    receiver.secrets = [endpoint["secret"]]
+    shop.collect(
+        {"identity": "ann", "event": "Purchased", "properties": {"amount": 99}},
+        {"identity": "ann", "event": "Purchased", "properties": {"amount": 101}})
+    assert until(lambda: receiver.requests)
+    message = receiver.requests[0]["json"]
+    data = message["data"]
+    assert message["type"] == "trigger.fired" and message["id"] == receiver.requests[0]["id"]
+    assert set(data) == {"trigger", "instance_id", "person_id", "identity", "event", "fired_at", "late_by_s"}
+    assert data["trigger"] == {"id": made["id"], "name": "t", "version": 1}
+    shown = next(e for e in shop.request("GET", "/v1/events?limit=10").json["data"] if e["properties"]["amount"] == 101)
+    assert data["event"] in (shown, {**shown, "person_id": None}) and data["identity"] == "ann"
+    assert len(receiver.requests) == 1 and receiver.refused == []
+
+
+def test_an_endpoint_gets_a_firing_once_however_it_is_reached(shop, receiver):
+    endpoint = add(shop, receiver.url, events=["trigger.fired"])
+    add(shop, receiver.url + "/other", events=["trigger.*"])
+    trigger(shop, {"event": "A"}, [{"endpoint": endpoint["id"]}])
+    shop.collect({"identity": "ann", "event": "A"})
+    assert until(lambda: len(receiver.requests) >= 2)
+    shop.collect({"identity": "ann", "event": "A"})
+    assert until(lambda: len(receiver.requests) >= 4)
+    time.sleep(0.3)
+    assert sorted(r["path"] for r in receiver.requests) == ["/hook"] * 2 + ["/hook/other"] * 2
+    assert len(set(receiver.ids())) == 2
+
+
+def test_a_and_not_b(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    trigger(
+        shop, {"event": "Cart", "absent": {"event": "Paid", "within": "2s"}, "correlate": "properties.cart_id"},
+        [{"endpoint": endpoint["id"]}])
+    shop.collect(
+        {"identity": "ann", "event": "Cart", "properties": {"cart_id": 1}},
+        {"identity": "ann", "event": "Cart", "properties": {"cart_id": 2}},
+        {"identity": "cookie", "event": "Cart", "properties": {"cart_id": 3}})
+    shop.collect({"identity": "ann", "event": "Paid", "properties": {"cart_id": 1}})
+    # The other person is this one, and has paid.
+    shop.collect({"identity": "cookie-2", "event": "Paid", "properties": {"cart_id": 3}})
+    shop.collect({"type": "alias", "identity": "cookie", "other": "cookie-2"})
+    assert until(lambda: fired(receiver))
+    data = fired(receiver)[0]
+    assert data["event"]["properties"] == {"cart_id": 2} and data["person_id"]
+    assert data["event"]["person_id"] == data["person_id"]
+    time.sleep(1)
+    assert len(fired(receiver)) == 1
+
+
+def test_kill_between_arming_and_the_deadline(shop, receiver):
+    """6: it fires once after the restart, and says how late it is."""
+    endpoint = add(shop, receiver.url)
+    trigger(shop, {"event": "Cart", "absent": {"event": "Paid", "within": "1s"}}, [{"endpoint": endpoint["id"]}])
+    shop.collect({"identity": "ann", "event": "Cart"}, {"identity": "bob", "event": "Cart"})
+    shop.collect({"identity": "bob", "event": "Paid"})
+    shop.kill()
+    time.sleep(2.5)
+    shop.start(*ALLOWED)
+    assert until(lambda: fired(receiver))
+    time.sleep(0.5)
+    assert [data["identity"] for data in fired(receiver)] == ["ann"]
+    assert fired(receiver)[0]["late_by_s"] > 0.5
+
+
+def test_what_cannot_be_is_refused_and_the_node_is_named(shop):
+    answer = trigger(shop, {"event": "A", "absent": {"event": "B"}}, status=400)
+    assert answer["path"] == "when.absent.within" and answer["code"] == "invalid_trigger"
+    trigger(shop, {"event": "A"}, [{"endpoint": "ep_none"}], status=400)
+    trigger(shop, {"event": "A"}, [{"slack": {}}], status=400)
+    trigger(shop, {"event": "A"}, [{"http": {"url": "http://169.254.169.254/"}}], status=400)
+    assert shop.request("GET", "/v1/triggers").json == {"data": [], "next_cursor": None}
+    made = trigger(shop, {"event": "A"})
+    assert shop.request("GET", f"/v1/triggers/{made['id']}").json == made
+    assert shop.request("DELETE", f"/v1/triggers/{made['id']}").status == 204
+    assert shop.request("GET", f"/v1/triggers/{made['id']}").status == 404
+
+
+def test_actions_that_are_no_endpoint(shop, receiver):
+    made = trigger(
+        shop, {"event": "A"},
+        [{"http": {"url": receiver.url + "/http", "headers": {"x-who": "{{data.identity}}", "authorization": "s3cret"},
+                   "body": '{"who": {{data.identity}}}'}}])
+    action = made["then"][0]
+    assert action["http"]["headers"] == {"x-who": "[hidden]", "authorization": "[hidden]"}
+    receiver.answer = lambda request: 503 if len(receiver.requests) == 1 else 204
+    shop.collect({"identity": "ann", "event": "A"})
+    assert until(lambda: len(receiver.requests) >= 2), "what fails is tried again"
+    request = receiver.requests[0]
+    assert request["json"] == {"who": "ann"} and request["headers"]["x-who"] == "ann"
+    assert request["headers"]["authorization"] == "s3cret"
+    assert until(lambda: shop.request("GET", f"/v1/deliveries?endpoint={action['deliveries']}&status=delivered").json["data"])
+    # An action is no endpoint of anybody.
+    assert shop.request("GET", f"/v1/webhooks/endpoints/{action['deliveries']}").status == 404
+    assert shop.request("GET", "/v1/webhooks/endpoints").json["data"] == []
+
+
+def test_persons_who_are_identified(shop, receiver):
+    add(shop, receiver.url, events=["person.identified"])
+    shop.collect({"identity": "cookie", "event": "A"})
+    shop.collect({"type": "alias", "identity": "cookie", "other": "ann"})
+    shop.collect({"type": "set", "identity": "ann", "properties": {"plan": "pro"}})
+    shop.collect({"type": "set", "identity": "bob", "properties": {"plan": "pro"}})
+    assert until(lambda: len(receiver.requests) >= 2)
+    time.sleep(0.3)
+    assert [(r["json"]["type"], r["json"]["data"]["identity"]) for r in receiver.requests] == [
+        ("person.identified", "cookie"), ("person.identified", "bob")]
+
+
+CART = {"event": "Cart", "absent": {"event": "Paid", "within": "30m"}}
+
+
+def test_hours_pass_at_once(clocked, receiver):
+    """1, 10, 12 and 13: what is waited for, with a clock that is set ahead."""
+    endpoint = add(clocked, receiver.url)
+    made = trigger(clocked, CART, [{"endpoint": endpoint["id"]}])
+    clocked.collect(*({"identity": who, "event": "Cart"} for who in ("ann", "bob", "cookie")))
+    advance(clocked, "29m")
+    clocked.collect({"identity": "bob", "event": "Paid"}, {"identity": "ann", "event": "Cart"})
+    clocked.collect({"identity": "cookie-2", "event": "Paid"}, {"type": "alias", "identity": "cookie", "other": "cookie-2"})
+    advance(clocked, "2m")
+    clocked.collect({"identity": "eve", "event": "Cart"})
+    assert until(lambda: clocked.request("GET", f"/v1/triggers/{made['id']}/health").json["counts"]["cancelled"] == 2)
+    assert fired(receiver) == []
+    advance(clocked, "28m")
+    assert until(lambda: fired(receiver))
+    assert [data["identity"] for data in fired(receiver)] == ["ann"]
+    rows = clocked.data.parent / "rows.csv"
+    rows.write_text("identity,event,timestamp\nold,Cart,2020-01-01\neve,Paid," + fired(receiver)[0]["fired_at"] + "\n")
+    clocked.cli("import", rows, "--map", "identity=identity,event=event,timestamp=timestamp")
+    advance(clocked, "3h")
+    health = clocked.request("GET", f"/v1/triggers/{made['id']}/health").json
+    assert health["open"] == 0 and health["counts"]["fired"] == 1 and health["counts"]["cancelled"] == 3
+    # Why, and why not.
+    def explain(who):
+        return clocked.request("GET", f"/v1/triggers/{made['id']}/explain?identity={who}").json
+    assert explain("ann")["why_not"] is None
+    assert explain("ann")["firings"][0]["deliveries"][0]["status"] == "delivered"
+    assert [i["state"] for i in explain("ann")["instances"]] == ["fired", "superseded"]
+    assert "what was waited for came" in explain("cookie-2")["why_not"]
+    assert "has the name" in explain("old-stranger")["why_not"]
+
+
+def test_a_new_window_holds_for_what_is_waited_for(clocked, receiver):
+    """14."""
+    endpoint = add(clocked, receiver.url)
+    made = trigger(clocked, CART, [{"endpoint": endpoint["id"]}])
+    clocked.collect({"identity": "ann", "event": "Cart"})
+    assert until(lambda: clocked.request("GET", f"/v1/triggers/{made['id']}/health").json["open"] == 1)
+    shorter = {"event": "Cart", "absent": {"event": "Paid", "within": "10m"}}
+    changed = clocked.request("PATCH", f"/v1/triggers/{made['id']}", {"when": shorter, "open": "migrate"}).json
+    assert changed["version"] == 2
+    advance(clocked, "11m")
+    assert until(lambda: fired(receiver))
+    assert fired(receiver)[0]["trigger"]["version"] == 2
+
+
+def test_ten_thousand_timers(clocked, receiver):
+    """17: due in one moment, all of them fire; how late the last one was."""
+    made = trigger(clocked, CART)
+    for start in range(0, 10_000, 1_000):
+        clocked.collect(*({"identity": f"u{n}", "event": "Cart"} for n in range(start, start + 1_000)))
+    path = f"/v1/triggers/{made['id']}/health"
+    assert until(lambda: clocked.request("GET", path).json["open"] == 10_000)
+    advance(clocked, "40m")
+    assert until(lambda: clocked.request("GET", path).json["counts"]["fired"] == 10_000)
+    assert clocked.request("GET", path).json["open"] == 0
+
+
+def test_silence(clocked, receiver):
+    endpoint = add(clocked, receiver.url)
+    trigger(clocked, {"silence": {"event": "Beat", "for": "10m"}}, [{"endpoint": endpoint["id"]}])
+    clocked.collect({"identity": "ann", "event": "Beat"})
+    advance(clocked, "9m")
+    clocked.collect({"identity": "ann", "event": "Beat"})
+    advance(clocked, "9m")
+    time.sleep(0.5)
+    assert fired(receiver) == []
+    advance(clocked, "2m")
+    assert until(lambda: fired(receiver))
+    advance(clocked, "2h")
+    time.sleep(0.5)
+    assert [(data["event"], data["person_id"]) for data in fired(receiver)] == [(None, None)]
+
+
+def test_a_dry_run_says_what_live_did(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    when = {"event": "Cart", "absent": {"event": "Paid", "within": "1s"}}
+    made = trigger(shop, when, [{"endpoint": endpoint["id"]}])
+    dice = random.Random(5)
+    for n in range(60):
+        who = f"u{dice.randint(0, 20)}"
+        shop.collect({"identity": who, "event": dice.choice(["Cart", "Cart", "Paid"])})
+        if n % 20 == 10:
+            shop.collect({"type": "alias", "identity": who, "other": f"u{dice.randint(0, 20)}"})
+    time.sleep(2)
+    assert until(lambda: shop.request("GET", f"/v1/triggers/{made['id']}/health").json["open"] == 0)
+    answer = shop.request("POST", f"/v1/triggers/{made['id']}/dry-run", {"from": "-1h"})
+    assert answer.status == 200, answer.body
+    assert until(lambda: len(fired(receiver)) == answer.json["fires"]), (len(fired(receiver)), answer.json)
+    assert answer.json["fires"] > 5
+    assert {sample["instance_id"] for sample in answer.json["samples"]} <= {d["instance_id"] for d in fired(receiver)}
+
+
+def test_a_property_changes(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    # What was so before is no change when it is said again.
+    shop.collect({"type": "set", "identity": "old", "properties": {"plan": "pro"}})
+    trigger(shop, {"property": "plan", "to": "pro"}, [{"endpoint": endpoint["id"]}])
+    shop.collect({"type": "set", "identity": "old", "properties": {"plan": "pro"}})
+    shop.collect({"type": "set", "identity": "ann", "properties": {"plan": "free"}})
+    shop.collect({"type": "set", "identity": "ann", "properties": {"plan": "pro"}})
+    assert until(lambda: fired(receiver))
+    assert [(d["identity"], d["change"]) for d in fired(receiver)] == [
+        ("ann", {"property": "plan", "old": "free", "new": "pro"})]
+
+
+def test_a_sample_and_the_command_line(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    made = json.loads(shop.cli(
+        "triggers", "add", "Big", "--when", '{"event": "A"}', "--endpoint", endpoint["id"], "--json").stdout)
+    receiver.secrets = [endpoint["secret"]]
+    shop.cli("triggers", "test", made["id"])
+    assert receiver.requests[0]["json"]["test"] is True and receiver.refused == []
+    assert made["id"] in shop.cli("triggers", "list").stdout
+    shop.cli("triggers", "disable", made["id"], "--hold")
+    shop.cli("triggers", "enable", made["id"])
+    assert json.loads(shop.cli("triggers", "show", made["id"]).stdout)["health"]["state"] == "enabled"
+    shop.cli("triggers", "change", made["id"], "--when", '{"event": "B"}')
+    assert "ann: " in shop.cli("triggers", "explain", made["id"], "ann").stdout
+    shop.cli("triggers", "dry-run", made["id"], "--from=-1h")
+    shop.cli("triggers", "remove", made["id"])
+    assert shop.request("GET", "/v1/triggers").json["data"] == []
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_crashes_double_no_firing(tmp_path, receiver, seed):
+    """SIGKILL at random: every firing comes, each under one id, and what was answered in time fires nothing."""
+    dice = random.Random(seed)
+    shop = Sluice(tmp_path / "data").start(*ALLOWED)
+    endpoint = add(shop, receiver.url, retry=["1s"] * 20)
+    trigger(shop, {"event": "Buy"}, [{"endpoint": endpoint["id"]}])
+    trigger(shop, {"event": "Cart", "absent": {"event": "Paid", "within": "3s"}}, [{"endpoint": endpoint["id"]}])
+    sent, expected = 0, set()
+    for _ in range(4):
+        for _ in range(dice.randint(1, 6)):
+            batch = []
+            for _ in range(dice.randint(1, 20)):
+                who = f"u{sent}"
+                sent += 1
+                batch.append({"id": f"buy-{who}", "identity": who, "event": "Buy"})
+                batch.append({"id": f"cart-{who}", "identity": who, "event": "Cart"})
+                expected.add(("Buy", who))
+                if dice.random() < 0.5:
+                    batch.append({"id": f"paid-{who}", "identity": who, "event": "Paid"})
+                else:
+                    expected.add(("Cart", who))
+            shop.collect(*batch)
+        time.sleep(dice.random())
+        shop.kill()
+        shop.start(*ALLOWED)
+
+    def seen():
+        return {(data["event"]["event"], data["identity"]) for data in fired(receiver)}
+
+    assert until(lambda: seen() >= expected)
+    time.sleep(1)
+    assert seen() == expected
+    ids = {}
+    for request in list(receiver.requests):
+        data = request["json"]["data"]
+        ids.setdefault((data["event"]["event"], data["identity"]), set()).add(request["id"])
+    assert all(len(found) == 1 for found in ids.values())
+    shop.stop()
