@@ -1,7 +1,9 @@
 #if TEST_CLOCK
+    internal import Control
     internal import HTTPTypes
     internal import Hummingbird
     internal import Model
+    internal import Webhooks
 
     /// `POST /v1/test/clock {"advance":"30m"}` of `sluice serve --clock test`: sets the server's clock ahead. The ordinary program has
     /// neither.

@@ -65,7 +65,7 @@ enum TriggerReads {
             guard let person = try reader.person(identity: identity) else { return [] }
             return try reader.events(of: person.id, limit: most).elements
         }
-        return found.map(TriggerItem.init).sorted { $0.seq < $1.seq }
+        return found.map { TriggerItem($0) }.sorted { $0.seq < $1.seq }
     }
 
     // MARK: What it would have done

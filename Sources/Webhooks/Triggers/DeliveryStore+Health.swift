@@ -14,7 +14,7 @@ extension DeliveryStore {
             let waits = try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT count(*) FILTER (state = 0), count(*) FILTER (state = 1), min(fire_at) FILTER (state = 0)
+                    SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1), min(fire_at) FILTER (WHERE state = 0)
                     FROM trigger_instances WHERE trigger_number = ? AND state < 2
                     """, arguments: [trigger.number])
             let last = try Int64.fetchOne(

@@ -149,4 +149,4 @@ struct APIClient: Sendable {
 }
 
 /// The methods that the server's API knows.
-enum APIMethod: String { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
+enum APIMethod: String { case get = "GET", post = "POST", put = "PUT", patch = "PATCH", delete = "DELETE" }
