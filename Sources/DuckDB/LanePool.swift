@@ -27,7 +27,9 @@ public final class LanePool: Sendable {
     ) throws(DuckDBError) {
         self.name = name
         var opened: [Lane] = []
-        for i in 0..<lanes { opened.append(try Lane(database: database, name: "\(name).\(i)", niceness: niceness, setUp: setUp)) }
+        for i in 0..<lanes {
+            opened.append(try Lane(database: database, name: "\(name).\(i)", niceness: niceness, setUp: setUp))
+        }
         self.lanes = opened
         state = Mutex(State(queue: LaneQueue(lanes: lanes, waiting: waiting)))
     }
