@@ -43,7 +43,8 @@ struct Sluice: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Serve.self, Import.self, Export.self, People.self, Segment.self, Columns.self, Report.self,
-            PipelineCommand.self, WebhooksCommand.self, Deliveries.self, Projects.self, Settings.self, Keys.self, Audit.self,
+            PipelineCommand.self, WebhooksCommand.self, Deliveries.self, Projects.self, Settings.self, Keys.self,
+            Audit.self,
             Verify.self,
             Compact.self,
             Erase.self, Access.self, Backup.self, RestoreBackup.self, Status.self, Doctor.self, Version.self,
