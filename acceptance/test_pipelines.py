@@ -184,7 +184,7 @@ def test_a_wrong_password_is_said_and_loads_nothing(flow, database, table):
 
 def test_a_database_that_is_down_is_waited_for_and_then_loaded(flow, database, table):
     flow.collect(10)
-    flow.apply(warehouse(table))
+    flow.apply(warehouse(table).replace("attempts: 3", "attempts: 20"))
     database.stop()
     try:
         run = flow.folder.request("POST", "/v1/pipelines/p/run", {}).json

@@ -176,7 +176,8 @@ struct ConformanceTests {
         let bytes = Array(text.utf8)
         for start in stride(from: 0, to: bytes.count, by: size) {
             let piece = Array(bytes[start..<min(start + size, bytes.count)])
-            piece.withUnsafeBytes { lent in
+            // Lent for the call.
+            unsafe piece.withUnsafeBytes { lent in
                 out += unsafe cleaner.cleaned(lent) ?? piece
             }
         }
