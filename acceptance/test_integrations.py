@@ -1,7 +1,9 @@
 """The definitions for other platforms, driven as the platforms drive them."""
 
 import json
+import re
 import subprocess
+from urllib.parse import urlencode
 
 import pytest
 
@@ -80,3 +82,72 @@ def test_zapier(shop, receiver):
     for _ in range(2):
         assert "error" not in zapier(hook + "performUnsubscribe", auth, subscribeData=again)
     assert shop.request("GET", "/v1/hooks").json["data"] == []
+
+
+class Make:
+    """Runs the definitions as Make does: a mustache alone keeps its type, in a text it becomes text."""
+
+    def __init__(self, shop):
+        self.shop = shop
+
+    @staticmethod
+    def file(name):
+        return json.loads((ROOT / f"integrations/make/{name}.imljson").read_text())
+
+    def fill(self, value, scope):
+        if isinstance(value, dict):
+            return {name: self.fill(inner, scope) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.fill(inner, scope) for inner in value]
+        if not isinstance(value, str):
+            return value
+        if whole := re.fullmatch(r"{{([^}]*)}}", value):
+            return self.evaluate(whole[1], scope)
+        return re.sub(r"{{([^}]*)}}", lambda found: str(self.evaluate(found[1], scope)), value)
+
+    def evaluate(self, text, scope):
+        if call := re.fullmatch(r"toCollection\(([\w.]+), '(\w+)', '(\w+)'\)", text):
+            return {row[call[2]]: row[call[3]] for row in self.evaluate(call[1], scope) or []}
+        for name in text.split("."):
+            scope = (scope or {}).get(name)
+        return scope
+
+    def run(self, name, base="base", **scope):
+        asked, shared = self.file(name), self.file(base) if base else {}
+        url = self.fill(shared.get("baseUrl", "") + asked["url"], scope)
+        assert url.startswith(self.shop.url)
+        path = url[len(self.shop.url):] + ("?" + urlencode(self.fill(asked["qs"], scope)) if "qs" in asked else "")
+        headers = self.fill({**shared.get("headers", {}), **asked.get("headers", {})}, scope)
+        body = self.fill(asked["body"], scope) if "body" in asked else None
+        got = self.shop.request(asked.get("method", "GET"), path, body, key=None, headers=headers)
+        scope.update(statusCode=got.status, body=got.json if got.body else None)
+        told = {**shared.get("response", {}), **asked.get("response", {})}
+        if got.status >= 400:
+            return {"error": self.fill(told["error"]["message"], scope)}
+        return {name: self.fill(told[name], scope) for name in ("data", "output") if name in told}
+
+
+def test_make(shop, receiver):
+    make, auth = Make(shop), {"server_url": shop.url, "api_key": shop.secret_key}
+    assert {field["name"] for field in make.file("connections/parameters")} == set(auth)
+    assert "error" not in make.run("connections/api", base=None, parameters=auth)
+    assert "[401]" in make.run("connections/api", base=None, parameters={**auth, "api_key": "sk_wrong"})["error"]
+    hook = {"url": receiver.url}
+    hook |= make.run("webhooks/attach", connection=auth, webhook=hook, parameters={"event": "Signed Up"})["data"]
+    told = {"identity": "ann", "event": "Signed Up", "properties": [{"name": "plan", "value": "pro"}]}
+    assert {field["name"] for field in make.file("modules/record_event/expect")} == set(told)
+    assert make.run("modules/record_event/api", connection=auth, parameters=told)["output"]["accepted"] == 1
+    assert until(lambda: receiver.requests)
+    got = make.fill(make.file("webhooks/api")["output"], {"body": receiver.requests[0]["json"]})
+    sample, interface = make.file("modules/watch_events/samples"), make.file("modules/watch_events/interface")
+    assert set(got) == set(sample) == {field["name"] for field in interface}
+    spec = next(field["spec"] for field in interface if "spec" in field)
+    assert set(got["data"]) == set(sample["data"]) == {field["name"] for field in spec}
+    person = make.run("modules/find_person/api", connection=auth, parameters={"identity": "ann"})["output"]
+    assert person["identities"] == ["ann"]
+    assert "[404]" in make.run("modules/find_person/api", connection=auth, parameters={"identity": "x"})["error"]
+    receiver.answer = lambda request: 410
+    shop.collect({"identity": "bob", "event": "Signed Up"})
+    assert until(lambda: not shop.request("GET", "/v1/hooks").json["data"])
+    for _ in range(2):
+        assert "error" not in make.run("webhooks/detach", connection=auth, webhook=hook)
