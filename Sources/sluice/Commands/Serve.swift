@@ -206,7 +206,7 @@ struct Serve: AsyncParsableCommand {
         }
         configuration.allowPrivate = try Operator.ranges(allowPrivate)
         configuration.allowFolders = try Operator.folders(allowFolder)
-        if let prefix = secretEnv ?? Environment["SLUICE_SECRET_ENV"] { configuration.secrets.environmentPrefix = prefix }
+        if let prefix = try Operator.secretPrefix(secretEnv) { configuration.secrets.environmentPrefix = prefix }
         configuration.secrets.folder = secretFiles ?? Environment["SLUICE_SECRET_FILES"]
         configuration.outboundRoots = webhookCA ?? Environment["SLUICE_WEBHOOK_CA"]
         configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
