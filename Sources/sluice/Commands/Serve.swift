@@ -108,7 +108,8 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .customLong("secret-files"),
         help: ArgumentHelp(
-            "The folder whose files may be such secrets, as secret://file/PATH (or SLUICE_SECRET_FILES).", valueName: "DIR"))
+            "The folder whose files may be such secrets, as secret://file/PATH (or SLUICE_SECRET_FILES).",
+            valueName: "DIR"))
     var secretFiles: String?
 
     @Option(
