@@ -1,7 +1,7 @@
 """The contract: the document is one, the server keeps to it whatever it is sent, and by whatever key.
 
 `SLUICE_CONTRACT_EXAMPLES` says how many requests are tried at each operation beyond those that the document's examples and limits
-make; `SLUICE_CONTRACT_SEED` which.
+make; `SLUICE_CONTRACT_SEED` which. Above 20 the admin's key also walks over every limit of every field (three minutes).
 """
 
 import json
