@@ -198,6 +198,51 @@ def test_a_database_that_is_down_is_waited_for_and_then_loaded(flow, database, t
     assert loaded(database, table) == truth(flow)
 
 
+def test_a_table_that_was_dropped_is_loaded_again(flow, database, table):
+    flow.collect(20)
+    flow.apply(warehouse(table))
+    flow.run()
+    # The ledger beside it stays, as it does when somebody drops just the table.
+    database.sql(f'DROP TABLE "{table}".events')
+    flow.collect(5, start=20)
+    run = flow.run()
+    assert run["rows"] == 25 and run["window"]["seq_from"] == 0
+    assert loaded(database, table) == truth(flow)
+    assert flow.run()["rows"] == 0
+
+
+def test_a_load_of_which_rows_are_lost_leaves_nothing_and_is_made_again(flow, database, table):
+    flow.collect(20)
+    flow.apply(warehouse(table))
+    flow.run()
+    database.sql(f"""
+        CREATE FUNCTION "{table}".lose() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF NEW.event = 'Event 3' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER lose BEFORE INSERT ON "{table}".events FOR EACH ROW EXECUTE FUNCTION "{table}".lose()""")
+    flow.collect(20, start=20)
+    for _ in range(2):
+        run = flow.run(code=1)
+        assert run["status"] == "failed" and "should be 20" in run["reason"]
+    assert len(loaded(database, table)) == 20
+    database.sql(f'DROP TRIGGER lose ON "{table}".events')
+    assert flow.run()["rows"] == 20
+    assert loaded(database, table) == truth(flow)
+    tiles(database, table)
+
+
+def test_two_projects_load_under_one_name_and_each_has_all_its_rows(flow, database, table):
+    flow.collect(30)
+    flow.apply(warehouse(table))
+    flow.run()
+    keys = json.loads(flow.folder.cli("projects", "create", "other", "--json").stdout)
+    other = {"events": [{"identity": f"o{i}", "event": "Other", "id": f"o-{i}"} for i in range(10)]}
+    assert flow.folder.request("POST", "/v1/events", other, key=keys["secret_key"]).status == 200
+    flow.folder.cli("pipeline", "apply", flow.files / "pipeline.yaml", "--project", "other")
+    run = json.loads(flow.folder.cli("pipeline", "run", "p", "--wait", "--json", "--project", "other").stdout)
+    assert run["rows"] == 10
+    assert database.one(f'SELECT count(*) FROM "{table}".events') == "40"
+
+
 def test_a_column_that_is_not_there_stops_the_run_and_the_next_good_one_has_all(flow, database, table):
     flow.collect(20)
     flow.apply(warehouse(table, extra="validate: { columns: { e_mail: { required: true } } }"))

@@ -35,11 +35,8 @@ public struct FolderDestination: Destination {
             let ours = FilePieces.names(folder).compactMap { name in WindowName(name).map { (name, $0) } }
                 .filter { $0.1.pipeline == stream.pipeline }
             // The newest first: usually one file has to be read.
-            for (name, window) in ours.sorted(by: { $0.1.seqTo > $1.1.seqTo }) {
-                let bytes = try Self.contents(folder + "/" + name)
-                guard let json = try? JSONValue(bytes.span),
-                    json["installation"]?.stringValue == stream.installation
-                else { continue }
+            for (name, window) in ours.sorted(by: { $0.1.seqTo > $1.1.seqTo })
+            where try Self.owner(folder + "/" + name) == stream.installation {
                 return .upTo(window.seqTo)
             }
             return .empty
@@ -50,6 +47,15 @@ public struct FolderDestination: Destination {
         try await blocking { () throws in
             let folder = try roots.resolve(path)
             let name = WindowName(batch).file
+            if FilePieces.names(folder).contains(name + WindowName.suffix) {
+                let owner = try Self.owner(folder + "/" + name + WindowName.suffix)
+                guard owner == batch.stream.installation else {
+                    throw ConnectorError(
+                        .refused,
+                        "\(name) is in \(path) already and of another project or installation; give this one a folder of its own"
+                    )
+                }
+            }
             try FilePieces.copy(batch.file, to: folder + "/" + name)
             try FilePieces.write(
                 Array(WindowName.manifest(batch).text.utf8), to: folder + "/" + name + WindowName.suffix)
@@ -66,6 +72,12 @@ public struct FolderDestination: Destination {
                 what: "bytes and SHA-256 of \(WindowName(batch).file), read back", expected: batch.bytes,
                 found: holds ? batch.bytes : found?.bytes ?? 0)
         }
+    }
+
+    /// Whose a manifest is; nil if it is none of ours.
+    private static func owner(_ manifest: String) throws(ConnectorError) -> String? {
+        let bytes = try contents(manifest)
+        return (try? JSONValue(bytes.span))?["installation"]?.stringValue
     }
 
     private static func contents(_ path: String) throws(ConnectorError) -> [UInt8] {

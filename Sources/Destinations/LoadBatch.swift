@@ -1,8 +1,10 @@
+internal import Connectors
 public import Model
 
-/// Whose loads they are: a pipeline of one installation. Another installation may load into the same table.
+/// Whose loads they are: a pipeline of one project of one installation. Others may load into the same table.
 public struct LoadStream: Sendable, Equatable {
     public let pipeline: String
+    /// The installation and the project: each project counts its own `seq`.
     public let installation: String
 
     public init(pipeline: String, installation: String) {
@@ -111,6 +113,14 @@ public struct LoadVerification: Sendable, Equatable {
     public var found: Int64
 
     public var holds: Bool { expected == found }
+
+    /// Why a load that does not hold is taken back.
+    var refusal: ConnectorError {
+        ConnectorError(
+            .refused,
+            "nothing was loaded: \(what) would be \(found), and should be \(expected); does a trigger or a rule of the table change what "
+                + "comes in?")
+    }
 
     public init(what: String, expected: Int64, found: Int64) {
         self.what = what

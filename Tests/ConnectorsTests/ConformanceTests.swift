@@ -96,6 +96,11 @@ struct ConformanceTests {
         for path in ["../../etc/passwd", "/etc/passwd", "root/etc/passwd", ""] {
             #expect(throws: ConnectorError.self) { try open.resolve(SecretReference("secret://file/\(path)")) }
         }
+        // The whole disk, for the folder's owner.
+        let all = SecretResolver(environmentPrefix: "", folder: "/")
+        for path in ["proc/self/comm", "/proc/self/comm"] {
+            #expect(try !all.resolve(SecretReference("secret://file/\(path)")).isEmpty)
+        }
         for text in ["secret://", "secret://vault/x", "secret://env/", "env/X"] {
             #expect(throws: ConnectorError.self) { try SecretReference(text) }
         }

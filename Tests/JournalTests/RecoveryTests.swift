@@ -125,6 +125,23 @@ struct RecoveryTests {
         await journal.close()
     }
 
+    @Test("Zeros in the place of durable frames of the newest segment are damage, not room")
+    func zeroedWhileOpen() async throws {
+        let folder = TemporaryFolder()
+        let journal = try Journal.open(options(folder), logger: quiet)
+        for id in ["a", "b", "c"] { _ = try await journal.append(submission([id])) }
+        let reader = try journal.makeReader(after: 0)
+        #expect(try reader.next(maxBytes: 1).count == 1)
+        let bytes = Int(journal.status.bytesOnDisk)
+        let descriptor = try SystemFiles().open("\(folder.path)/\(folder.segments[0])", .readWrite)
+        defer { SystemFiles().close(descriptor) }
+        try overwrite(
+            descriptor, [UInt8](repeating: 0, count: bytes - SegmentHeader.bytes), at: Int64(SegmentHeader.bytes))
+        let fresh = try journal.makeReader(after: 0)
+        #expect(throws: JournalError.self) { try fresh.next(maxBytes: 1) }
+        await journal.close()
+    }
+
     @Test(
         "A segment whose head is damaged stops followers and is never deleted as passed", arguments: [0, 12, 20],
         [0, 3])

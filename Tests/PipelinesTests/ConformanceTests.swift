@@ -1,4 +1,5 @@
 import Connectors
+import DuckDB
 import Foundation
 import Model
 import Synchronization
@@ -99,6 +100,27 @@ struct ConformanceTests {
             let other = try await destination.position(LoadStream(pipeline: "p", installation: "j"))
             #expect(other == .empty || other == .upTo(0))
         }
+    }
+
+    @Test("A file of another project is not written over")
+    func foreignFile() async throws {
+        let destination = try make("folder")
+        _ = try await destination.load(try batch("folder", run: "r1", after: 0, upTo: 5))
+        var other = try batch("folder", run: "r2", after: 0, upTo: 5)
+        other.stream = LoadStream(pipeline: "p", installation: "j")
+        let error = await #expect(throws: ConnectorError.self) { try await destination.load(other) }
+        #expect(error?.isTransient == false && error?.message.contains("folder of its own") == true)
+    }
+
+    @Test("A table that was dropped is made again with all rows, though its ledger stayed")
+    func dropped() async throws {
+        let destination = try make("duckdb")
+        _ = try await destination.load(try batch("duckdb", run: "r1", after: 0, upTo: 5))
+        let database = try Database(path: folder + "/roots/w.duckdb")
+        try database.connect().execute("DROP TABLE main.events")
+        let again = try batch("duckdb", run: "r2", after: 0, upTo: 7)
+        let receipt = try await destination.load(again)
+        #expect(receipt.rows == 7 && receipt.reached == nil)
     }
 
     @Test("Windows follow one another, and one that is there in part is refused by tables")

@@ -108,6 +108,9 @@ struct DefinitionTests {
                 (3, 7), "takes no parquet"
             ),
             (head + load + "validate: { row_count: { max_drop: much } }\n", (4, 36), "a share such as 90%"),
+            (head + load + "validate: { row_count: { max_rise: inf% } }\n", (4, 36), "at most 1000000%"),
+            (head + load + "validate: { row_count: { max_rise: 1e300% } }\n", (4, 36), "at most 1000000%"),
+            (head + load + "retain: { files: 7d }\n", (4, 18), "until_verified"),
             (head + load + "validate: { columns: { event: { type: word } } }\n", (4, 39), "text, bigint"),
             (head + load + "on_failure: { retry: { attempts: 0 } }\n", (4, 34), "from 1 to 20"),
             (head + load + "freshness: { warn_after: 2h, fail_after: 1h }\n", (4, 12), "longer than"),

@@ -35,6 +35,27 @@ struct AbsenceTests {
         #expect(other.fired == ["e2"])
     }
 
+    @Test("A start whose predecessor's window is over counts, though that still waits for what comes late")
+    func windowsOfFirstOpen() throws {
+        let bench = try Bench(
+            #"{"event":"A","absent":{"event":"B","within":"10s"},"reentry":"first_open","grace":"100s"}"#)
+        for at in [0.0, 5, 12] { try bench.event("A", at: at) }
+        try bench.advance(to: 4_000)
+        #expect(bench.fired == ["e1", "e3"])
+    }
+
+    @Test("A start that the cooldown let go ends nothing")
+    func restartInCooldown() throws {
+        let bench = try Bench(
+            #"{"event":"A","absent":{"event":"B","within":"30m"},"correlate":"properties.c","cooldown":"5m"}"#)
+        try bench.event("A", at: 0, #"{"c":1}"#)
+        try bench.event("A", at: 1_700, #"{"c":2}"#)
+        // Cart 1 has fired at 1800.
+        try bench.event("A", at: 1_900, #"{"c":2}"#)
+        try bench.advance(to: 10_000)
+        #expect(bench.fired == ["e1", "e2"])
+    }
+
     @Test("At one moment the order of coming decides")
     func sameMoment() throws {
         let bench = try Bench(Self.cart)

@@ -20,12 +20,12 @@ final class Bench {
 
     static func rule(
         _ text: String, _ number: Int64 = 1, version: Int64 = 1, state: TriggerRule.State = .enabled,
-        isCurrent: Bool = true
+        isCurrent: Bool = true, since: Int64 = 0
     ) throws -> TriggerRule {
         let (when, policy) = try TriggerWhen.read(try JSONValue(text: text))
         return TriggerRule(
             number: number, id: "trg_\(number)", project: "p", name: "t\(number)", version: version, when: when,
-            policy: policy, isCurrent: isCurrent, state: state, since: 0)
+            policy: policy, isCurrent: isCurrent, state: state, since: since)
     }
 
     static func time(_ seconds: Double) -> Timestamp { Timestamp(microseconds: start + Int64(seconds * 1_000_000)) }

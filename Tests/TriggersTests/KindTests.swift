@@ -47,10 +47,57 @@ struct KindTests {
         let every = try Bench(#"{"count":{"event":"A","at_least":3,"within":"1h"},"rearm":"every"}"#)
         for n in 0..<7 { try every.event("A", at: Double(n)) }
         #expect(every.fired == ["e3", "e6"])
+        // A steady six in each window: each third of them all the same.
+        let steady = try Bench(#"{"count":{"event":"A","at_least":3,"within":"1h"},"rearm":"every"}"#)
+        for n in 0..<30 { try steady.event("A", at: Double(n) * 600) }
+        #expect(steady.fired == (1...10).map { "e\($0 * 3)" })
         let cooled = try Bench(
             #"{"count":{"event":"A","at_least":2,"within":"1h"},"rearm":"cooldown","cooldown":"1m"}"#)
         for at in [0.0, 1, 2, 62, 63] { try cooled.event("A", at: at) }
         #expect(cooled.fired == ["e2", "e4"])
+    }
+
+    @Test("What came before a trigger began ends waits and is known, and starts nothing")
+    func beforeItBegan() throws {
+        let absence = #"{"event":"A","absent":{"event":"B","within":"30m"}}"#
+        let bench = Bench(rules: TriggerRules([try Bench.rule(absence, since: 2)]))
+        try bench.event("A", of: "bob", at: 0)
+        try bench.event("B", at: 9, received: 10)
+        try bench.event("A", at: 5, received: 11)
+        try bench.advance(to: 4_000)
+        #expect(bench.fired.isEmpty && bench.states == ["satisfied_at_arm"])
+        let property = Bench(rules: TriggerRules([try Bench.rule(#"{"property":"plan","to":"pro"}"#, since: 1)]))
+        try property.take(.set, at: 0, #"{"plan":"pro"}"#)
+        try property.take(.set, at: 1, #"{"plan":"pro"}"#)
+        #expect(property.fired.isEmpty)
+        try property.take(.set, at: 2, #"{"plan":"free"}"#)
+        try property.take(.set, at: 3, #"{"plan":"pro"}"#)
+        #expect(property.fired == ["4"])
+        let person = Bench(rules: TriggerRules([try Bench.rule(#"{"new_person":true}"#, since: 1)]))
+        for who in ["ann", "ann", "bob"] { try person.take(.set, of: who, at: 0, identifies: true) }
+        #expect(person.fired == ["3"])
+    }
+
+    @Test("A silence of a trigger that is held waits until it is enabled")
+    func heldSilence() throws {
+        let text = #"{"silence":{"for":"10m"}}"#
+        let bench = Bench(rules: TriggerRules([try Bench.rule(text, state: .enabled)]))
+        try bench.engine.listen(rule: 1, version: 1)
+        let held = TriggerEngine(
+            TriggerRules([try Bench.rule(text, state: .held)]), bench.storage, now: Bench.time(600))
+        try held.fireDue(until: Bench.time(600), limit: 10)
+        #expect(bench.states == ["held"] && bench.storage.firings.isEmpty)
+        // Something that comes then moves another one.
+        try bench.engine.heard(rule: 1, version: 1, at: Bench.time(700))
+        #expect(bench.states == ["held", "armed"])
+    }
+
+    @Test("Kinds that nobody watches yet are refused as such", arguments: ["segment", "column", "report"])
+    func unwatched(kind: String) throws {
+        let error = #expect(throws: TriggerError.self) {
+            try TriggerWhen.read(.object([.init(kind, "x"), .init("on", "entered")]))
+        }
+        #expect(error?.path == "when.\(kind)" && error?.message.contains("cannot be watched") == true)
     }
 
     @Test("A property's change, by the times of the values")

@@ -248,7 +248,9 @@ struct TriggerLedgerTests {
         _ = try await Self.trigger(outbox, #"{"event":"C"}"#, actions)
         try await Self.take(
             [Self.item(1, "A", outbox), Self.item(2, "C", outbox), Self.item(3, "A", outbox, of: "bob")], outbox)
-        #expect(try await outbox.store.eraseTriggers(identities: ["ann"], project: "p", now: outbox.now) == 1)
+        let erased = try await outbox.store.eraseTriggers(
+            identities: ["ann"], seqs: [], project: "p", now: outbox.now)
+        #expect(erased.rows == 1 && erased.isGone)
         #expect(try await outbox.states(endpoint) == ["aborted"])
         outbox.advance(1_800)
         try await Self.take([], due: true, outbox)
@@ -263,6 +265,62 @@ struct TriggerLedgerTests {
                     """)
         }
         #expect(left == 0)
+    }
+
+    @Test("Retention takes what waits and values of the events that go, by their numbers, and leaves the others")
+    func aged() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://r.example/", "events": []])
+        let actions = [TriggerAction.endpoint(endpoint.id)]
+        _ = try await Self.trigger(outbox, #"{"event":"A","absent":{"event":"B","within":"30m"}}"#, actions)
+        _ = try await Self.trigger(outbox, #"{"property":"plan"}"#, actions)
+        var set = TriggerItem(
+            kind: .set, seq: 2, identity: "ann", at: outbox.now, receivedAt: outbox.now,
+            properties: Array(#"{"plan":"pro"}"#.utf8))
+        set.setsProperties = true
+        try await Self.take([Self.item(1, "A", outbox), set, Self.item(3, "A", outbox, of: "bob")], outbox)
+        let erased = try await outbox.store.eraseTriggers(
+            identities: [], seqs: [1, 2], project: "p", now: outbox.now)
+        #expect(erased.rows == 1 && erased.isGone)
+        let left = try await outbox.store.read { db in
+            try String.fetchAll(
+                db,
+                sql: """
+                    SELECT identity FROM trigger_instances WHERE event IS NOT NULL
+                    UNION ALL SELECT identity FROM trigger_values UNION ALL SELECT identity FROM trigger_marks
+                    """)
+        }
+        #expect(Set(left) == ["bob"])
+        outbox.advance(1_800)
+        try await Self.take([], due: true, outbox)
+        #expect(try await outbox.claim(endpoint).count == 1)
+    }
+
+    @Test("A silence of another length is waited for at once; an action that stays keeps what waits")
+    func changed() async throws {
+        let outbox = try Outbox()
+        let slack = TriggerAction.connector("slack", ["url": "https://hooks.example/x", "text": "hi"])
+        let made = try await Self.trigger(outbox, #"{"silence":{"for":"10m"}}"#, [slack])
+        func change(_ when: JSONValue?, _ actions: [TriggerAction]?) async throws -> TriggerRecord {
+            try await outbox.store.update(
+                made.id, name: nil, when: when, actions: actions, open: .pin, project: "p", by: "k", now: outbox.now)
+        }
+        let first = try await change(["silence": ["for": "5m"]], nil)
+        let deadlines = try await outbox.store.read { db in
+            try Int64.fetchAll(db, sql: "SELECT deadline - at FROM trigger_instances WHERE state = 0")
+        }
+        #expect(deadlines == [300_000_000])
+        let other = TriggerAction.connector("slack", ["url": "https://hooks.example/y", "text": "hi"])
+        let second = try await change(nil, [other, slack])
+        #expect(first.actions.arrayValue?[0]["deliveries"] != nil)
+        #expect(second.actions.arrayValue?[1]["deliveries"] == first.actions.arrayValue?[0]["deliveries"])
+        #expect(second.actions.arrayValue?[0]["deliveries"] != first.actions.arrayValue?[0]["deliveries"])
+        let third = try await change(nil, [other])
+        #expect(third.actions.arrayValue?[0]["deliveries"] == second.actions.arrayValue?[0]["deliveries"])
+        let rows = try await outbox.store.read { db in
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM endpoints WHERE connector IS NOT NULL")
+        }
+        #expect(rows == 1)
     }
 
     @Test("An endpoint that is thin hears of ids alone")

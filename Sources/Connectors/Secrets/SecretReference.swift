@@ -67,7 +67,7 @@ public struct SecretResolver: Sendable {
         }
         // Links and dots are resolved before it is looked where the file lies.
         guard let root = Self.real(folder), let real = Self.real(path.hasPrefix(root) ? path : folder + "/" + path),
-            real.hasPrefix(root + "/")
+            real.hasPrefix(root == "/" ? root : root + "/")
         else { throw ConnectorError(.badSecret, "there is no such file in the folder for secrets", isTransient: true) }
         let descriptor = unsafe open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {

@@ -68,6 +68,10 @@ public struct DuckDBDestination: Destination {
         let stream: [DuckValue] = [
             .text(batch.stream.pipeline), .text(batch.stream.installation), .text(sql.target),
         ]
+        if try connection.rows(DuckDBFileSQL.columns, sql.place).isEmpty {
+            // Somebody removed the table: what its ledger says of it holds no more, and all of it is loaded again.
+            _ = try connection.execute(sql.forget, stream)
+        }
         if batch.isIncremental, let reached = try connection.row(sql.highest, stream)?.first?.int,
             reached > batch.seqFrom
         {
@@ -82,7 +86,11 @@ public struct DuckDBDestination: Destination {
                 .text(batch.run), .text(batch.stream.pipeline), .int(from), .int(batch.seqTo), .int(rows),
                 .bool(batch.isStale), .text(sql.target), .text(batch.stream.installation),
             ])
-        return LoadReceipt(rows: rows, changes: changes)
+        // Read back before it is committed: a load that does not hold leaves nothing, its line in the ledger least of all.
+        let receipt = LoadReceipt(rows: rows, changes: changes)
+        let found = try verify(batch, receipt, sql, connection)
+        guard found.holds else { throw found.refusal }
+        return receipt
     }
 
     private static func prepare(
@@ -122,29 +130,33 @@ public struct DuckDBDestination: Destination {
 
     public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
         let sql = sql
-        return try await with { connection in
-            let noted = try connection.row(sql.loadOfRun, [.text(batch.run), .text(sql.target)])?.first?.int ?? -1
-            let stream: [DuckValue] = [
-                .text(batch.stream.pipeline), .text(batch.stream.installation), .text(sql.target),
-            ]
-            let isAlone = try connection.rows(sql.others, stream).isEmpty
-            let hasSeq = batch.columns.contains { $0.name == "seq" }
-            switch batch.mode {
-            case .append where isAlone && hasSeq && batch.isIncremental:
-                let found = try connection.row(sql.countWindow, [.int(batch.seqFrom), .int(batch.seqTo)])
-                return LoadVerification(
-                    what: "rows of the window in \(sql.target)", expected: batch.rows, found: found?.first?.int ?? -1)
-            case .replace:
-                return LoadVerification(
-                    what: "rows in \(sql.target)", expected: batch.rows,
-                    found: try connection.row(sql.countAll)?.first?.int ?? -1)
-            case .append:
-                return LoadVerification(
-                    what: "rows that sluice_loads has of the run", expected: batch.rows, found: noted)
-            case .upsert, .delete:
-                return LoadVerification(
-                    what: "rows that sluice_loads has of the run", expected: receipt.rows, found: noted)
-            }
+        return try await with { connection in try Self.verify(batch, receipt, sql, connection) }
+    }
+
+    private static func verify(
+        _ batch: LoadBatch, _ receipt: LoadReceipt, _ sql: DuckDBFileSQL, _ connection: Connection
+    ) throws -> LoadVerification {
+        let noted = try connection.row(sql.loadOfRun, [.text(batch.run), .text(sql.target)])?.first?.int ?? -1
+        let stream: [DuckValue] = [
+            .text(batch.stream.pipeline), .text(batch.stream.installation), .text(sql.target),
+        ]
+        let isAlone = try connection.rows(sql.others, stream).isEmpty
+        let hasSeq = batch.columns.contains { $0.name == "seq" }
+        switch batch.mode {
+        case .append where isAlone && hasSeq && batch.isIncremental:
+            let found = try connection.row(sql.countWindow, [.int(batch.seqFrom), .int(batch.seqTo)])
+            return LoadVerification(
+                what: "rows of the window in \(sql.target)", expected: batch.rows, found: found?.first?.int ?? -1)
+        case .replace:
+            return LoadVerification(
+                what: "rows in \(sql.target)", expected: batch.rows,
+                found: try connection.row(sql.countAll)?.first?.int ?? -1)
+        case .append:
+            return LoadVerification(
+                what: "rows that sluice_loads has of the run", expected: batch.rows, found: noted)
+        case .upsert, .delete:
+            return LoadVerification(
+                what: "rows that sluice_loads has of the run", expected: receipt.rows, found: noted)
         }
     }
 

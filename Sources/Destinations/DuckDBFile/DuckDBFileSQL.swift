@@ -67,6 +67,7 @@ struct DuckDBFileSQL: Sendable {
     var highest: String {
         "SELECT max(seq_to) FROM \(ledger) WHERE pipeline = $1 AND installation = $2 AND target = $3"
     }
+    var forget: String { "DELETE FROM \(ledger) WHERE pipeline = $1 AND installation = $2 AND target = $3" }
     var others: String {
         "SELECT 1 FROM \(ledger) WHERE target = $3 AND (pipeline <> $1 OR installation <> $2) LIMIT 1"
     }

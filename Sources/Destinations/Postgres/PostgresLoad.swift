@@ -26,6 +26,10 @@ struct PostgresLoad: Sendable {
         }
         if try !PostgresDestination.exists(sql.ledger, connection) { try connection.execute(sql.makeLedger) }
         let (stream, target) = (batch.stream, sql.target)
+        if try !PostgresDestination.exists(target, connection) {
+            // Somebody removed the table: what its ledger says of it holds no more, and all of it is loaded again.
+            try connection.rows(sql.forget, [stream.pipeline, stream.installation, target])
+        }
         if let rows = try connection.rows(sql.loadOfRun, [batch.run, target]).first?.first ?? nil {
             return LoadReceipt(rows: Int64(rows) ?? 0, wasThere: true)
         }
@@ -43,7 +47,11 @@ struct PostgresLoad: Sendable {
                 batch.run, stream.pipeline, String(batch.isIncremental ? batch.seqFrom : 0), String(batch.seqTo),
                 String(rows), batch.isStale ? "true" : "false", target, stream.installation,
             ])
-        return LoadReceipt(rows: rows, changes: changes)
+        // Read back before it is committed: a load that does not hold leaves nothing, its line in the ledger least of all.
+        let receipt = LoadReceipt(rows: rows, changes: changes)
+        let found = try verify(connection, receipt)
+        guard found.holds else { throw found.refusal }
+        return receipt
     }
 
     /// Makes the table, or adds what it lacks.

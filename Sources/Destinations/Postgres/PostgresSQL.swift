@@ -25,8 +25,6 @@ struct PostgresSQL: Sendable {
     /// What orders the loads of one table: held to the end of the transaction.
     static let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 42))"
 
-    var ledgerExists: String { "SELECT to_regclass($1) IS NOT NULL" }
-
     var makeLedger: String {
         """
         CREATE TABLE IF NOT EXISTS \(ledger) (
@@ -76,6 +74,8 @@ struct PostgresSQL: Sendable {
     var highest: String {
         "SELECT max(seq_to) FROM \(ledger) WHERE pipeline = $1 AND installation = $2 AND target = $3"
     }
+    /// Takes a stream's lines out.
+    var forget: String { "DELETE FROM \(ledger) WHERE pipeline = $1 AND installation = $2 AND target = $3" }
     /// Whether others load into the table, too.
     var others: String {
         "SELECT 1 FROM \(ledger) WHERE target = $3 AND (pipeline <> $1 OR installation <> $2) LIMIT 1"
@@ -120,9 +120,6 @@ struct PostgresSQL: Sendable {
         let same = key.map { "t.\(Self.name($0)) = s.\(Self.name($0))" }.joined(separator: " AND ")
         return "DELETE FROM \(target) t USING \(Self.stage) s WHERE \(same)"
     }
-
-    /// How many keys of the batch are not in the table.
-    static let distinctKeys = "SELECT count(*) FROM "
 
     var countWindow: String { "SELECT count(*) FROM \(target) WHERE seq > $1 AND seq <= $2" }
     var countAll: String { "SELECT count(*) FROM \(target)" }

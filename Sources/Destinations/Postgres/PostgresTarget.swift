@@ -59,6 +59,16 @@ struct PostgresTarget: Sendable {
         try tools.policy.check(addresses, ofHost: host)
         let isLoopback = isSocket || addresses.allSatisfy(Self.isLoopback)
         var all = parameters
+        if !parameters.contains(where: { $0.0 == "password" }) {
+            // What is not said libpq takes from the server's own environment and files, which are no secrets of the pipeline's.
+            guard unsafe getenv("PGPASSWORD") == nil else {
+                throw ConnectorError(
+                    .badSetting,
+                    "\"url\" has no password, and PGPASSWORD of the server's environment would go to \(host); take it out of there"
+                )
+            }
+        }
+        all.append(("passfile", "/nonexistent"))
         all.append(("host", host))
         // The address that was judged is the one that is dialled.
         if !isSocket, let address = addresses.first { all.append(("hostaddr", address.description)) }

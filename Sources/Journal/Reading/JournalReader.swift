@@ -52,7 +52,11 @@ public final class JournalReader {
             guard let (segment, isNewest) = try openSegment() else { break }
             guard let frame = try read(segment) else {
                 // An older segment is read to its end: go to the next one.
-                if isNewest { break }
+                if isNewest {
+                    // What is durable has no room in it: zeros there are in the place of frames.
+                    if let offset = cursor?.offset, offset < segment.bytes { throw damage(at: offset) }
+                    break
+                }
                 guard seq >= segment.lastSeq else { throw damage(at: segment.bytes) }
                 closeSegment()
                 continue

@@ -40,7 +40,7 @@ extension PipelineDefinition {
         (retry, fallsBack) =
             if let found = known["on_failure"] { try Self.failure(found) } else { (RetryPolicy(), false) }
         freshness = if let found = known["freshness"] { try Self.freshness(found) } else { nil }
-        keepsFiles = if let found = known["retain"] { try Self.retain(found) } else { nil }
+        if let found = known["retain"] { try Self.retain(found) }
         timeout = try known["timeout"]?.duration() ?? 3_600_000_000
         json = node.json
         try checkMode(loadNode)
@@ -203,10 +203,11 @@ extension PipelineDefinition {
         return limits
     }
 
-    private static func retain(_ node: DocumentNode) throws(PipelineError) -> Int64? {
+    /// A run's file is deleted when what was loaded is verified; nothing else can be asked for.
+    private static func retain(_ node: DocumentNode) throws(PipelineError) {
         let known = try node.map(["files"])
-        guard let files = known["files"] else { return nil }
-        if case .scalar(.string("until_verified")) = files.content { return nil }
-        return try files.duration()
+        guard let files = known["files"] else { return }
+        if case .scalar(.string("until_verified")) = files.content { return }
+        throw files.error("files cannot be kept for a time yet: write until_verified, which holds without being said")
     }
 }

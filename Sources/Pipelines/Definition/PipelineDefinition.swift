@@ -16,8 +16,6 @@ public struct PipelineDefinition: Sendable, Equatable {
     /// Whether a failed run leaves what was loaded before, marked as stale, rather than being a failure only.
     public var fallsBack: Bool
     public var freshness: FreshnessLimits?
-    /// How long a run's file is kept after the load, in microseconds; nil until it is verified.
-    public var keepsFiles: Int64?
     /// How long one step may take, in microseconds.
     public var timeout: Int64
 

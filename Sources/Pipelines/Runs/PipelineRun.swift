@@ -42,7 +42,7 @@ struct PipelineRun {
         record.nextAttemptAt = nil
         while let step = machine.next {
             machine.begin(step, at: tools.now())
-            guard try await save() else { return await clean(keepsFile: false) }
+            guard try await save() else { return await clean() }
             do {
                 try await within(definition.timeout, step)
             } catch {
@@ -51,7 +51,7 @@ struct PipelineRun {
                 guard try await failed(step, error) else { return }
                 continue
             }
-            guard try await save() else { return await clean(keepsFile: false) }
+            guard try await save() else { return await clean() }
         }
         try await finish()
     }
@@ -79,7 +79,7 @@ struct PipelineRun {
             record.reason = "\(step.rawValue): \(failure.reason)"
             record.finishedAt = tools.now()
             _ = try await save()
-            await clean(keepsFile: false)
+            await clean()
         }
         return false
     }
@@ -101,7 +101,7 @@ struct PipelineRun {
             metadata: [
                 "run": "\(record.id)", "pipeline": "\(record.pipeline)", "rows": .stringConvertible(record.rows ?? 0),
             ])
-        await clean(keepsFile: definition.keepsFiles != nil)
+        await clean()
     }
 
     /// Writes down how far the run is; false if it was cancelled meanwhile.
@@ -110,8 +110,7 @@ struct PipelineRun {
         return try await tools.control.updatePipelineRun(record, at: tools.now())
     }
 
-    private func clean(keepsFile: Bool) async {
-        guard !keepsFile else { return }
+    private func clean() async {
         let folder = folder
         _ = try? await OwnThread.run { RunFolder.remove(folder) }
     }
@@ -165,7 +164,9 @@ extension PipelineRun {
     }
 
     private func stream() async throws -> LoadStream {
-        LoadStream(pipeline: record.pipeline, installation: try await tools.control.installation())
+        LoadStream(
+            pipeline: record.pipeline,
+            installation: try await tools.control.installation() + "/" + record.project)
     }
 
     private mutating func pin() async throws {

@@ -99,9 +99,10 @@ extension ValidationPlan {
         count.drop = try parts["max_drop"]?.share()
         if let rise = parts["max_rise"] {
             // More than twice as many is a rise of over 100 %.
-            guard let percent = Double(try rise.text("a share such as 200%").replacing("%", with: "")), percent >= 0
+            guard let percent = Double(try rise.text("a share such as 200%").replacing("%", with: "")),
+                (0...1_000_000).contains(percent)
             else {
-                throw rise.error("here should be a share such as 200%")
+                throw rise.error("here should be a share such as 200%, of at most 1000000%")
             }
             count.rise = percent / 100
         }

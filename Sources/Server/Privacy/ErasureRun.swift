@@ -117,22 +117,24 @@ struct ErasureRun: Sendable {
     private func eraseMessages(
         _ items: RemovedItems, _ names: NamedTexts, _ identities: [String]
     ) async throws -> ErasureReceipt {
-        let found = try await webhooks.store.erase(
-            seqs: items.seqs, project: runtime.name, now: SystemClock.now())
         let waits = try await webhooks.store.eraseTriggers(
-            identities: identities, project: runtime.name, now: SystemClock.now())
+            identities: identities, seqs: items.seqs, project: runtime.name, now: SystemClock.now())
         try await webhooks.store.rewriteTriggers(
             project: runtime.name, condition: { names.condition($0) }, name: { names.redacted($0) })
-        try await webhooks.sender.reload()
-        try await webhooks.sender.forgetErased()
         try await webhooks.store.rewrite(project: runtime.name) {
             names.condition($0)
         } description: {
             names.redacted($0)
         }
+        // The last, since it empties the log of what was written over.
+        let found = try await webhooks.store.erase(
+            seqs: items.seqs, project: runtime.name, now: SystemClock.now())
+        try await webhooks.sender.reload()
+        try await webhooks.sender.forgetErased()
+        let rows = found.rows + waits.rows
         return ErasureReceipt(
-            kind: "outbox", name: DeliveryStore.fileName, rows: found.rows + waits, verified: found.isGone,
-            how: found.rows + waits == 0
+            kind: "outbox", name: DeliveryStore.fileName, rows: rows, verified: found.isGone && waits.isGone,
+            how: rows == 0
                 ? "no message of theirs was kept"
                 : "what triggers kept of them removed; bodies and receivers' answers removed; what waited is not sent")
     }

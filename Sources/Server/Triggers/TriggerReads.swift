@@ -121,9 +121,11 @@ enum TriggerReads {
             try run.run.begin(at: from)
             try run.run.take(all)
         }
+        // What lies behind the cut is not known, so nothing is said of what comes due there.
+        let reached = isCut ? all.last?.receivedAt ?? from : to
         let now = exchange.receivedAt
         let result = try await Blocking.run {
-            try run.run.advance(to: min(to, now))
+            try run.run.advance(to: min(reached, now))
             return try run.run.result()
         }
         exchange.note.rows(count)
@@ -131,7 +133,8 @@ enum TriggerReads {
         return .json(
             .object(
                 [
-                    .init("from", .string(from.text)), .init("to", .string(to.text)), .init("events", JSONValue(count)),
+                    .init("from", .string(from.text)), .init("to", .string(reached.text)),
+                    .init("events", JSONValue(count)),
                     .init("is_cut", .bool(isCut)),
                 ] + members))
     }
@@ -173,7 +176,7 @@ enum TriggerReads {
 
     // MARK: A sample
 
-    /// Sends a sample to everything that the trigger reaches and tells what came of it. It is no firing: nothing is tried again.
+    /// Sends a sample to everything that the trigger's `then` names and tells what came of it. It is no firing: nothing is tried again.
     private static func test(_ exchange: Exchange) async throws -> Response {
         let record = try await exchange.trigger()
         let service = exchange.app.webhooks
@@ -181,13 +184,19 @@ enum TriggerReads {
         let message = SampleMessage.firing(record, at: exchange.receivedAt, id: id)
         var results: [JSONValue] = []
         for target in try await service.store.testTargets(record) {
-            let result: OutboundResult
-            switch target.way {
-            case .connector(let kind, let settings):
-                result = await (try await service.actions.make(kind, settings)).deliver(message)
-            case .endpoint(let webhook):
-                result = await service.client.send(
-                    webhook.request(message, seconds: exchange.receivedAt.microseconds / 1_000_000))
+            var result = OutboundResult()
+            do throws(ConnectorError) {
+                switch target.way {
+                case .connector(let kind, let settings):
+                    result = await (try await service.actions.make(kind, settings)).deliver(message)
+                case .endpoint(let webhook):
+                    result = await service.client.send(
+                        webhook.request(message, seconds: exchange.receivedAt.microseconds / 1_000_000))
+                case .closed(let why): result.failure = OutboundFailure(.notSent, why)
+                }
+            } catch {
+                // The others are sent to all the same.
+                result.failure = OutboundFailure(.notSent, error.message)
             }
             guard case .object(let members) = AttemptDocument.document(result, id: id, at: exchange.receivedAt) else {
                 continue

@@ -17,12 +17,12 @@ extension TriggerEngine {
             correlation: correlation, identity: item.identity, person: item.person, seq: item.seq,
             eventID: item.eventID, at: mark.at, deadline: deadline,
             fireAt: max(deadline, item.receivedAt.microseconds) + absence.grace)
+        guard try mayStart(instance, rule, absence, item) else { return }
         if absence.reentry == .restart {
             try storage.mark(
                 rule: number, version: rule.version, role: .starts, key: key, correlation: correlation,
                 identity: item.identity, mark)
         }
-        guard try mayStart(instance, rule, absence, item) else { return }
         instance.event = item.eventJSON(person: item.person)
         instance.depth = item.depth
         if let (state, by) = try ending(of: instance, absence) {
@@ -64,12 +64,14 @@ extension TriggerEngine {
         case .firstOpen: others.removeAll { $0.correlation != instance.correlation }
         }
         for other in others {
-            guard other.at > instance.at else {
+            // It happened before the one that is waited for: that one would have been ignored.
+            if other.at > instance.at {
+                if other.at < instance.deadline { try close(other, .superseded, by: item.eventID) }
+            } else if instance.at < other.deadline {
                 try storage.count(.ignored, rule: number)
                 return false
             }
-            // It happened before the one that is waited for: that one would have been ignored.
-            if other.at < instance.deadline { try close(other, .superseded, by: item.eventID) }
+            // Only its grace is waited for: its window was over by then.
         }
         return true
     }

@@ -90,7 +90,7 @@ extension TriggerEngine {
         try storage.mark(
             rule: rule.number, version: 0, role: .identifies, key: key, correlation: "", identity: item.identity,
             TriggerMark(at: Self.time(item), seq: item.seq))
-        guard rule.starts, !wasKnown, item.prior?.isKnown != true else { return }
+        guard rule.starts, item.seq > rule.since, !wasKnown, item.prior?.isKnown != true else { return }
         guard !isHistorical(item, rule) else { return try storage.count(.historical, rule: rule.number) }
         try fire(rule, item, key)
     }
@@ -107,7 +107,7 @@ extension TriggerEngine {
         if let known, (known.mark.at, known.mark.seq) > (mark.at, mark.seq) { return }
         let old = known?.value ?? item.prior?.properties[change.name] ?? .null
         try storage.setValue(rule: rule.number, key: key, identity: item.identity, value, mark)
-        guard rule.starts, !Self.isSame(old, value) else { return }
+        guard rule.starts, item.seq > rule.since, !Self.isSame(old, value) else { return }
         if let from = change.from, !Self.isSame(old, from) { return }
         if let to = change.to, !Self.isSame(value, to) { return }
         guard !isHistorical(item, rule) else { return try storage.count(.historical, rule: rule.number) }
@@ -137,12 +137,16 @@ extension TriggerEngine {
             rule: rule.number, version: rule.version, role: .starts, key: key, correlation: "",
             from: mark.at - count.within + 1, to: mark.at + count.within - 1)
         guard let window = Self.window(near, count, around: mark) else { return }
-        if count.rearm == .every, window.count % count.atLeast != 0 { return }
         try fire(rule, item, key, change: ["count": JSONValue(window.count)])
-        if count.rearm == .reset {
-            try storage.removeMarks(
-                rule: rule.number, version: rule.version, role: .starts, key: key, seqs: near.map(\.seq))
-        }
+        // What has fired is counted once: by `every` what lies outside of its window counts on.
+        let counted: [TriggerMark] =
+            switch count.rearm {
+            case .reset: near
+            case .every: Array(window)
+            case .cooldown: []
+            }
+        try storage.removeMarks(
+            rule: rule.number, version: rule.version, role: .starts, key: key, seqs: counted.map(\.seq))
     }
 
     /// The fullest window with enough in it that holds the mark; nil if there is none. A window is half-open.
@@ -164,8 +168,7 @@ extension TriggerEngine {
     /// Something came: the silence begins anew. Batched by whoever follows, since each event would move the same row.
     public func heard(rule number: Int64, version: Int64, at: Timestamp) throws {
         guard let rule = rules.rule(number, version), case .silence(let silence) = rule.when else { return }
-        let open = try storage.open(rule: number, key: "")
-        if var instance = open.first {
+        if var instance = try storage.open(rule: number, key: "").first(where: { $0.state == .armed }) {
             guard instance.at < at.microseconds else { return }
             // The same row moves on: there is one for each moment otherwise.
             instance.version = version
@@ -185,7 +188,7 @@ extension TriggerEngine {
         guard let rule = rules.rule(number, version), case .silence(let silence) = rule.when, rule.starts else {
             return
         }
-        guard try storage.open(rule: number, key: "").isEmpty else { return }
+        guard try !storage.open(rule: number, key: "").contains(where: { $0.state == .armed }) else { return }
         try listen(rule, silence, from: now.microseconds)
     }
 
@@ -199,8 +202,16 @@ extension TriggerEngine {
     }
 
     func fireSilence(_ instance: TriggerInstance, _ rule: TriggerRule) throws {
-        guard rule.state == .enabled else { return try close(instance, .cancelled, by: "the trigger is disabled") }
         var fired = instance
+        switch rule.state {
+        case .held:
+            fired.state = .held
+            return try storage.update(fired)
+        case .disabled:
+            try storage.count(.dropped, rule: rule.number)
+            return try close(instance, .cancelled, by: "the trigger is disabled")
+        case .enabled: break
+        }
         fired.state = .fired
         fired.endedAt = now.microseconds
         try storage.update(fired)

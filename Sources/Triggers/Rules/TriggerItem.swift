@@ -63,7 +63,8 @@ public struct TriggerItem: Sendable {
             let entries = rules.entries(name)
             if !entries.isEmpty {
                 let event = MatchedEvent(name: name, properties: properties)
-                for (interest, test) in entries where rules.rules[interest.rule].since < seq {
+                // What ends a wait counts whenever it came: the wait may be older than when its trigger was enabled again.
+                for (interest, test) in entries where interest.role == .ends || rules.rules[interest.rule].since < seq {
                     if test.condition?.holds(of: event) ?? true { interests.append(interest) }
                 }
             }
@@ -77,14 +78,11 @@ public struct TriggerItem: Sendable {
 
     private mutating func matchPeople(_ rules: TriggerRules) {
         if kind == .set || (kind == .event && setsProperties), case .object(let members)? = document {
-            for member in members {
-                interests += rules.interests(property: member.key).filter { rules.rules[$0.rule].since < seq }
-            }
+            // What was so before a rule began is noted, and starts nothing.
+            for member in members { interests += rules.interests(property: member.key) }
         }
         let ties = if case .alias = kind { true } else { false }
-        if identifies || ties {
-            interests += rules.personInterests.filter { rules.rules[$0.rule].since < seq }
-        }
+        if identifies || ties { interests += rules.personInterests }
     }
 
     /// The properties as a tree; nil if they are none.

@@ -2,9 +2,9 @@ internal import EventStore
 public import Model
 
 extension TriggerWhen {
-    private static let kinds = [
-        "event", "absent", "count", "property", "new_person", "silence", "segment", "column", "report",
-    ]
+    private static let kinds = ["event", "absent", "count", "property", "new_person", "silence"]
+    /// What the journal alone does not tell. Nobody watches these yet.
+    private static let unwatched = ["segment", "column", "report"]
 
     /// Reads `when`. Errors name the node: `when.absent.within`.
     ///
@@ -12,10 +12,10 @@ extension TriggerWhen {
     public static func read(_ json: JSONValue, path: String = "when") throws -> (TriggerWhen, TriggerPolicy) {
         let node = try TriggerNode(json, path)
         let policy = try policy(node)
-        let shared = ["cooldown", "late", "max_age"]
+        let shared = ["cooldown", "max_age"]
         if node["absent"] != nil {
             try node.allow(
-                ["event", "where", "absent", "correlate", "reentry", "grace", "retract"] + shared)
+                ["event", "where", "absent", "correlate", "reentry", "grace", "retract", "late"] + shared)
             return (.absence(try absence(node)), policy)
         }
         if let count = node["count"] {
@@ -45,6 +45,9 @@ extension TriggerWhen {
             try node.allow(["event", "where"] + shared)
             return (.event(try events(node)), policy)
         }
+        if let kind = unwatched.first(where: { node[$0] != nil }) {
+            throw node.error(kind, "cannot be watched by this version: there are \(kinds.joined(separator: ", "))")
+        }
         throw TriggerError(at: path, "needs one of \(kinds.map { "\"\($0)\"" }.joined(separator: ", "))")
     }
 
@@ -52,7 +55,12 @@ extension TriggerWhen {
         var policy = TriggerPolicy()
         policy.cooldown = try node.length("cooldown") ?? 0
         policy.mostAge = try node.length("max_age") ?? policy.mostAge
-        if let late = node["late"], late != "fire" { policy.skipsAfter = try node.length("late") }
+        if let late = node["late"], late != "fire" {
+            guard let most = try? node.length("late"), most > 0 else {
+                throw node.error("late", "is fire, or a length of time after which it is not told, such as 1h")
+            }
+            policy.skipsAfter = most
+        }
         return policy
     }
 

@@ -46,7 +46,6 @@ public struct TriggerRule: Sendable {
     /// Whether it starts anything now.
     var starts: Bool { isCurrent && state == .enabled }
 
-    func length(of instance: TriggerInstance) -> Int64 { instance.deadline - instance.at }
 }
 
 /// All rules of a project, found by what an item is.

@@ -88,8 +88,8 @@ public struct EventFollower: Sendable {
                 continue
             }
             if journal.durableSeq <= seq {
-                if !looker.heard.isEmpty {
-                    _ = try await submit([], [], listening, looker, seq)
+                if looker.hasHeard {
+                    if try await !submit([], [], listening, looker, seq) { try await sender.reload() }
                     continue
                 }
                 if seq > noted.seq, try await note(seq) { noted = (seq, .now) }
@@ -106,10 +106,10 @@ public struct EventFollower: Sendable {
             }
             let reached = max(piece.lastSeq, seq)
             let (messages, items) = try await look(piece, sender.listening(of: project), looker)
-            if messages.isEmpty, items.isEmpty, looker.heard.isEmpty || ContinuousClock.now - noted.at < .seconds(1) {
+            if messages.isEmpty, items.isEmpty, !looker.hasHeard || ContinuousClock.now - noted.at < .seconds(1) {
                 // What nobody wants is not worth a sync each time.
                 seq = reached
-                if looker.heard.isEmpty { passed.raise(to: seq) }
+                if !looker.hasHeard { passed.raise(to: seq) }
                 if ContinuousClock.now - noted.at > .seconds(1), try await note(seq) { noted = (seq, .now) }
                 continue
             }
@@ -133,12 +133,14 @@ public struct EventFollower: Sendable {
         _ seq: Int64
     ) async throws -> Bool {
         var batch = OutboxBatch(project: project, change: listening.change, messages: messages, checkpoint: seq)
-        if !items.isEmpty || !looker.heard.isEmpty {
+        if !items.isEmpty || looker.hasHeard {
             var work = TriggerWork(triggers: listening.triggers, items: items)
-            work.heard = looker.takeHeard(listening.triggers.rules)
+            work.heard = looker.heard
             batch.triggers = work
         }
-        return try await sender.submit(batch)
+        guard try await sender.submit(batch) else { return false }
+        looker.forgetHeard()
+        return true
     }
 
     private func note(_ seq: Int64) async throws -> Bool {

@@ -15,8 +15,8 @@ final class TriggerLooker {
     /// Identities of which it was looked up what the rules must know of the time before them.
     private var looked: Set<ExactText> = []
     private var lookedFor: Int64 = -1
-    /// Of rules that wait for silence, when something came last, until it is written.
-    private(set) var heard: [Int: Timestamp] = [:]
+    /// Of versions of rules that wait for silence, when something came last, until it is written.
+    private var heardLast: [Version: Timestamp] = [:]
 
     private static let mostKept = 100_000
 
@@ -25,22 +25,29 @@ final class TriggerLooker {
         let b: ExactText
     }
 
-    init(store: EventStore) { self.store = store }
-
-    /// What came of a silence, and forgets it.
-    func takeHeard(_ rules: TriggerRules) -> [(rule: Int64, version: Int64, at: Timestamp)] {
-        defer { heard = [:] }
-        return heard.compactMap { place, at in
-            guard rules.rules.indices.contains(place) else { return nil }
-            let rule = rules.rules[place]
-            return (rule.number, rule.version, at)
-        }
+    private struct Version: Hashable {
+        let rule: Int64
+        let version: Int64
     }
 
-    /// Forgets what rules of before have heard: their places are others'.
+    init(store: EventStore) { self.store = store }
+
+    /// What broke silences and is not written yet.
+    var heard: [(rule: Int64, version: Int64, at: Timestamp)] {
+        heardLast.map { ($0.key.rule, $0.key.version, $0.value) }
+    }
+
+    /// Whether something broke a silence and is not written yet.
+    var hasHeard: Bool { !heardLast.isEmpty }
+
+    /// What broke silences is written.
+    func forgetHeard() { heardLast = [:] }
+
+    /// Forgets what was evaluated for those who listened before: it may not have been written, or have been erased since. What was heard
+    /// stays, for its frames may not be read again.
     func begin(change: Int64) {
         guard change != lookedFor else { return }
-        (heard, looked, lookedFor) = ([:], [], change)
+        (pairs, looked, lookedFor) = ([:], [], change)
     }
 
     /// The items that a rule wants.
@@ -62,7 +69,9 @@ final class TriggerLooker {
             guard item.match(rules) else { continue }
             let isSilent = item.interests.allSatisfy { $0.role == .breaks }
             for interest in item.interests where interest.role == .breaks && !item.isImport {
-                heard[interest.rule] = max(heard[interest.rule] ?? item.receivedAt, item.receivedAt)
+                let rule = rules.rules[interest.rule]
+                let version = Version(rule: rule.number, version: rule.version)
+                heardLast[version] = max(heardLast[version] ?? item.receivedAt, item.receivedAt)
             }
             item.interests.removeAll { $0.role == .breaks }
             switch item.kind {
@@ -141,7 +150,9 @@ final class TriggerLooker {
     private func findPrior(_ items: inout [TriggerItem], _ rules: TriggerRules) async throws {
         for place in items.indices where items[place].needsPrior {
             let item = items[place]
-            let asking = item.interests.filter { $0.role == .sets || $0.role == .identifies }
+            let asking = item.interests.filter {
+                ($0.role == .sets || $0.role == .identifies) && rules.rules[$0.rule].since < item.seq
+            }
             let since = asking.map { rules.rules[$0.rule].since }.max() ?? 0
             let mark = asking.map { "\($0.rule)" }.joined(separator: " ") + "\n" + item.identity
             guard since > 0, looked.insert(ExactText(mark)).inserted else { continue }

@@ -50,53 +50,88 @@ extension DeliveryStore {
         return (rows, isGone)
     }
 
-    /// Takes out of what triggers keep what is of these identities: what is waited for ends, and that it did stays, of nobody. Messages
-    /// that said it lose what they said.
+    /// Takes out of what triggers keep what is of these identities or of events with these numbers: what is waited for ends, and that it
+    /// did stays, of nobody. Messages that said it lose what they said. What was read before and is not written yet is looked at again.
+    ///
+    /// To be followed by `erase(seqs:)`, which also empties the log of pages as they were.
+    /// - Returns: how many waits there were, and whether nothing is left.
     public func eraseTriggers(
-        identities: [String], project: String, now: Timestamp
-    ) async throws(WebhookError) -> Int64 {
-        guard !identities.isEmpty else { return 0 }
-        let list = JSONValue.array(identities.map { .string($0) }).text
-        return try await write { db in
-            let whose = "project = ?1 AND identity IN (SELECT value FROM json_each(?2))"
-            let messages =
-                "SELECT number FROM messages WHERE project = ?1 AND id IN (SELECT message FROM trigger_firings WHERE \(whose))"
-            try db.execute(
-                sql: """
-                    UPDATE attempts SET detail = NULL, response_headers = NULL, response_body = NULL
-                    WHERE delivery IN (SELECT number FROM deliveries WHERE message IN (\(messages)))
-                    """, arguments: [project, list])
-            try db.execute(
-                sql: """
-                    UPDATE deliveries SET order_key = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
-                        reason = CASE WHEN state < 2 THEN 'erased' ELSE reason END,
-                        finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
-                    WHERE message IN (\(messages))
-                    """, arguments: [project, list])
-            try db.execute(
-                sql: "UPDATE messages SET body = NULL WHERE number IN (\(messages))", arguments: [project, list])
-            try db.execute(
-                sql: """
-                    UPDATE trigger_instances SET ended_by = CASE WHEN state < 2 THEN 'erased' ELSE NULL END,
-                        state = CASE WHEN state < 2 THEN 3 ELSE state END, ended_at = coalesce(ended_at, \(now.microseconds)),
-                        key = '', identity = '', correlation = '', event_id = '', person = NULL, event = NULL
-                    WHERE \(whose)
-                    """, arguments: [project, list])
-            let count = Int64(db.changesCount)
-            try db.execute(
-                sql: """
-                    UPDATE trigger_firings SET key = '', identity = '', event_id = '', person = NULL WHERE \(whose)
-                    """, arguments: [project, list])
-            for table in ["trigger_marks", "trigger_values", "trigger_people"] {
-                try db.execute(sql: "DELETE FROM \(table) WHERE \(whose)", arguments: [project, list])
-            }
-            try db.execute(
-                sql: """
-                    DELETE FROM trigger_ties WHERE project = ?1 AND (low IN (SELECT value FROM json_each(?2))
-                        OR high IN (SELECT value FROM json_each(?2)))
-                    """, arguments: [project, list])
-            return count
+        identities: [String], seqs: [Int64], project: String, now: Timestamp
+    ) async throws(WebhookError) -> (rows: Int64, isGone: Bool) {
+        var rows: Int64 = 0
+        var isGone = true
+        let chunks = stride(from: 0, to: seqs.count, by: 10_000).map { start in
+            JSONValue.array(seqs[start..<min(start + 10_000, seqs.count)].map { JSONValue($0) })
         }
+        var parts = chunks.map { ("seq", $0) }
+        if !identities.isEmpty { parts.append(("identity", .array(identities.map { .string($0) }))) }
+        for (column, values) in parts {
+            let list = values.text
+            let (count, left) = try await write { db in
+                let count = try Self.eraseTriggers(db, column, list, project, now)
+                try Self.noteChange(db)
+                return (count, try Self.left(db, column, list, project))
+            }
+            rows += count
+            isGone = isGone && left == 0
+        }
+        return (rows, isGone)
+    }
+
+    private static func eraseTriggers(
+        _ db: Database, _ column: String, _ list: String, _ project: String, _ now: Timestamp
+    ) throws -> Int64 {
+        let arguments: StatementArguments = [project, list]
+        let whose = "project = ?1 AND \(column) IN (SELECT value FROM json_each(?2))"
+        let messages =
+            "SELECT number FROM messages WHERE project = ?1 AND id IN (SELECT message FROM trigger_firings WHERE \(whose))"
+        try db.execute(
+            sql: """
+                UPDATE attempts SET detail = NULL, response_headers = NULL, response_body = NULL
+                WHERE delivery IN (SELECT number FROM deliveries WHERE message IN (\(messages)))
+                """, arguments: arguments)
+        try db.execute(
+            sql: """
+                UPDATE deliveries SET order_key = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
+                    reason = CASE WHEN state < 2 THEN 'erased' ELSE reason END,
+                    finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
+                WHERE message IN (\(messages))
+                """, arguments: arguments)
+        try db.execute(sql: "UPDATE messages SET body = NULL WHERE number IN (\(messages))", arguments: arguments)
+        try db.execute(
+            sql: """
+                UPDATE trigger_instances SET ended_by = CASE WHEN state < 2 THEN 'erased' ELSE NULL END,
+                    state = CASE WHEN state < 2 THEN 3 ELSE state END, ended_at = coalesce(ended_at, \(now.microseconds)),
+                    key = '', identity = '', correlation = '', event_id = '', person = NULL, event = NULL
+                WHERE \(whose) AND (identity <> '' OR event IS NOT NULL)
+                """, arguments: arguments)
+        let count = Int64(db.changesCount)
+        try db.execute(
+            sql: "UPDATE trigger_firings SET key = '', identity = '', event_id = '', person = NULL WHERE \(whose)",
+            arguments: arguments)
+        for table in ["trigger_marks", "trigger_values"] {
+            try db.execute(sql: "DELETE FROM \(table) WHERE \(whose)", arguments: arguments)
+        }
+        guard column == "identity" else { return count }
+        try db.execute(sql: "DELETE FROM trigger_people WHERE \(whose)", arguments: arguments)
+        try db.execute(
+            sql: """
+                DELETE FROM trigger_ties WHERE project = ?1 AND (low IN (SELECT value FROM json_each(?2))
+                    OR high IN (SELECT value FROM json_each(?2)))
+                """, arguments: arguments)
+        return count
+    }
+
+    /// How many rows still say something of them.
+    private static func left(_ db: Database, _ column: String, _ list: String, _ project: String) throws -> Int64 {
+        let whose = "project = ?1 AND \(column) IN (SELECT value FROM json_each(?2))"
+        return try Int64.fetchOne(
+            db,
+            sql: """
+                SELECT (SELECT count(*) FROM trigger_instances WHERE \(whose) AND (identity <> '' OR event IS NOT NULL))
+                    + (SELECT count(*) FROM trigger_firings WHERE \(whose) AND identity <> '')
+                    + (SELECT count(*) FROM trigger_marks WHERE \(whose)) + (SELECT count(*) FROM trigger_values WHERE \(whose))
+                """, arguments: [project, list]) ?? 0
     }
 
     /// Rewrites what triggers ask and are called.

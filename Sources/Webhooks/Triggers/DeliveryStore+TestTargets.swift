@@ -7,6 +7,8 @@ public struct TestTarget: Sendable {
     public enum Way: Sendable {
         case endpoint(WebhookTarget)
         case connector(String, JSONValue)
+        /// Why nothing can be sent to it.
+        case closed(String)
     }
 
     public let id: String
@@ -21,17 +23,26 @@ extension DeliveryStore {
         for action in trigger.actions.arrayValue ?? [] {
             if let id = action["endpoint"]?.stringValue ?? action["deliveries"]?.stringValue { ids.append(id) }
         }
-        return ids.compactMap { id -> TestTarget? in
-            guard let endpoint = live.endpoints.first(where: { $0.record.id == id }) else { return nil }
-            if let kind = endpoint.connector {
-                return endpoint.settings.map { TestTarget(id: id, way: .connector(kind, $0)) }
-            }
-            guard let url = endpoint.url, let secret = endpoint.secrets.first?.secret else { return nil }
-            let target = WebhookTarget(
-                url: url, secrets: [secret], headers: endpoint.headers,
-                timeout: .seconds(endpoint.record.definition.timeout))
-            return TestTarget(id: id, way: .endpoint(target))
+        return ids.map { TestTarget(id: $0, way: Self.way(of: $0, live)) }
+    }
+
+    private static func way(of id: String, _ live: LiveState) -> TestTarget.Way {
+        guard let endpoint = live.endpoints.first(where: { $0.record.id == id }) else {
+            return .closed("the endpoint is disabled or gone")
         }
+        if let kind = endpoint.connector {
+            guard let settings = endpoint.settings else {
+                return .closed("the action's settings cannot be opened with the server's master key")
+            }
+            return .connector(kind, settings)
+        }
+        guard let url = endpoint.url, let secret = endpoint.secrets.first?.secret else {
+            return .closed("the endpoint's secret cannot be opened with the server's master key")
+        }
+        return .endpoint(
+            WebhookTarget(
+                url: url, secrets: [secret], headers: endpoint.headers,
+                timeout: .seconds(endpoint.record.definition.timeout)))
     }
 }
 

@@ -85,7 +85,10 @@ extension DeliveryStore {
                 sql: "UPDATE triggers SET name = ?, updated_at = ? WHERE number = ?",
                 arguments: [name ?? known.name, now.microseconds, known.number])
             if let actions { try Self.setActions(db, known.number, actions, project, by: key, now, box) }
-            if let when, when != known.when { try Self.addVersion(db, known, when, open, now) }
+            if let when, when != known.when {
+                try Self.addVersion(db, known, when, open, now)
+                try Self.listen(db, known.number, project, now)
+            }
             try Self.noteChange(db)
             return try Self.requireTrigger(db, id, project)
         }
@@ -150,7 +153,8 @@ extension DeliveryStore {
                 guard let sendsHeld else {
                     throw WebhookError(
                         .conflict,
-                        "\(held) firings were held back; say {\"held\": \"send\"} or {\"held\": \"drop\"}")
+                        "\(held) firings were held back; enable it with {\"held\": \"send\"} or {\"held\": \"drop\"}, by POST …/enable"
+                    )
                 }
                 if sendsHeld {
                     // Armed again: what came meanwhile is looked at before they fire.
@@ -259,9 +263,15 @@ extension DeliveryStore {
         _ db: Database, _ number: Int64, _ actions: [TriggerAction], _ project: String, by key: String,
         _ now: Timestamp, _ box: SecretBox
     ) throws {
-        let old = try Int64.fetchAll(
-            db, sql: "SELECT number FROM endpoints WHERE trigger_number = ?", arguments: [number])
-        for action in old { try remove(db, action) }
+        // An action that stays as it was keeps its row, and with it what waits to be delivered and the log.
+        var old = try Row.fetchAll(
+            db, sql: "SELECT number, id, connector, settings FROM endpoints WHERE trigger_number = ?",
+            arguments: [number]
+        ).map { row -> (number: Int64, id: String, kind: String, settings: JSONValue?) in
+            let id: String = row["id"]
+            let bytes = row.bytes("settings").flatMap { try? box.open($0, for: id) }
+            return (row["number"], id, row["connector"], bytes.flatMap { opened in try? JSONValue(opened.span) })
+        }
         var shown: [JSONValue] = []
         for action in actions {
             switch action {
@@ -271,6 +281,10 @@ extension DeliveryStore {
                 }
                 shown.append(["endpoint": .string(id)])
             case .connector(let kind, let settings):
+                if let place = old.firstIndex(where: { $0.kind == kind && $0.settings == settings }) {
+                    shown.append([kind: hidden(kind, settings), "deliveries": .string(old.remove(at: place).id)])
+                    continue
+                }
                 let id = makeID("act_", now)
                 let sealed = try box.seal(Array(settings.text.utf8), for: id)
                 try db.execute(
@@ -286,6 +300,7 @@ extension DeliveryStore {
                 shown.append([kind: hidden(kind, settings), "deliveries": .string(id)])
             }
         }
+        for gone in old { try remove(db, gone.number) }
         try db.execute(
             sql: "UPDATE triggers SET actions = ? WHERE number = ?",
             arguments: [JSONValue.array(shown).text, number])

@@ -162,12 +162,13 @@ final class TriggerTables: TriggerStorage {
     func marks(
         rule: Int64, version: Int64, role: TriggerRules.Role, key: String, correlation: String, from: Int64, to: Int64
     ) throws -> [TriggerMark] {
+        // The latest, if there are very many.
         try rows(
             """
             SELECT at, seq FROM trigger_marks WHERE trigger_number = ? AND version = ? AND role = ? AND key = ?
-                AND correlation = ? AND at BETWEEN ? AND ? ORDER BY at, seq LIMIT 2000
+                AND correlation = ? AND at BETWEEN ? AND ? ORDER BY at DESC, seq DESC LIMIT 2000
             """, [rule, version, role.rawValue, key, correlation, from, to]
-        ).map { TriggerMark(at: $0[0], seq: $0[1]) }
+        ).reversed().map { TriggerMark(at: $0[0], seq: $0[1]) }
     }
 
     func removeMarks(rule: Int64, version: Int64, role: TriggerRules.Role, key: String, seqs: [Int64]) throws {

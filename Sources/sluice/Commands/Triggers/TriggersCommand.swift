@@ -67,7 +67,11 @@ struct TriggersAdd: AsyncParsableCommand {
             try await client.json(.post, "/v1/triggers", body: body)
         }
         if json { return try Terminal.line(made.text) }
-        try Terminal.line("The trigger \(Text.plain(made["id"])) looks at what is collected from now on.")
+        let id = Text.plain(made["id"])
+        try Terminal.line(
+            disabled
+                ? "The trigger \(id) is made; 'sluice triggers enable \(id)' lets it look at what is collected from then on."
+                : "The trigger \(id) looks at what is collected from now on.")
     }
 }
 

@@ -1,0 +1,77 @@
+internal import Logging
+internal import Model
+internal import Synchronization
+
+extension Sender {
+    /// Writes what has come and claims what is due, again and again: the one writer.
+    func keepLedger() async {
+        var pause = Duration.milliseconds(50)
+        while true {
+            await sleep()
+            let now = clock()
+            let (work, writers, isOver) = state.withLock { state in
+                var work = state.work
+                let writers = state.writers
+                (state.work, state.writers) = (LedgerWork(), [])
+                work.released += state.dispatch.release(now: now, all: state.isStopping)
+                if !state.isStopping {
+                    for batch in work.batches {
+                        state.dispatch.feeds(batch.messages.lazy.flatMap { $0.targets.lazy.map(\.endpoint) })
+                        if let triggers = batch.triggers { state.dispatch.feeds(triggers.likely) }
+                    }
+                    work.rooms = state.dispatch.rooms(now: now)
+                }
+                let isOver = state.isStopping && work.isEmpty && state.dispatch.inFlight == 0
+                if isOver { state.hasEnded = true }
+                return (work, writers, isOver)
+            }
+            if isOver { break }
+            if work.isEmpty { continue }
+            do {
+                let answer = try await store.cycle(work, now: now)
+                pause = .milliseconds(50)
+                for (writer, written) in zip(writers, answer.written) { writer.resume(returning: written) }
+                begin(answer, asked: work.rooms.map(\.endpoint))
+                if answer.hasChanged { try await reload() }
+            } catch {
+                await failed(work, writers, error, pause)
+                pause = min(pause * 2, .seconds(5))
+            }
+        }
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for waiter in waiting { waiter.resume() }
+        timers.raise()
+    }
+
+    /// Nothing was written: results are written later, whoever submitted submits again, and what was to be claimed is.
+    private func failed(
+        _ work: LedgerWork, _ writers: [CheckedContinuation<Bool, any Error>], _ error: WebhookError, _ pause: Duration
+    ) async {
+        logger.error("the outbox cannot be written to", metadata: ["error": "\(error)"])
+        for writer in writers { writer.resume(throwing: error) }
+        try? await Task.sleep(for: pause)
+        state.withLock { state in
+            state.work.outcomes.insert(contentsOf: work.outcomes, at: 0)
+            state.work.released.insert(contentsOf: work.released, at: 0)
+            state.dispatch.sweep()
+        }
+        wake()
+    }
+
+    private func begin(_ answer: LedgerAnswer, asked: [Int64]) {
+        let now = clock()
+        let (started, isMore) = state.withLock { state in
+            state.work.released += state.dispatch.claimed(answer, asked: asked)
+            for (project, due) in answer.nextDue { state.live.triggers[project]?.nextDue = due }
+            // What is claimed when the server ends goes back in the next round; what was fed to others is claimed in it.
+            let isMore = state.isStopping || !state.work.released.isEmpty || !answer.fed.isSubset(of: asked)
+            return (state.isStopping ? [] : state.dispatch.start(now: now), isMore)
+        }
+        for claimed in started { give(claimed) }
+        if !answer.nextDue.isEmpty { timers.raise() }
+        if isMore { wake() }
+    }
+}

@@ -1,0 +1,61 @@
+internal import Model
+internal import Synchronization
+internal import Triggers
+
+extension Sender {
+    /// Who looks at a project's events, and the change that they are of.
+    func listening(of project: String) -> Listening {
+        state.withLock { state in
+            Listening(
+                endpoints: state.live.endpoints.filter {
+                    $0.record.project == project && $0.record.definition.listens
+                },
+                triggers: state.live.triggers[project] ?? ProjectTriggers(), change: state.live.change)
+        }
+    }
+
+    /// Returns when a timer of the project is due; false if the server ends.
+    func waitForTimer(of project: String) async -> Bool {
+        while !Task.isCancelled, !hasEnded {
+            let raised = timers.value
+            let due = state.withLock { $0.live.triggers[project]?.nextDue }
+            let now = clock()
+            guard let due else {
+                await timers.wait(above: raised)
+                continue
+            }
+            guard due > now else { return true }
+            // The time of day may be set meanwhile.
+            let wait = min(due.microseconds - now.microseconds, 60_000_000)
+            await timers.wait(above: raised, atMost: .microseconds(wait))
+        }
+        return false
+    }
+
+    /// The time of day was set.
+    public func clockMoved() {
+        timers.raise()
+        nudge()
+    }
+
+    /// Fires triggers because of what is not told by the journal: a segment, a computed column, a report's number. False if triggers
+    /// were changed since the transitions were seen: look again.
+    ///
+    /// - Parameter change: that of the triggers by which they were seen.
+    func fire(_ transitions: [TriggerTransition], project: String, change: Int64) async throws -> Bool {
+        var work = TriggerWork(triggers: listening(of: project).triggers)
+        work.transitions = transitions
+        return try await submit(
+            OutboxBatch(project: project, change: change, messages: [], checkpoint: nil, triggers: work))
+    }
+}
+
+/// Who looks at a project's events.
+struct Listening: Sendable {
+    let endpoints: [LiveEndpoint]
+    let triggers: ProjectTriggers
+    /// The change of endpoints and triggers that they are of; -1 before they were read.
+    let change: Int64
+
+    var isEmpty: Bool { endpoints.isEmpty && triggers.rules.isEmpty }
+}
