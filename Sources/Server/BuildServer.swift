@@ -103,11 +103,13 @@ public func buildServer(
 
     var group = ServiceGroupConfiguration(services: services, logger: logger)
     if configuration.handlesSignals { group.gracefulShutdownSignals = [.sigterm, .sigint] }
-    // Both together are what the configuration says. The last part is for what does not hear of a cancellation: the
-    // process ends then, and the next start goes on from the journal.
-    let last = min(10, max(1, configuration.shutdownSeconds / 4))
-    group.maximumGracefulShutdownDuration = .seconds(max(0, configuration.shutdownSeconds - last))
-    group.maximumCancellationDuration = .seconds(last)
+    if let seconds = configuration.shutdownSeconds {
+        // Both together are what the configuration says. The last part is for what does not hear of a cancellation: the
+        // process ends then, and the next start goes on from the journal.
+        let last = min(10, max(1, seconds / 4))
+        group.maximumGracefulShutdownDuration = .seconds(max(0, seconds - last))
+        group.maximumCancellationDuration = .seconds(last)
+    }
     return SluiceServer(
         group: ServiceGroup(configuration: group), listening: listening, socketListening: socketListening,
         hasSocket: socket != nil, connections: connections, lock: lock, state: state, table: table)

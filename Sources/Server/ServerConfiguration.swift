@@ -79,8 +79,9 @@ public struct ServerConfiguration: Sendable {
     /// The engine's threads; nil for one a core.
     public var engineThreads: Int?
 
-    /// How long a shutdown may take. What still runs shortly before is cancelled, and at the end the process ends.
-    public var shutdownSeconds: Int64 = 60
+    /// How long a shutdown may take. What still runs shortly before is cancelled, and at the end the process ends; nil to wait however
+    /// long, in tests, where many servers share the processors and one process.
+    public var shutdownSeconds: Int64? = 60
     /// Whether SIGTERM and SIGINT shut the server down (not in tests, nor inside another program).
     public var handlesSignals = false
     /// Private ranges that webhooks may go to all the same, over plain HTTP, too.

@@ -103,6 +103,7 @@ struct DataFolder {
         configuration.listen = .init(host: "127.0.0.1", port: 0)
         configuration.logLevel = .critical
         configuration.engineThreads = 2
+        configuration.shutdownSeconds = nil
         configure(&configuration)
         let server = try await buildServer(configuration, logger: Logger.sluice(level: .critical))
         var settings = HTTPClient.Configuration()
