@@ -81,6 +81,12 @@ public struct OutboundFailure: Error, Sendable, Equatable {
         case malformed = "malformed_answer"
         case notSent = "not_sent"
         case cancelled
+        /// A mail server will never take it.
+        case refused
+        /// A mail server may take it later.
+        case deferred
+        /// A mail server does not know who sends.
+        case login
     }
 
     public let code: Code

@@ -125,14 +125,14 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .customLong("secret-env"),
         help: ArgumentHelp(
-            "Settings of actions may name variables that begin so, as secret://env/NAME; none if not said.",
+            "Settings of actions may name variables that begin so, as secret://env/NAME (or SLUICE_SECRET_ENV); none if not said.",
             valueName: "PREFIX"))
     var secretEnvironment: String?
 
     @Option(
         name: .customLong("secret-files"),
         help: ArgumentHelp(
-            "Settings of actions may name files in this folder, as secret://file/PATH; none if not said.",
+            "Settings of actions may name files in this folder, as secret://file/PATH (or SLUICE_SECRET_FILES); none if not said.",
             valueName: "DIR"))
     var secretFiles: String?
 
@@ -177,7 +177,9 @@ struct Serve: AsyncParsableCommand {
         var configuration = ServerConfiguration(dataDirectory: folder)
         configuration.handlesSignals = true
         configuration.benchmark = benchmark
-        configuration.secrets = SecretResolver(environmentPrefix: secretEnvironment, folder: secretFiles)
+        configuration.secrets = SecretResolver(
+            environmentPrefix: secretEnvironment ?? Environment["SLUICE_SECRET_ENV"],
+            folder: secretFiles ?? Environment["SLUICE_SECRET_FILES"])
         #if TEST_CLOCK
             configuration.hasTestClock = clock == "test"
         #endif
