@@ -64,6 +64,8 @@ class Answer:
 class Sluice:
     """A data folder and, while it runs, its server."""
 
+    program = PROGRAM
+
     def __init__(self, folder, program=PROGRAM):
         self.program = program
         self.data = pathlib.Path(folder)

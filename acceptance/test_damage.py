@@ -29,6 +29,11 @@ def segment(server):
     return found[-1], frames
 
 
+def end(path, frame):
+    """Where a frame ends."""
+    return frame + FRAME_HEAD + struct.unpack_from("<I", path.read_bytes(), frame + 4)[0]
+
+
 def flip(path, offset):
     with open(path, "r+b") as file:
         file.seek(offset)
@@ -68,10 +73,11 @@ def test_a_byte_flipped_in_the_last_frame(folder):
     assert len(frames) == 20
     forget_store(folder)
     flip(path, frames[-1] + FRAME_HEAD + 3)
-    before = path.stat().st_size
+    last_bytes = end(path, frames[-1]) - frames[-1]
     folder.start()
     now = status(folder)
-    assert now["journal"]["torn_tail"]["bytes"] == before - frames[-1]
+    # What is saved may end with some zeros of the room that was written ahead of the next frame.
+    assert last_bytes <= now["journal"]["torn_tail"]["bytes"] <= last_bytes + 4096
     assert now["journal"]["damage"] == []
     assert os.path.exists(os.path.join(os.path.dirname(path), os.path.basename(now["journal"]["torn_tail"]["saved_as"])))
     assert identities(folder) == sorted(f"i{n}" for n in range(19) for _ in range(5))
@@ -89,7 +95,7 @@ def test_a_torn_last_frame(folder):
     fill(folder)
     folder.kill()
     path, frames = segment(folder)
-    os.truncate(path, path.stat().st_size - 7)
+    os.truncate(path, end(path, frames[-1]) - 7)
     folder.start()
     assert status(folder)["journal"]["torn_tail"] is not None
     seqs = [int(r["seq"]) for r in folder.export("events", "--columns", "seq", "--order", "seq")]

@@ -85,8 +85,8 @@ public struct ServerConfiguration: Sendable {
     public var handlesSignals = false
     /// Private ranges that webhooks may go to all the same, over plain HTTP, too.
     public var allowPrivate: [AddressRange] = []
-    /// What references to secrets may name.
-    public var secrets = SecretResolver()
+    /// What references to secrets may name, of actions and of pipelines that came by a key.
+    public var secrets = SecretResolver(environmentPrefix: "SLUICE_SECRET_")
     /// The key that secrets are sealed with, 32 bytes in base 64; nil for the one in the data folder.
     public var masterKey: String?
     /// A file of further roots that webhooks' receivers are trusted by, in PEM.
@@ -95,10 +95,6 @@ public struct ServerConfiguration: Sendable {
     public var delivers = true
     /// Folders below which pipelines may write files.
     public var allowFolders: [String] = []
-    /// Variables of the environment whose names begin with this may be secrets of pipelines that came by a key; nil for none.
-    public var secretEnvironment: String? = "SLUICE_SECRET_"
-    /// The folder whose files may be; nil for none.
-    public var secretFiles: String?
     /// Whether pipelines run by their schedules; not by a server that ends with a command.
     public var followsSchedules = true
     /// Whether the rules of retention are applied day by day; not by a server that ends with a command.

@@ -1,24 +1,25 @@
-// The whole app: how it logs in, what starts a Zap, what a Zap may look up and do.
-const authentication = require('./authentication');
-const event = require('./triggers/event');
-const triggerFired = require('./triggers/trigger_fired');
-const personIdentified = require('./triggers/person_identified');
-const eventName = require('./triggers/event_name');
-const trigger = require('./triggers/trigger');
-const person = require('./searches/person');
-const collectEvent = require('./creates/collect_event');
-const setProperties = require('./creates/set_properties');
-const { version, dependencies } = require('./package.json');
+'use strict';
+const { url, authorize, explain } = require('./client');
+const { eventRecorded, personChanged } = require('./triggers');
+const { recordEvent, setProperties, addAlias, findPerson } = require('./actions');
 
 const byKey = (...parts) => Object.fromEntries(parts.map((part) => [part.key, part]));
 
 module.exports = {
-  version,
-  platformVersion: dependencies['zapier-platform-core'],
-  authentication: authentication.definition,
-  beforeRequest: [authentication.addKey],
-  afterResponse: [authentication.explain],
-  triggers: byKey(event, triggerFired, personIdentified, eventName, trigger),
-  searches: byKey(person),
-  creates: byKey(collectEvent, setProperties),
+  version: require('./package.json').version,
+  platformVersion: require('./package.json').dependencies['zapier-platform-core'].replace('^', ''),
+  authentication: {
+    type: 'custom',
+    fields: [
+      { key: 'server_url', label: 'Server URL', required: true, helpText: 'Where your Sluice is, such as `https://sluice.example.com`.' },
+      { key: 'api_key', label: 'API key', type: 'password', required: true, helpText: 'A secret key with the scopes `collect`, `people:read`, `events:read` and `webhooks:write`.' },
+    ],
+    test: async (z, bundle) => (await z.request({ url: url(bundle, '/v1/hooks'), params: { limit: 1 } })).data,
+    connectionLabel: '{{bundle.authData.server_url}}',
+  },
+  beforeRequest: [authorize],
+  afterResponse: [explain],
+  triggers: byKey(eventRecorded, personChanged),
+  searches: byKey(findPerson),
+  creates: byKey(recordEvent, setProperties, addAlias),
 };

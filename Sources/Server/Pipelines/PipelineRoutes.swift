@@ -4,13 +4,15 @@ internal import Hummingbird
 internal import Model
 internal import Pipelines
 
-/// Pipelines: applied from files, listed, run, paused.
+/// Pipelines: applied from files, listed, run, paused. Their last runs show samples of rows that failed a rule, so that keys with a
+/// list of columns are refused.
 enum PipelineRoutes {
     static let routes = [
-        Route(.get, "/v1/pipelines", .scope(.pipelinesRead), columns: .none, audit: .none, list),
+        Route(.get, "/v1/pipelines", .scope(.pipelinesRead), audit: .read("pipelines.list", of: "runs"), list),
         Route(.post, "/v1/pipelines", .scope(.pipelinesWrite), audit: .act("pipelines.apply"), apply),
-        Route(.post, "/v1/pipelines/plan", .scope(.pipelinesRead), columns: .none, audit: .none, plan),
-        Route(.get, "/v1/pipelines/{name}", .scope(.pipelinesRead), columns: .none, audit: .none, show),
+        Route(
+            .post, "/v1/pipelines/plan", .scope(.pipelinesRead), audit: .read("pipelines.plan", of: "pipelines"), plan),
+        Route(.get, "/v1/pipelines/{name}", .scope(.pipelinesRead), audit: .read("pipelines.show", of: "runs"), show),
         Route(.delete, "/v1/pipelines/{name}", .scope(.pipelinesWrite), audit: .act("pipelines.remove"), remove),
         Route(.post, "/v1/pipelines/{name}/run", .scope(.pipelinesWrite), audit: .act("pipelines.run"), run),
         Route(.post, "/v1/pipelines/{name}/pause", .scope(.pipelinesWrite), audit: .act("pipelines.pause")) {
@@ -19,7 +21,9 @@ enum PipelineRoutes {
         Route(.post, "/v1/pipelines/{name}/resume", .scope(.pipelinesWrite), audit: .act("pipelines.resume")) {
             try await pause($0, false)
         },
-        Route(.get, "/v1/destinations", .scope(.pipelinesRead), columns: .none, audit: .none, destinations),
+        Route(
+            .get, "/v1/destinations", .scope(.pipelinesRead), audit: .read("destinations.list", of: "destinations"),
+            destinations),
     ]
 
     /// A file of pipelines, as text.

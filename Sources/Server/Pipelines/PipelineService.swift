@@ -27,8 +27,7 @@ final class PipelineService: Service {
                 http: webhooks.client, policy: webhooks.policy, resolver: SystemResolver(),
                 roots: FolderRoots(own: configuration.directory + "/files", allowed: configuration.allowFolders),
                 warn: warn),
-            secrets: SecretResolver(
-                environmentPrefix: configuration.secretEnvironment, folder: configuration.secretFiles),
+            secrets: configuration.secrets,
             ownerSecrets: SecretResolver(environmentPrefix: "", folder: "/"),
             project: { name in
                 projects.runtime(name).map { runtime in

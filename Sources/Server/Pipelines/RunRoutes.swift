@@ -7,7 +7,7 @@ internal import Pipelines
 /// Runs of pipelines: listed, looked at, cancelled. They show samples of rows that failed a rule.
 enum RunRoutes {
     static let routes = [
-        Route(.get, "/v1/runs", .scope(.pipelinesRead), audit: .none, list),
+        Route(.get, "/v1/runs", .scope(.pipelinesRead), audit: .read("runs.list", of: "runs"), list),
         Route(
             .get, "/v1/runs/{id}", .scope(.pipelinesRead), audit: .read("runs.show", of: "runs"), show),
         Route(.post, "/v1/runs/{id}/cancel", .scope(.pipelinesWrite), audit: .act("runs.cancel"), cancel),

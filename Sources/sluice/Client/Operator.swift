@@ -25,6 +25,16 @@ enum Operator {
         }
     }
 
+    /// What the names of variables begin with that may be secrets; nil if nothing was said.
+    static func secretPrefix(_ flag: String?) throws -> String? {
+        guard let prefix = flag ?? Environment["SLUICE_SECRET_ENV"] else { return nil }
+        // Every name begins with nothing: a key could have the whole environment sent to it.
+        guard !prefix.isEmpty else {
+            throw Failure(.usage, "--secret-env: give what the variables' names begin with, such as SLUICE_SECRET_")
+        }
+        return prefix
+    }
+
     private static func parts(_ flags: [String], _ named: String?, separator: Character) -> [String] {
         let given = flags.isEmpty ? named.map { [$0] } ?? [] : flags
         return given.flatMap { $0.split(separator: separator).map(String.init) }

@@ -101,14 +101,15 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .customLong("secret-env"),
         help: ArgumentHelp(
-            "Variables whose names begin so may be secrets of pipelines that come by a key (or SLUICE_SECRET_ENV); SLUICE_SECRET_ if not said.",
+            "Variables whose names begin so may be secrets of actions, and of pipelines that come by a key, as secret://env/NAME (or SLUICE_SECRET_ENV); SLUICE_SECRET_ if not said.",
             valueName: "PREFIX"))
     var secretEnv: String?
 
     @Option(
         name: .customLong("secret-files"),
         help: ArgumentHelp(
-            "The folder whose files may be such secrets (or SLUICE_SECRET_FILES).", valueName: "DIR"))
+            "The folder whose files may be such secrets, as secret://file/PATH (or SLUICE_SECRET_FILES).",
+            valueName: "DIR"))
     var secretFiles: String?
 
     @Option(
@@ -121,20 +122,6 @@ struct Serve: AsyncParsableCommand {
         @Option(name: .long, help: "With 'test', POST /v1/test/clock sets the server's clock ahead.")
         var clock: String?
     #endif
-
-    @Option(
-        name: .customLong("secret-env"),
-        help: ArgumentHelp(
-            "Settings of actions may name variables that begin so, as secret://env/NAME (or SLUICE_SECRET_ENV); none if not said.",
-            valueName: "PREFIX"))
-    var secretEnvironment: String?
-
-    @Option(
-        name: .customLong("secret-files"),
-        help: ArgumentHelp(
-            "Settings of actions may name files in this folder, as secret://file/PATH (or SLUICE_SECRET_FILES); none if not said.",
-            valueName: "DIR"))
-    var secretFiles: String?
 
     @Flag(name: .long, help: "Add POST /echo, the baseline that 'make bench' measures against.")
     var benchmark = false
@@ -177,9 +164,6 @@ struct Serve: AsyncParsableCommand {
         var configuration = ServerConfiguration(dataDirectory: folder)
         configuration.handlesSignals = true
         configuration.benchmark = benchmark
-        configuration.secrets = SecretResolver(
-            environmentPrefix: secretEnvironment ?? Environment["SLUICE_SECRET_ENV"],
-            folder: secretFiles ?? Environment["SLUICE_SECRET_FILES"])
         #if TEST_CLOCK
             configuration.hasTestClock = clock == "test"
         #endif
@@ -223,8 +207,8 @@ struct Serve: AsyncParsableCommand {
         }
         configuration.allowPrivate = try Operator.ranges(allowPrivate)
         configuration.allowFolders = try Operator.folders(allowFolder)
-        if let prefix = secretEnv ?? Environment["SLUICE_SECRET_ENV"] { configuration.secretEnvironment = prefix }
-        configuration.secretFiles = secretFiles ?? Environment["SLUICE_SECRET_FILES"]
+        if let prefix = try Operator.secretPrefix(secretEnv) { configuration.secrets.environmentPrefix = prefix }
+        configuration.secrets.folder = secretFiles ?? Environment["SLUICE_SECRET_FILES"]
         configuration.outboundRoots = webhookCA ?? Environment["SLUICE_WEBHOOK_CA"]
         configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
         return configuration
