@@ -71,13 +71,17 @@ class Mailbox:
                 return AuthResult(success=data.password == b"open sesame")
             return AuthResult(success=False)
 
-        self.controller = Controller(
+        class AnyPort(Controller):
+            def _trigger_server(self):
+                # Which port it is is known only now.
+                self.port = self.server.sockets[0].getsockname()[1]
+                super()._trigger_server()
+
+        self.controller = AnyPort(
             Handler(), hostname="127.0.0.1", port=0, authenticator=log_in, auth_require_tls=tls,
             **({"tls_context": context, "require_starttls": True} if tls else {}))
-        # The controller asks its own port, which is not known before it listens.
-        self.controller._trigger_server = lambda: None
         self.controller.start()
-        self.port = self.controller.server.sockets[0].getsockname()[1]
+        self.port = self.controller.port
 
     def close(self):
         self.controller.stop()

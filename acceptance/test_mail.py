@@ -18,8 +18,8 @@ def serve(folder, box):
         "--allow-private", "127.0.0.0/8", "--webhook-ca", box.root, "--secret-files", folder / "secrets")
 
 
-def rule(server, **settings):
-    answer = server.request(
+def rule(sluice, **settings):
+    answer = sluice.request(
         "POST", "/v1/triggers", {"name": "big", "when": {"event": "Purchased"}, "then": [{"email": settings}]})
     assert answer.status == 201, answer.body
     return answer.json

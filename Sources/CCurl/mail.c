@@ -31,10 +31,12 @@ static size_t give(char *into, size_t size, size_t count, void *context) {
   return n;
 }
 
-// Each line that the server says; the last one stays.
+// Each line that the server says; the last one stays, but for what it says when one leaves after it has refused something.
 static size_t hear(char *line, size_t size, size_t count, void *context) {
   sluice_mail_result *result = context;
   size_t n = size * count;
+  if ((result->answer[0] == '4' || result->answer[0] == '5') && n > 0 && line[0] != '4' && line[0] != '5') return n;
+  if (n > 3 && memcmp(line, "221", 3) == 0) return n;
   size_t kept = n < sizeof result->answer - 1 ? n : sizeof result->answer - 1;
   memcpy(result->answer, line, kept);
   while (kept > 0 && (result->answer[kept - 1] == '\n' || result->answer[kept - 1] == '\r')) kept--;

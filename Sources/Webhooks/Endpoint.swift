@@ -16,6 +16,14 @@ public struct EndpointDefinition: Sendable, Equatable {
         case person
     }
 
+    /// How events reach it.
+    public enum Mode: String, Sendable, CaseIterable {
+        /// Each by itself, out of the outbox.
+        case messages
+        /// All in their order, many at once, from where it stands; nothing of it is in the outbox.
+        case stream
+    }
+
     /// What is told of the person besides the event.
     public enum Include: String, Sendable, CaseIterable {
         case properties
@@ -29,6 +37,9 @@ public struct EndpointDefinition: Sendable, Equatable {
     public var condition: JSONValue?
     public var description = ""
     public var payload = Payload.full
+    public var mode = Mode.messages
+    /// The most events of a stream's batch.
+    public var batch: Int64 = 100
     public var include: [Include] = []
     public var order = Order.none
     public var rate: EndpointRate?
@@ -52,7 +63,9 @@ public struct EndpointDefinition: Sendable, Equatable {
     private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*"]
 
     /// Whether it receives any event that is collected.
-    public var listens: Bool { events.contains { !Self.ownTypes.contains($0) && !Self.ownFamilies.contains($0) } }
+    public var listens: Bool { mode == .messages && hearsEvents }
+
+    var hearsEvents: Bool { events.contains { !Self.ownTypes.contains($0) && !Self.ownFamilies.contains($0) } }
 
     /// Whether a project's events are looked at because of it.
     public var isFollowed: Bool { listens || receives(type: "person.identified") }

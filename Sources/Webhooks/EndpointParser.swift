@@ -5,7 +5,7 @@ extension EndpointDefinition {
     /// The members that a description has, besides the secrets'.
     public static let fields = [
         "url", "events", "where", "description", "payload", "include", "order", "rate_limit", "concurrency", "retry",
-        "timeout", "final_client_errors",
+        "timeout", "final_client_errors", "mode", "batch",
     ]
 
     /// Reads a description; what it does not say is as in `known`.
@@ -36,7 +36,25 @@ extension EndpointDefinition {
             guard let flag = value.boolValue else { throw Self.error("\"final_client_errors\" is true or false") }
             finalClientErrors = flag
         }
+        if let value = json["mode"] { mode = try Self.word(value, "mode") }
+        if let value = json["batch"] { batch = try Self.number(value, "batch", 1...1_000) }
+        try checkMode(known)
         _ = try tree()
+    }
+
+    private func checkMode(_ known: EndpointDefinition?) throws(WebhookError) {
+        guard known == nil || known?.mode == mode else {
+            throw Self.error("\"mode\" stays as the endpoint was made; make another one")
+        }
+        guard mode == .stream else { return }
+        guard hearsEvents else {
+            throw Self.error("a stream is of events: \"events\" is [\"*\"] or a list of their names")
+        }
+        guard include.isEmpty, order == .none else {
+            throw Self.error(
+                "a stream has its events in their order, and nothing besides: it takes neither \"include\" nor \"order\""
+            )
+        }
     }
 
     /// The condition, checked: it asks of the event alone, and its times are fixed.
@@ -63,6 +81,7 @@ extension EndpointDefinition {
             "include": .array(include.map { .string($0.rawValue) }), "order": .string(order.rawValue),
             "rate_limit": rate?.json ?? .null, "concurrency": JSONValue(concurrency), "retry": retry.json,
             "timeout": JSONValue(timeout), "final_client_errors": .bool(finalClientErrors),
+            "mode": .string(mode.rawValue), "batch": JSONValue(batch),
         ]
     }
 

@@ -21,6 +21,7 @@ enum EndpointRoutes {
         Route(.post, "\(path)/{id}/rotate", .scope(.webhooksWrite), audit: .discreetAct("webhooks.rotate"), rotate),
         Route(.post, "\(path)/{id}/enable", .scope(.webhooksWrite), audit: .act("webhooks.enable"), enable),
         Route(.post, "\(path)/{id}/disable", .scope(.webhooksWrite), audit: .act("webhooks.disable"), disable),
+        Route(.post, "\(path)/{id}/seek", .scope(.webhooksWrite), audit: .act("webhooks.seek"), StreamRoutes.seek),
         Route(.post, "\(path)/{id}/test", .scope(.webhooksWrite), audit: .act("webhooks.test"), test),
         Route(
             .get, "\(path)/{id}/attempts", .scope(.webhooksRead), audit: .read("webhooks.attempts", of: "attempts"),
@@ -170,7 +171,9 @@ enum EndpointRoutes {
 
     private static func stats(_ exchange: Exchange) async throws -> Response {
         let record = try await exchange.endpoint()
-        return .json(try await exchange.app.webhooks.store.stats(record, now: exchange.receivedAt))
+        let stats = try await exchange.app.webhooks.store.stats(record, now: exchange.receivedAt)
+        guard record.definition.mode == .stream, case .object(let members) = stats else { return .json(stats) }
+        return .json(.object(members + [.init("stream", try await StreamRoutes.document(record, exchange))]))
     }
 
     // MARK: Documents

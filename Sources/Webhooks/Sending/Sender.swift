@@ -20,12 +20,14 @@ public final class Sender: Sendable {
     }
 
     let store: DeliveryStore
-    private let http: any OutboundSending
+    let http: any OutboundSending
     private let actions: any ActionMaking
     /// Whether it sends; one that does not only keeps the outbox.
-    private let sends: Bool
+    let sends: Bool
+    /// How old what streams wait with is.
+    public let streams = StreamBook()
     let clock: @Sendable () -> Timestamp
-    private let chance: @Sendable () -> Double
+    let chance: @Sendable () -> Double
     private let logger: Logger
     private let state = Mutex(State())
     /// Raised whenever a timer may have become due earlier.
@@ -81,6 +83,17 @@ public final class Sender: Sendable {
                     $0.record.project == project && $0.record.definition.listens
                 },
                 triggers: state.live.triggers[project] ?? ProjectTriggers(), change: state.live.change)
+        }
+    }
+
+    /// The endpoints of a project that are streams and may be sent to, and the change that they are of.
+    func streams(of project: String) -> (endpoints: [LiveEndpoint], change: Int64) {
+        state.withLock { state in
+            (
+                state.live.endpoints.filter {
+                    $0.record.project == project && $0.record.definition.mode == .stream && $0.record.state == .active
+                }, state.live.change
+            )
         }
     }
 

@@ -41,6 +41,7 @@ extension DeliveryStore {
                 ])
             let number = db.lastInsertedRowID
             try Self.addSecret(db, draft.secret, number, id, box, now)
+            if draft.definition.mode == .stream { try Self.beginStream(db, number, seq) }
             try Self.watchPersons(db, project, now, durable, box)
             try Self.noteChange(db)
             return try Self.require(db, id, project)

@@ -144,7 +144,7 @@ extension DeliveryStore {
                 arguments: [health.failingSince?.microseconds, health.failures, health.told, claimed.endpoint])
         }
         switch outcome.verdict {
-        case .ends(let reason): try end(outcome, reason, db, now, &answer)
+        case .ends(let reason): try end(claimed.endpoint, isHook: outcome.isHook, reason, db, now, &answer)
         case .exhausted:
             try notify(
                 "message.exhausted", about: claimed.endpoint,
@@ -155,32 +155,33 @@ extension DeliveryStore {
                 cause: "\(number)", db, now, &answer)
         default: break
         }
-        try tell(outcome, db, now, &answer)
+        try tell(outcome.notice, claimed.endpoint, outcome.health, db, now, &answer)
     }
 
-    private static func end(
-        _ outcome: AttemptOutcome, _ reason: String, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    static func end(
+        _ endpoint: Int64, isHook: Bool, _ reason: String, _ db: Database, _ now: Timestamp,
+        _ answer: inout LedgerAnswer
     ) throws {
-        let endpoint = outcome.claimed.endpoint
         answer.hasChanged = true
         // A subscription is over when its receiver says so: nobody waits for it.
-        guard !outcome.isHook else { return try remove(db, endpoint) }
+        guard !isHook else { return try remove(db, endpoint) }
         try setState(db, endpoint, .disabled, reason: reason, by: "sluice", now: now)
         try notify(
             "endpoint.disabled", about: endpoint, [.init("reason", .string(reason))], cause: "\(now.microseconds)", db,
             now, &answer)
     }
 
-    private static func tell(
-        _ outcome: AttemptOutcome, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    static func tell(
+        _ notice: EndpointHealth.Notice?, _ endpoint: Int64, _ health: EndpointHealth?, _ db: Database,
+        _ now: Timestamp,
+        _ answer: inout LedgerAnswer
     ) throws {
-        let endpoint = outcome.claimed.endpoint
-        switch outcome.notice {
+        switch notice {
         case nil: return
         case .failing(let percent):
             try notify(
                 "endpoint.failing", about: endpoint, [.init("percent", JSONValue(percent))],
-                cause: "\(percent) \(outcome.health?.failingSince?.microseconds ?? 0)", db, now, &answer)
+                cause: "\(percent) \(health?.failingSince?.microseconds ?? 0)", db, now, &answer)
         case .recovered:
             try notify("endpoint.recovered", about: endpoint, [], cause: "\(now.microseconds)", db, now, &answer)
         case .disabled:
