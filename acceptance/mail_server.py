@@ -68,8 +68,8 @@ class Mailbox:
         def log_in(server, session, envelope, mechanism, data):
             if isinstance(data, LoginPassword):
                 outer.logins.append((data.login.decode(), data.password.decode()))
-                return AuthResult(success=data.password == b"open sesame")
-            return AuthResult(success=False)
+                return AuthResult(success=data.password == b"open sesame", handled=False)
+            return AuthResult(success=False, handled=False)
 
         class AnyPort(Controller):
             def _trigger_server(self):

@@ -1,3 +1,4 @@
+internal import Connectors
 public import Model
 
 /// What an endpoint is to receive, and how. Its secrets are kept apart.
@@ -28,6 +29,7 @@ public struct EndpointDefinition: Sendable, Equatable {
     public enum Include: String, Sendable, CaseIterable {
         case properties
         case identities
+        case computed
     }
 
     public var url: String
@@ -48,6 +50,8 @@ public struct EndpointDefinition: Sendable, Equatable {
     public var retry = RetrySchedule.standard
     /// Seconds for one attempt.
     public var timeout: Int64 = 15
+    /// What a message says instead, with marks for parts of it; nil for all of it.
+    public var body: String?
     /// Whether an answer such as 404 ends a message at once.
     public var finalClientErrors = false
 
@@ -76,7 +80,22 @@ public struct EndpointDefinition: Sendable, Equatable {
     }
 
     /// The form of the bytes: endpoints with the same share them.
-    var variant: String { payload.rawValue + include.map { "+\($0.rawValue)" }.joined() }
+    var variant: String { payload.rawValue + include.map { "+\($0.rawValue)" }.joined() + bodyVariant }
+
+    /// Which body it has of its own, in a few characters.
+    var bodyVariant: String {
+        guard let bytes = body.map({ Array($0.utf8) }) else { return "" }
+        let hash = Hash128(bytes.span)
+        return "+body:" + Base32.encode(hash.high) + Base32.encode(hash.low)
+    }
+
+    /// A message in the form that it is to have.
+    func formed(_ message: [UInt8]) -> [UInt8] {
+        guard let body, let template = try? Template(body), let document = try? JSONValue(message.span) else {
+            return message
+        }
+        return Array(template.text(document).utf8)
+    }
 }
 
 /// What an endpoint is, for the project's administrators: no secret, no header's value.
@@ -109,6 +128,8 @@ public struct EndpointRecord: Sendable, Equatable {
     public let sinceSeq: Int64
     public let state: State
     public let reason: String?
+    /// Where it is, without what may be a secret: paths and queries of such URLs open doors.
+    var place: String { (try? OutboundURL(definition.url))?.origin ?? definition.url }
     /// A key's id, or `sluice`.
     public let changedBy: String
     public let stateAt: Timestamp
@@ -119,4 +140,8 @@ public struct EndpointRecord: Sendable, Equatable {
     public let secrets: Int64
     /// When those before the newest end; nil if there are none.
     public let overlapEnds: Timestamp?
+    /// Who is told of what becomes of it: a list as triggers have it, with settings that are secret hidden.
+    public let notify: JSONValue
+    /// Whether it is sent to with a certificate of ours.
+    public let hasCertificate: Bool
 }

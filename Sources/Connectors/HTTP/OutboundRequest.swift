@@ -5,6 +5,8 @@ public struct OutboundRequest: Sendable {
     /// All headers but `host` and `content-length`, which the client writes.
     public var headers: [(name: String, value: String)]
     public var body: [UInt8]
+    /// A certificate and its key, in PEM, that a server who asks for one is shown.
+    public var certificate: String?
     /// How long all of it may take, the answer's body included.
     public var timeout: Duration
 

@@ -209,6 +209,7 @@ public final class Sender: Sendable {
     /// Looks every second what has become due, and oftener where a rate holds something back.
     private func tick() async {
         var pruned = Timestamp(microseconds: 0)
+        var bounded = clock()
         var swept = ContinuousClock.now
         while !Task.isCancelled {
             let now = clock()
@@ -222,6 +223,18 @@ public final class Sender: Sendable {
             } else {
                 nudge()
                 swept = .now
+            }
+            if now.microseconds - bounded.microseconds > 60_000_000 {
+                bounded = now
+                do {
+                    let (dropped, isFed) = try await store.bound(now: now)
+                    if dropped > 0 {
+                        logger.warning("too much waits for an endpoint", metadata: ["dropped": "\(dropped)"])
+                    }
+                    if isFed { nudge() }
+                } catch {
+                    logger.warning("how much waits cannot be looked at for now", metadata: ["error": "\(error)"])
+                }
             }
             if now.microseconds - pruned.microseconds > 3_600_000_000 {
                 pruned = now
@@ -360,13 +373,29 @@ public final class Sender: Sendable {
                 let definition = live.record.definition
                 let target = WebhookTarget(
                     url: url, secrets: secrets, headers: live.headers, timeout: .seconds(definition.timeout))
-                result = await http.send(
-                    target.request(claimed.message, seconds: at.microseconds / 1_000_000, attempt: claimed.attempt))
+                result = await post(
+                    target.request(claimed.message, seconds: at.microseconds / 1_000_000, attempt: claimed.attempt),
+                    live)
             }
         } else {
             result.failure = OutboundFailure(.notSent, "the endpoint is gone")
         }
         return finished(claimed, live?.record, at, result)
+    }
+
+    /// Sends a request with the endpoint's own certificate, if it has one.
+    func post(_ request: OutboundRequest, _ live: LiveEndpoint) async -> OutboundResult {
+        guard live.record.hasCertificate else { return await http.send(request) }
+        guard let certificate = live.certificate else {
+            return OutboundResult(
+                failure: OutboundFailure(
+                    .notSent, "the endpoint's own certificate cannot be opened with the server's master key"))
+        }
+        var request = request
+        do throws(ConnectorError) { request.certificate = try await actions.secret(certificate) } catch {
+            return OutboundResult(failure: OutboundFailure(.notSent, error.message))
+        }
+        return await http.send(request)
     }
 
     /// By a connector, made anew each time, so that a secret that was changed is the one that is used.
@@ -434,6 +463,9 @@ struct Listening: Sendable {
 /// Makes connectors of their settings. Off Swift's shared pool, since a secret may have to be read from a file.
 public protocol ActionMaking: Sendable {
     func make(_ kind: String, _ settings: JSONValue) async throws(ConnectorError) -> any Connector
+
+    /// A secret: what a reference names, or the text itself.
+    func secret(_ text: String) async throws(ConnectorError) -> String
 }
 
 /// Knows no kind.
@@ -443,4 +475,6 @@ public struct NoActions: ActionMaking {
     public func make(_ kind: String, _ settings: JSONValue) async throws(ConnectorError) -> any Connector {
         throw ConnectorError(.unknownKind, "there is no connector \"\(kind)\"")
     }
+
+    public func secret(_ text: String) async throws(ConnectorError) -> String { text }
 }

@@ -20,6 +20,13 @@ enum StreamMigration {
                     last_detail TEXT,
                     last_total INTEGER
                 ) STRICT;
+                -- who is told of what becomes of an endpoint: as it is shown
+                ALTER TABLE endpoints ADD COLUMN notify TEXT;
+                -- of a connector that is told: of which endpoint
+                ALTER TABLE endpoints ADD COLUMN notify_of INTEGER REFERENCES endpoints (number) ON DELETE CASCADE;
+                CREATE INDEX endpoints_notify ON endpoints (notify_of) WHERE notify_of IS NOT NULL;
+                -- a client's certificate with its key, or a reference to it, sealed
+                ALTER TABLE endpoints ADD COLUMN certificate BLOB;
                 """)
     }
 }

@@ -178,8 +178,8 @@ struct StreamRun: Sendable {
         let target = WebhookTarget(
             url: url, secrets: secrets, headers: live.headers,
             timeout: .seconds(live.record.definition.timeout))
-        return await sender.http.send(
-            target.request(message, seconds: at.microseconds / 1_000_000, attempt: attempt))
+        return await sender.post(
+            target.request(message, seconds: at.microseconds / 1_000_000, attempt: attempt), live)
     }
 
     /// When a batch that failed is tried again. A stream gives nothing up: it waits, and nothing overtakes.
