@@ -105,6 +105,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
+        // What benchmarks compare with; no product has it.
+        .executableTarget(
+            name: "bare-sender",
+            dependencies: [nio, nioHTTP, .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            path: "bench/load/BareSender"),
         // Tests, one target a room.
         .testTarget(name: "ModelTests", dependencies: ["Model"]),
         .testTarget(name: "AgeTests", dependencies: ["Age", crypto]),

@@ -3,13 +3,14 @@
 import http.server
 import json
 import ssl
+import subprocess
 import threading
 
 import pytest
 
 from mail_server import Mailbox, certificate
 from receiver import Receiver
-from sluice import Sluice, until
+from sluice import PROGRAM, Sluice, environment, until
 
 
 @pytest.fixture
@@ -158,3 +159,27 @@ def test_who_may_not_read_people_sees_no_messages(tmp_path, receiver):
             assert (b"ann" in shown) == sees and (b"ann" in attempts) == sees
     finally:
         server.stop()
+
+
+def test_what_is_collected_is_passed_on_to_a_program_that_is_being_written(tmp_path, receiver):
+    server = Sluice(tmp_path / "data").start()
+    try:
+        command = subprocess.Popen(
+            [str(PROGRAM), "listen", "--forward", receiver.url, "--event", "Purchased", "--limit", "2", "--json", "--data", str(server.data)],
+            stdout=subprocess.PIPE, text=True, env=environment())
+        receiver.secrets = [json.loads(command.stdout.readline())["secret"]]
+        receiver.answer = lambda request: 200 if request["number"] == 1 else 500
+        server.collect({"identity": "ann", "event": "Viewed"}, {"identity": "ann", "event": "Purchased", "properties": {"n": 1}},
+                       {"identity": "bob", "event": "Purchased"})
+        out, _ = command.communicate(timeout=60)
+        assert command.returncode == 0
+        assert [(row["event"], row["status"]) for row in map(json.loads, out.splitlines())] == [("Purchased", 200), ("Purchased", 500)]
+        assert [event["identity"] for event in receiver.events()] == ["ann", "bob"] and receiver.refused == []
+        assert receiver.events()[0]["properties"] == {"n": 1}
+        # The same id as a webhook's of the same event.
+        assert server.request("GET", "/v1/hooks/samples?event=Purchased&limit=2").json[-1]["id"] == receiver.ids()[0]
+    finally:
+        server.stop()
+    done = subprocess.run([str(PROGRAM), "listen", "--forward", receiver.url, "--data", str(server.data)], capture_output=True, text=True,
+                          env=environment(), timeout=60)
+    assert done.returncode == 69 and "no server runs" in done.stderr
