@@ -39,6 +39,7 @@ acceptance: build ## Real SDKs, other tools, crashes: against the running progra
 
 bench: build ## Measure speed as ratios to this machine's own; see bench/README.md
 	@scripts/bootstrap
+	swift build -c release --product bare-sender
 	$(PYTHON) bench/run.py
 
 soak: build ## 200 crashes, ten million hostile inputs, the whole API against its document

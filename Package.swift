@@ -48,6 +48,7 @@ let package = Package(
         .target(name: "CDuckDB", linkerSettings: duckdbLinking),
         .target(name: "CCodecs", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
         .target(name: "CPostgres", linkerSettings: [.linkedLibrary("pq")]),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         // The rooms, lowest first. Each may use those before it and none after.
         .target(name: "Model"),
         .target(name: "Threads"),
@@ -65,7 +66,8 @@ let package = Package(
         .target(
             name: "Exports",
             dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
-        .target(name: "Connectors", dependencies: ["Model", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
+        .target(
+            name: "Connectors", dependencies: ["Model", "CCurl", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
         .target(name: "Triggers", dependencies: ["Model", "EventStore", "Connectors"]),
         .target(
             name: "Webhooks",
@@ -103,6 +105,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
+        // What benchmarks compare with; no product has it.
+        .executableTarget(
+            name: "bare-sender",
+            dependencies: [nio, nioHTTP, .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            path: "bench/load/BareSender"),
         // Tests, one target a room.
         .testTarget(name: "ModelTests", dependencies: ["Model"]),
         .testTarget(name: "AgeTests", dependencies: ["Age", crypto]),
@@ -168,7 +175,7 @@ let testable =
     Context.environment["SLUICE_TESTABLE"] == nil
     ? [] : [SwiftSetting.unsafeFlags(["-enable-testing"]), .define("TEST_CLOCK")]
 
-for target in package.targets where !["CDuckDB", "CCodecs", "CPostgres"].contains(target.name) {
+for target in package.targets where !["CDuckDB", "CCodecs", "CPostgres", "CCurl"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),

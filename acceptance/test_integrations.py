@@ -1,5 +1,6 @@
 """The definitions for other platforms, driven as the platforms drive them."""
 
+import base64
 import json
 import re
 import subprocess
@@ -151,3 +152,48 @@ def test_make(shop, receiver):
     assert until(lambda: not shop.request("GET", "/v1/hooks").json["data"])
     for _ in range(2):
         assert "error" not in make.run("webhooks/detach", connection=auth, webhook=hook)
+
+
+def tray(operation, name, auth, input=None, request=None):
+    done = subprocess.run(
+        ["node", str(ROOT / "acceptance/tray_runner.js"), str(ROOT / "integrations/tray"), operation, name],
+        input=json.dumps({"auth": auth, "input": input, "request": request}), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_tray(shop, receiver):
+    connector = json.loads((ROOT / "integrations/tray/connector.json").read_text())
+    assert connector["isTrigger"] is True and connector["service"]["name"] == "sluice"
+    for folder in (ROOT / "integrations/tray/src").iterdir():
+        if folder.is_dir():
+            assert json.loads((folder / "operation.json").read_text())["name"] == folder.name
+    auth = {"server": shop.url, "key": shop.secret_key}
+    wanted = {"event": "Signed Up", "where": '{"property": "plan", "is": "pro"}', "public_url": receiver.url}
+    refused = tray("event", "webhookCreateHandler", {**auth, "key": "sk_wrong"}, wanted)
+    assert refused["ok"] is False and refused["status"] == 401
+    subscription = tray("event", "webhookCreateHandler", auth, wanted)["value"]
+    receiver.secrets = [subscription["secret"]]
+
+    item = {"identity": "ann", "event": "Signed Up", "properties": {"plan": "pro"}, "id": "one"}
+    assert tray("collect_event", "collectEventHandler", auth, item)["value"]["accepted"] == 1
+    assert tray("collect_event", "collectEventHandler", auth, item)["value"]["duplicates"] == 1
+    shop.collect({"identity": "bob", "event": "Signed Up", "properties": {"plan": "free"}})
+    assert until(lambda: receiver.requests)
+    body = base64.b64encode(receiver.requests[0]["body"]).decode()
+    started = tray("event", "webhookRequestHandler", auth, wanted, {"body": body, "hasLargeBody": False})
+    assert started["value"]["response"]["status"] == 200 and started["value"]["output"]["data"]["identity"] == "ann"
+    skipped = tray("event", "webhookRequestHandler", auth, wanted, {"body": "", "hasLargeBody": True})
+    assert skipped["error"]["skip"] is True and skipped["error"]["response"]["status"] == 200
+    assert receiver.refused == [] and len(receiver.requests) == 1
+    person = tray("find_person", "findPersonHandler", auth, {"identity": "ann"})["value"]
+    assert person["identities"] == ["ann"] and person["events_total"] == 1
+
+    # Unsubscribed by its address, twice.
+    for _ in range(2):
+        assert tray("event", "webhookDestroyHandler", auth, wanted)["ok"] is True
+        assert shop.request("GET", "/v1/hooks").json["data"] == []
+    tray("event", "webhookCreateHandler", auth, wanted)
+    receiver.answer = lambda request: 410
+    shop.collect({"identity": "eve", "event": "Signed Up", "properties": {"plan": "pro"}})
+    assert until(lambda: not shop.request("GET", "/v1/hooks").json["data"]), "gone after a 410"

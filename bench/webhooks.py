@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from common import QUICK, ROOT, SHORT_SECONDS, Sluice
+from common import QUICK, ROOT, SECONDS, SHORT_SECONDS, Sluice, wrk
 
 RATE = 500
 MESSAGES = 3_000 if QUICK else 20_000
@@ -134,6 +134,55 @@ def isolation(folder, results):
         server.stop()
 
 
+def bare_loop(folder):
+    """As many messages by as many connections, with nothing written down."""
+    receiver = Receiver(folder, "bare.txt")
+    try:
+        done = subprocess.run(
+            [str(ROOT / ".build/release/bare-sender"), receiver.url, str(MESSAGES), "8"], capture_output=True, text=True, check=True)
+        return float(done.stdout)
+    finally:
+        receiver.close()
+
+
+def collection(folder, results):
+    """The same load on two servers, one after the other and back, so that both have the same machine."""
+    rates = {}
+    servers = {name: start(folder, f"hooks-{name}") for name in ("without", "with")}
+    nobody = socket.create_server(("127.0.0.1", 0))
+    try:
+        for n in range(50):
+            endpoint(servers["with"], f"http://127.0.0.1:{nobody.getsockname()[1]}/", where={"property": "never", "is": n})
+        for name in ("without", "with", "with", "without"):
+            server = servers[name]
+            found = wrk(f"{server.url}/v1/events", "batch.lua", max(3, SECONDS // 4), KEY=server.write_key)
+            rates.setdefault(name, []).append(found["rate"])
+    finally:
+        nobody.close()
+        for server in servers.values():
+            server.stop()
+    results.add("webhooks: collection with 50 endpoints ÷ without", sum(rates["with"]) / sum(rates["without"]), least=0.8)
+
+
+def stream(folder, results):
+    """Everything in order to one receiver, from the beginning."""
+    server, receiver = start(folder, "hooks-stream"), Receiver(folder, "stream.txt")
+    try:
+        for first in range(0, MESSAGES, 1000):
+            server.collect(*({"id": f"t{n}", "identity": f"u{n % 1000}", "event": "Viewed", "properties": {"n": n}}
+                             for n in range(first, min(first + 1000, MESSAGES))))
+        answer = server.request("POST", "/v1/webhooks/endpoints", {"url": receiver.url, "events": ["*"], "mode": "stream"})
+        path = f"/v1/webhooks/endpoints/{answer.json['id']}"
+        began = time.monotonic()
+        server.request("POST", f"{path}/seek", {"seq": 0})
+        while server.request("GET", f"{path}/stats").json["stream"]["lag_items"] and time.monotonic() - began < 300:
+            time.sleep(0.02)
+        results.add("webhooks: events by a stream of batches of 100", MESSAGES / (time.monotonic() - began), "/s")
+    finally:
+        receiver.process.kill()
+        server.stop()
+
+
 def throughput(folder, results):
     """A store full of messages for one endpoint, sent as fast as they go."""
     server, receiver = start(folder, "hooks-throughput"), Receiver(folder, "throughput.txt")
@@ -146,7 +195,11 @@ def throughput(folder, results):
         rows = receiver.close()
         times = sorted(at for *_, at in rows)
         whole = len({event for event, *_ in rows}) == MESSAGES
-        results.add("webhooks: messages to one endpoint", len(rows) / (times[-1] - times[0]) if whole else 0, "/s", least=1500)
+        rate = len(rows) / (times[-1] - times[0]) if whole else 0
+        results.add("webhooks: messages to one endpoint", rate, "/s", least=1500)
+        bare = bare_loop(folder)
+        results.add("webhooks: a bare async-http-client loop", bare, "/s")
+        results.add("webhooks: messages ÷ the bare loop", rate / bare, least=0.5)
         results.add("webhooks: messages that came twice", len(rows) - len({message for _, message, _ in rows}), most=0)
     finally:
         receiver.process.kill()
@@ -157,3 +210,5 @@ def run(folder, results):
     latency(folder, results)
     isolation(folder, results)
     throughput(folder, results)
+    collection(folder, results)
+    stream(folder, results)

@@ -1,3 +1,4 @@
+internal import Connectors
 public import Model
 
 /// What an endpoint is to receive, and how. Its secrets are kept apart.
@@ -16,10 +17,19 @@ public struct EndpointDefinition: Sendable, Equatable {
         case person
     }
 
+    /// How events reach it.
+    public enum Mode: String, Sendable, CaseIterable {
+        /// Each by itself, out of the outbox.
+        case messages
+        /// All in their order, many at once, from where it stands; nothing of it is in the outbox.
+        case stream
+    }
+
     /// What is told of the person besides the event.
     public enum Include: String, Sendable, CaseIterable {
         case properties
         case identities
+        case computed
     }
 
     public var url: String
@@ -29,6 +39,9 @@ public struct EndpointDefinition: Sendable, Equatable {
     public var condition: JSONValue?
     public var description = ""
     public var payload = Payload.full
+    public var mode = Mode.messages
+    /// The most events of a stream's batch.
+    public var batch: Int64 = 100
     public var include: [Include] = []
     public var order = Order.none
     public var rate: EndpointRate?
@@ -37,6 +50,8 @@ public struct EndpointDefinition: Sendable, Equatable {
     public var retry = RetrySchedule.standard
     /// Seconds for one attempt.
     public var timeout: Int64 = 15
+    /// What a message says instead, with marks for parts of it; nil for all of it.
+    public var body: String?
     /// Whether an answer such as 404 ends a message at once.
     public var finalClientErrors = false
 
@@ -52,7 +67,9 @@ public struct EndpointDefinition: Sendable, Equatable {
     private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*"]
 
     /// Whether it receives any event that is collected.
-    public var listens: Bool { events.contains { !Self.ownTypes.contains($0) && !Self.ownFamilies.contains($0) } }
+    public var listens: Bool { mode == .messages && hearsEvents }
+
+    var hearsEvents: Bool { events.contains { !Self.ownTypes.contains($0) && !Self.ownFamilies.contains($0) } }
 
     /// Whether a project's events are looked at because of it.
     public var isFollowed: Bool { listens || receives(type: "person.identified") }
@@ -63,7 +80,22 @@ public struct EndpointDefinition: Sendable, Equatable {
     }
 
     /// The form of the bytes: endpoints with the same share them.
-    var variant: String { payload.rawValue + include.map { "+\($0.rawValue)" }.joined() }
+    var variant: String { payload.rawValue + include.map { "+\($0.rawValue)" }.joined() + bodyVariant }
+
+    /// Which body it has of its own, in a few characters.
+    var bodyVariant: String {
+        guard let bytes = body.map({ Array($0.utf8) }) else { return "" }
+        let hash = Hash128(bytes.span)
+        return "+body:" + Base32.encode(hash.high) + Base32.encode(hash.low)
+    }
+
+    /// A message in the form that it is to have.
+    func formed(_ message: [UInt8]) -> [UInt8] {
+        guard let body, let template = try? Template(body), let document = try? JSONValue(message.span) else {
+            return message
+        }
+        return Array(template.text(document).utf8)
+    }
 }
 
 /// What an endpoint is, for the project's administrators: no secret, no header's value.
@@ -96,6 +128,8 @@ public struct EndpointRecord: Sendable, Equatable {
     public let sinceSeq: Int64
     public let state: State
     public let reason: String?
+    /// Where it is, without what may be a secret: paths and queries of such URLs open doors.
+    var place: String { (try? OutboundURL(definition.url))?.origin ?? definition.url }
     /// A key's id, or `sluice`.
     public let changedBy: String
     public let stateAt: Timestamp
@@ -106,4 +140,8 @@ public struct EndpointRecord: Sendable, Equatable {
     public let secrets: Int64
     /// When those before the newest end; nil if there are none.
     public let overlapEnds: Timestamp?
+    /// Who is told of what becomes of it: a list as triggers have it, with settings that are secret hidden.
+    public let notify: JSONValue
+    /// Whether it is sent to with a certificate of ours.
+    public let hasCertificate: Bool
 }

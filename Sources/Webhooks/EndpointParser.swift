@@ -1,3 +1,4 @@
+internal import Connectors
 internal import EventStore
 public import Model
 
@@ -5,7 +6,7 @@ extension EndpointDefinition {
     /// The members that a description has, besides the secrets'.
     public static let fields = [
         "url", "events", "where", "description", "payload", "include", "order", "rate_limit", "concurrency", "retry",
-        "timeout", "final_client_errors",
+        "timeout", "final_client_errors", "mode", "batch", "body",
     ]
 
     /// Reads a description; what it does not say is as in `known`.
@@ -36,7 +37,46 @@ extension EndpointDefinition {
             guard let flag = value.boolValue else { throw Self.error("\"final_client_errors\" is true or false") }
             finalClientErrors = flag
         }
+        if let value = json["mode"] { mode = try Self.word(value, "mode") }
+        if let value = json["batch"] { batch = try Self.number(value, "batch", 1...1_000) }
+        if let value = json["body"] { body = try Self.template(value) }
+        try checkMode(known)
         _ = try tree()
+    }
+
+    /// A body that is JSON whatever is put in: receivers and libraries that verify it read JSON.
+    private static func template(_ json: JSONValue) throws -> String? {
+        if json == .null { return nil }
+        guard let text = json.stringValue, text.utf8.count <= 16_384 else {
+            throw error(
+                "\"body\" is a text of at most 16384 bytes, in which {{data.event}} stands for that part of the message"
+            )
+        }
+        let template: Template
+        do { template = try Template(text) } catch { throw Self.error("\"body\": \(error)") }
+        for document in [JSONValue.null, ["type": "a", "data": ["event": "b", "properties": ["n": 1]]]] {
+            guard (try? JSONValue(text: template.text(document))) != nil else {
+                throw error(
+                    "\"body\" is no JSON once its marks are filled; a mark stands for a whole value, without quotes around it"
+                )
+            }
+        }
+        return text
+    }
+
+    private func checkMode(_ known: EndpointDefinition?) throws(WebhookError) {
+        guard known == nil || known?.mode == mode else {
+            throw Self.error("\"mode\" stays as the endpoint was made; make another one")
+        }
+        guard mode == .stream else { return }
+        guard hearsEvents else {
+            throw Self.error("a stream is of events: \"events\" is [\"*\"] or a list of their names")
+        }
+        guard include.isEmpty, order == .none, body == nil else {
+            throw Self.error(
+                "a stream has its events in their order, and nothing besides: it takes no \"include\", \"order\" or \"body\""
+            )
+        }
     }
 
     /// The condition, checked: it asks of the event alone, and its times are fixed.
@@ -63,6 +103,7 @@ extension EndpointDefinition {
             "include": .array(include.map { .string($0.rawValue) }), "order": .string(order.rawValue),
             "rate_limit": rate?.json ?? .null, "concurrency": JSONValue(concurrency), "retry": retry.json,
             "timeout": JSONValue(timeout), "final_client_errors": .bool(finalClientErrors),
+            "mode": .string(mode.rawValue), "batch": JSONValue(batch), "body": JSONValue(body),
         ]
     }
 

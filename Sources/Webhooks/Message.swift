@@ -45,6 +45,10 @@ struct RecordedEvent: Sendable {
 
     /// The message's bytes in one form.
     func body(_ definition: EndpointDefinition, id: String) -> [UInt8] {
+        definition.formed(whole(definition, id: id))
+    }
+
+    private func whole(_ definition: EndpointDefinition, id: String) -> [UInt8] {
         if definition.payload == .thin { return thin(id: id, members: []) }
         var data: [UInt8] = []
         EventJSON.open(

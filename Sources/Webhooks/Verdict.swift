@@ -36,6 +36,10 @@ extension Verdict {
             return
         default: break
         }
+        if let failure = result.failure, failure.code == .refused {
+            self = .aborted(failure.message)
+            return
+        }
         if let status = answer?.status {
             if Self.isSuccess(answer) {
                 self = .delivered

@@ -3,20 +3,72 @@ import Model
 import Synchronization
 import Testing
 
+/// A place that a connector of a kind delivers to, in one of its moods.
+private enum Place {
+    enum Mood: CaseIterable { case takes, refuses, isBusy, hangs }
+
+    /// Runs `body` with the settings that lead there.
+    static func with(
+        _ kind: String, _ mood: Mood, _ body: (JSONValue, Int) async throws -> Void
+    ) async throws {
+        if kind == "email" {
+            let talk: MailServerStub.Mood =
+                switch mood {
+                case .takes: .takes
+                case .refuses: .answers("RCPT", "550 no such user, s3cret-word")
+                case .isBusy: .answers("RCPT", "451 later")
+                case .hangs: .hangs
+                }
+            try await MailServerStub.with(talk) { server in
+                try await body(settings(kind, server.port), server.port)
+            }
+            return
+        }
+        func answer(_ status: String) -> [RawServer.Step] {
+            [.send("HTTP/1.1 \(status)\r\ncontent-length: 0\r\n\r\n")]
+        }
+        let steps: [RawServer.Step] =
+            switch mood {
+            case .takes: answer("200 OK")
+            case .refuses: answer("400 Bad Request")
+            case .isBusy: answer("503 Service Unavailable")
+            case .hangs: [.wait(60_000)]
+            }
+        try await RawServer.with(steps) { server in try await body(settings(kind, server.port), server.port) }
+    }
+
+    /// Settings that each kind works with; a kind without any fails the first test.
+    static func settings(_ kind: String, _ port: Int) throws -> JSONValue {
+        let url = JSONValue.string("http://127.0.0.1:\(port)/x")
+        let all: [String: JSONValue] = [
+            "webhook": [
+                "url": url, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                "headers": ["authorization": "s3cret-word"],
+                "timeout": 1,
+            ],
+            "http": [
+                "url": url, "method": "PUT", "body": #"{"what": {{data.event}}}"#, "headers": ["x-key": "s3cret-word"],
+                "timeout": 1,
+            ],
+            "slack": ["url": url, "text": "{{data.event}}!", "timeout": 1],
+            "email": [
+                "server": .string("127.0.0.1:\(port)"), "security": "none", "username": "ann-the-user",
+                "password": "s3cret-word",
+                "from": "Sluice <s@x.example>", "to": "\"Ann, B.\" <ann@y.example>, bob@y.example", "timeout": 1,
+            ],
+        ]
+        return try #require(all[kind], "the kind \(kind) has no settings here")
+    }
+}
+
 @Suite("Every connector keeps the contract")
 struct ConformanceTests {
-    /// Settings that each kind works with; a kind without any fails the first test.
-    private static let settings: [String: JSONValue] = [
-        "webhook": [
-            "url": "https://r.example/", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "headers": ["authorization": "Bearer x"],
-        ],
-        "http": ["url": "https://r.example/", "method": "PUT", "body": #"{"what": {{data.event}}}"#],
-        "slack": ["url": "https://hooks.slack.example/services/x", "text": "{{data.event}}!"],
-    ]
     private static let message = OutboundMessage(
         id: "msg_1", type: "event.recorded",
-        body: Array(#"{"type":"event.recorded","data":{"event":"A \"b\" <!channel>\n"}}"#.utf8))
+        body: Array(
+            #"{"type":"event.recorded","data":{"event":"A \"b\" <!channel>\n","identity":"x\r\nBcc: e@vil.example"}}"#
+                .utf8))
+    private static let loopback = OutboundPolicy(allowed: [AddressRange("127.0.0.0/8")].compactMap { $0 })
 
     private final class Fake: OutboundSending {
         let seen = Mutex<[OutboundRequest]>([])
@@ -26,46 +78,103 @@ struct ConformanceTests {
         }
     }
 
-    private func make(_ kind: String, _ settings: JSONValue, _ http: Fake = Fake()) throws -> any Connector {
-        try ConnectorRegistry.builtin.make(
-            kind, settings, secrets: SecretResolver(),
-            tools: ConnectorTools(http: http, policy: OutboundPolicy(), seconds: { 1_700_000_000 }))
+    private static func make(
+        _ kind: String, _ settings: JSONValue, policy: OutboundPolicy = loopback, http: (any OutboundSending)? = nil
+    ) throws -> any Connector {
+        let resolver = SystemResolver()
+        return try ConnectorRegistry.builtin.make(
+            kind, settings, secrets: SecretResolver(environmentPrefix: "SLUICE_TEST_NONE"),
+            tools: ConnectorTools(
+                http: try http ?? OutboundClient(policy: policy, resolver: resolver),
+                mail: MailClient(policy: policy, resolver: resolver), policy: policy, seconds: { 1_700_000_000 }))
+    }
+
+    @Test("It is made from its settings, works, and delivers", arguments: ConnectorRegistry.builtin.kinds)
+    func delivers(_ kind: String) async throws {
+        try await Place.with(kind, .takes) { settings, _ in
+            let connector = try Self.make(kind, settings)
+            try await connector.check()
+            for _ in 0..<2 {
+                let result = await connector.deliver(Self.message)
+                let status = result.answer?.status ?? 0
+                #expect((200...299).contains(status), "\(String(describing: result.failure))")
+                #expect(result.peer == "127.0.0.1" && result.timings.total > 0)
+            }
+        }
+    }
+
+    @Test("A refusal, a busy and a silent other side are told apart", arguments: ConnectorRegistry.builtin.kinds)
+    func classifies(_ kind: String) async throws {
+        for mood in [Place.Mood.refuses, .isBusy, .hangs] {
+            try await Place.with(kind, mood) { settings, _ in
+                let result = await (try Self.make(kind, settings)).deliver(Self.message)
+                let (status, code) = (result.answer?.status, result.failure?.code)
+                switch mood {
+                case .takes: break
+                case .refuses: #expect(status == 400 || code == .refused, "\(result)")
+                case .isBusy: #expect(status == 503 || code == .deferred, "\(result)")
+                case .hangs: #expect(status == nil && code == .headerTimeout, "\(result)")
+                }
+                #expect(!"\(result)".contains("s3cret-word") && !"\(result)".contains("MfKQ9r8GKYqrTwjUPD8"))
+            }
+        }
+        // Nobody listens there any more.
+        var gone: JSONValue = .null
+        try await Place.with(kind, .takes) { settings, _ in gone = settings }
+        let result = await (try Self.make(kind, gone)).deliver(Self.message)
+        #expect(result.answer == nil && result.failure?.code == .connectRefused)
     }
 
     @Test(
-        "It is made from its settings and delivers by one request, the same each time",
-        arguments: ConnectorRegistry.builtin.kinds)
-    func delivers(_ kind: String) async throws {
+        "It describes its settings, and names the one that is wrong",
+        arguments: ConnectorRegistry.builtin.types.map { $0.kind })
+    func refuses(_ kind: String) throws {
+        let settings = try Place.settings(kind, 2_525)
+        guard case .object(let members) = settings else { return }
+        func refusal(_ members: [JSONValue.Member], _ policy: OutboundPolicy = Self.loopback) -> String {
+            do {
+                _ = try Self.make(kind, .object(members), policy: policy)
+                return "none"
+            } catch { return "\(error)" }
+        }
+        #expect(refusal(members + [.init("unknown", 1)]).contains("\"unknown\""))
+        let type = try #require(ConnectorRegistry.builtin.types.first { $0.kind == kind })
+        #expect(Set(type.fields.map(\.name)).count == type.fields.count && type.capabilities.mostBytes > 1_000)
+        for field in type.fields {
+            #expect(field.help.count > 10)
+            let others = members.filter { $0.key != field.name }
+            if field.isRequired { #expect(refusal(others).contains("\"\(field.name)\" is missing")) }
+            #expect(refusal(others + [.init(field.name, true)]).contains("\"\(field.name)\""))
+            let reference = refusal(others + [.init(field.name, "secret://env/SLUICE_TEST_NONE_X")])
+            switch (field.value, field.isSecret) {
+            case (.text, true), (.url, true): #expect(reference.contains("there is no variable"))
+            case (.text, false), (.url, false): #expect(reference.contains("takes no reference"))
+            default: #expect(reference != "none")
+            }
+        }
+        // Without the operator's word nothing private is sent to, nor anything in clear.
+        #expect(refusal(members, OutboundPolicy()) != "none")
+    }
+
+    @Test(
+        "What it is sent by HTTP is JSON under plain headers, the same each time",
+        arguments: ["webhook", "http", "slack"])
+    func requests(_ kind: String) async throws {
         let http = Fake()
-        let connector = try make(kind, try #require(Self.settings[kind]), http)
-        try await connector.check()
-        for _ in 0..<2 { #expect(await connector.deliver(Self.message).answer?.status == 200) }
+        let connector = try Self.make(kind, try Place.settings(kind, 80), http: http)
+        for _ in 0..<2 { _ = await connector.deliver(Self.message) }
         let seen = http.seen.withLock { $0 }
         #expect(seen.count == 2 && seen[0].body == seen[1].body && seen[0].url == seen[1].url)
-        #expect(seen[0].headers.map(\.name) == seen[1].headers.map(\.name))
         let body = seen[0].body
         #expect((try? JSONValue(body.span)) != nil, "\(String(decoding: body, as: UTF8.self))")
         for (name, value) in seen[0].headers {
             #expect(name == name.lowercased() && !value.utf8.contains { $0 < 0x20 || $0 > 0x7e })
         }
-    }
-
-    @Test(
-        "It refuses settings that it does not know, that are missing, and private addresses",
-        arguments: ConnectorRegistry.builtin.kinds)
-    func refuses(_ kind: String) throws {
-        let settings = try #require(Self.settings[kind])
-        guard case .object(let members) = settings else { return }
-        #expect(throws: ConnectorError.self) { try make(kind, .object(members + [.init("unknown", 1)])) }
-        let type = try #require(ConnectorRegistry.builtin.types.first { $0.kind == kind })
-        for field in type.fields where field.isRequired {
-            #expect(throws: ConnectorError.self) { try make(kind, .object(members.filter { $0.key != field.name })) }
-        }
+        guard case .object(let members) = try Place.settings(kind, 80) else { return }
         for url in ["http://r.example/", "https://10.0.0.1/", "https://0x7f.1/"] {
             let changed = members.map { $0.key == "url" ? JSONValue.Member("url", .string(url)) : $0 }
-            #expect(throws: ConnectorError.self) { try make(kind, .object(changed)) }
+            #expect(throws: ConnectorError.self) { try Self.make(kind, .object(changed), policy: OutboundPolicy()) }
         }
-        for field in type.fields { #expect(!field.help.isEmpty) }
     }
 
     @Test("Templates put JSON in, and what is not there is null")
@@ -80,7 +189,7 @@ struct ConformanceTests {
     @Test("What was collected neither calls people in Slack nor makes links")
     func slack() async throws {
         let http = Fake()
-        _ = await (try make("slack", try #require(Self.settings["slack"]), http)).deliver(Self.message)
+        _ = await (try Self.make("slack", try Place.settings("slack", 80), http: http)).deliver(Self.message)
         let body = http.seen.withLock { $0[0].body }
         #expect(try JSONValue(body.span)["text"]?.stringValue == "A \"b\" &lt;!channel&gt;\n!")
     }

@@ -61,8 +61,11 @@ public struct OutboundPolicy: Sendable {
         }
     }
 
+    /// Whether a port is one of those that databases and the like listen on.
+    func isDatabase(port: Int) -> Bool { Self.refusedPorts.contains(port) }
+
     private func check(port: Int) throws(ConnectorError) {
-        guard port == 443 || port == 80 || port >= 1_024 && !Self.refusedPorts.contains(port) else {
+        guard port == 443 || port == 80 || port >= 1_024 && !isDatabase(port: port) else {
             throw ConnectorError(
                 .blockedAddress, "nothing is sent to port \(port); use 443, 80 or one from 1024 that is no database's")
         }

@@ -101,6 +101,9 @@ public struct OutboundURL: Hashable, Sendable, CustomStringConvertible {
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     }
 
+    /// Scheme, host and port alone.
+    public var origin: String { "\(isSecure ? "https" : "http")://\(authority)" }
+
     public var description: String { "\(isSecure ? "https" : "http")://\(authority)\(target)" }
 
     private static let scheme = error("must begin with https:// (or http:// where the operator allows it)")

@@ -67,7 +67,9 @@ final class ExchangeHandler: ChannelDuplexHandler {
         let exchange = unwrapOutboundIn(data)
         timer?.cancel()
         guard self.exchange == nil, context.channel.isActive else {
-            exchange.outcome.fail(OutboundFailure(.reset, "the connection has ended"))
+            // Nothing was sent: another connection may take it.
+            exchange.outcome.fail(OutboundFailure(.notSent, "the connection has ended"))
+            promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
         self.exchange = exchange

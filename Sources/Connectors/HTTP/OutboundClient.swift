@@ -24,6 +24,8 @@ public final class OutboundClient: OutboundSending {
         let isSecure: Bool
         let host: String
         let port: Int
+        /// One connection has one certificate.
+        let certificate: String?
     }
 
     private struct Kept {
@@ -38,7 +40,10 @@ public final class OutboundClient: OutboundSending {
     private let policy: OutboundPolicy
     private let resolver: any Resolving
     private let group: any EventLoopGroup
+    private let configuration: TLSConfiguration
     private let tls: NIOSSLContext
+    /// Contexts that show a certificate, by it.
+    private let contexts = Mutex<[String: NIOSSLContext]>([:])
     private let kept = Mutex<[Place: [Kept]]>([:])
 
     /// - Parameter trusted: a file of further roots that are trusted, in PEM.
@@ -56,6 +61,7 @@ public final class OutboundClient: OutboundSending {
             if let trusted {
                 configuration.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(trusted))]
             }
+            self.configuration = configuration
             tls = try NIOSSLContext(configuration: configuration)
         } catch {
             throw ConnectorError(.badSetting, "the certificates to trust cannot be read: \(error)")
@@ -67,17 +73,10 @@ public final class OutboundClient: OutboundSending {
         let deadline = start + TimeAmount(request.timeout)
         var result = OutboundResult()
         do throws(OutboundFailure) {
-            let connection: Kept
-            if let known = take(Self.place(request.url)) {
-                connection = known
-            } else {
-                connection = try await dial(request.url, deadline, &result)
-            }
-            result.peer = connection.peer
-            let outcome = try await exchange(request, on: connection.channel, deadline)
+            let (connection, outcome) = try await attempt(request, deadline, &result)
             result.answer = outcome.answer
             result.timings.firstByte = Self.microseconds(start, outcome.headAt)
-            if outcome.isReusable { keep(connection, Self.place(request.url)) }
+            if outcome.isReusable { keep(connection, Self.place(request)) }
         } catch {
             result.failure = error
         }
@@ -85,10 +84,27 @@ public final class OutboundClient: OutboundSending {
         return result
     }
 
+    /// On a kept connection, or a new one. Where a kept one turns out to have ended before anything was written, nothing was sent yet.
+    private func attempt(
+        _ request: OutboundRequest, _ deadline: NIODeadline, _ result: inout OutboundResult
+    ) async throws(OutboundFailure) -> (Kept, ExchangeOutcome) {
+        if let known = take(Self.place(request)) {
+            result.peer = known.peer
+            do throws(OutboundFailure) {
+                return (known, try await exchange(request, on: known.channel, deadline))
+            } catch {
+                guard error.code == .notSent else { throw error }
+            }
+        }
+        let connection = try await dial(request.url, try context(request), deadline, &result)
+        result.peer = connection.peer
+        return (connection, try await exchange(request, on: connection.channel, deadline))
+    }
+
     // MARK: Steps
 
     private func dial(
-        _ url: OutboundURL, _ deadline: NIODeadline, _ result: inout OutboundResult
+        _ url: OutboundURL, _ tls: NIOSSLContext, _ deadline: NIODeadline, _ result: inout OutboundResult
     ) async throws(OutboundFailure) -> Kept {
         var addresses: [IPAddress] = []
         if let address = url.address {
@@ -105,7 +121,7 @@ public final class OutboundClient: OutboundSending {
         var failure = OutboundFailure(.dns, "the name \(url.host) has no address")
         // The next address only where the one before was never reached.
         for address in addresses.prefix(3) {
-            do throws(OutboundFailure) { return try await connect(address, url, deadline, &result) } catch {
+            do throws(OutboundFailure) { return try await connect(address, url, tls, deadline, &result) } catch {
                 failure = error
                 guard [.connectRefused, .connectTimeout, .connect].contains(error.code), deadline > .now() else {
                     break
@@ -116,14 +132,15 @@ public final class OutboundClient: OutboundSending {
     }
 
     private func connect(
-        _ address: IPAddress, _ url: OutboundURL, _ deadline: NIODeadline, _ result: inout OutboundResult
+        _ address: IPAddress, _ url: OutboundURL, _ tls: NIOSSLContext, _ deadline: NIODeadline,
+        _ result: inout OutboundResult
     ) async throws(OutboundFailure) -> Kept {
         let start = NIODeadline.now()
         let left = deadline - start
         guard left > .zero else { throw OutboundFailure(.connectTimeout, "no time was left to connect") }
         let loop = group.any()
         let ready = loop.makePromise(of: Void.self)
-        let (tls, isSecure, name) = (tls, url.isSecure, url.address == nil ? url.host : nil)
+        let (isSecure, name) = (url.isSecure, url.address == nil ? url.host : nil)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(min(Self.connectLimit, left))
             .channelInitializer { channel in
@@ -212,10 +229,45 @@ public final class OutboundClient: OutboundSending {
 
     private static func isRefusal(_ error: any Error) -> Bool { (error as? IOError)?.errnoCode == 111 }
 
+    // MARK: Certificates
+
+    /// Whether a text is a certificate with its key, in PEM.
+    public static func check(certificate: String) throws(ConnectorError) {
+        do { _ = try identity(certificate) } catch {
+            throw ConnectorError(
+                .badSecret, "a client's certificate is PEM: the certificate, those between it and a root, and its key")
+        }
+    }
+
+    private static func identity(_ text: String) throws -> (chain: [NIOSSLCertificate], key: NIOSSLPrivateKey) {
+        let bytes = Array(text.utf8)
+        return (try NIOSSLCertificate.fromPEMBytes(bytes), try NIOSSLPrivateKey(bytes: bytes, format: .pem))
+    }
+
+    private func context(_ request: OutboundRequest) throws(OutboundFailure) -> NIOSSLContext {
+        guard request.url.isSecure, let text = request.certificate else { return tls }
+        if let known = contexts.withLock({ $0[text] }) { return known }
+        do {
+            let (chain, key) = try Self.identity(text)
+            var own = configuration
+            own.certificateChain = chain.map { .certificate($0) }
+            own.privateKey = .privateKey(key)
+            let made = try NIOSSLContext(configuration: own)
+            contexts.withLock { contexts in
+                if contexts.count >= 256 { contexts = [:] }
+                contexts[text] = made
+            }
+            return made
+        } catch { throw OutboundFailure(.notSent, "the endpoint's own certificate cannot be read") }
+    }
+
     // MARK: Kept connections
 
-    private static func place(_ url: OutboundURL) -> Place {
-        Place(isSecure: url.isSecure, host: url.host, port: url.port)
+    private static func place(_ request: OutboundRequest) -> Place {
+        let url = request.url
+        return Place(
+            isSecure: url.isSecure, host: url.host, port: url.port,
+            certificate: url.isSecure ? request.certificate : nil)
     }
 
     private func take(_ place: Place) -> Kept? {

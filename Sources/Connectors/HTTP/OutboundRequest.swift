@@ -5,6 +5,8 @@ public struct OutboundRequest: Sendable {
     /// All headers but `host` and `content-length`, which the client writes.
     public var headers: [(name: String, value: String)]
     public var body: [UInt8]
+    /// A certificate and its key, in PEM, that a server who asks for one is shown.
+    public var certificate: String?
     /// How long all of it may take, the answer's body included.
     public var timeout: Duration
 
@@ -81,6 +83,12 @@ public struct OutboundFailure: Error, Sendable, Equatable {
         case malformed = "malformed_answer"
         case notSent = "not_sent"
         case cancelled
+        /// A mail server will never take it.
+        case refused
+        /// A mail server may take it later.
+        case deferred
+        /// A mail server does not know who sends.
+        case login
     }
 
     public let code: Code

@@ -17,14 +17,17 @@ public protocol Connector: Sendable {
 /// What connectors work with; tests put others in their place.
 public struct ConnectorTools: Sendable {
     public let http: any OutboundSending
+    public let mail: any MailSending
     public let policy: OutboundPolicy
     /// The time of day in seconds since 1970.
     public let seconds: @Sendable () -> Int64
 
     public init(
-        http: any OutboundSending, policy: OutboundPolicy, seconds: @escaping @Sendable () -> Int64
+        http: any OutboundSending, mail: any MailSending, policy: OutboundPolicy,
+        seconds: @escaping @Sendable () -> Int64
     ) {
         self.http = http
+        self.mail = mail
         self.policy = policy
         self.seconds = seconds
     }
@@ -76,5 +79,6 @@ extension ConnectorRegistry {
         WebhookConnector.self,
         HTTPConnector.self,
         SlackConnector.self,
+        EmailConnector.self,
     ])
 }

@@ -8,21 +8,21 @@ public struct SlackConnector: Connector {
             "url", .url, isSecret: true, isRequired: true,
             help: "the channel's incoming webhook, https://hooks.slack.com/services/…"),
         Field("text", .text, help: "what is said, in which {{data.event}} stands for that part of the message"),
+        Field("timeout", .number(1...30), help: "seconds for one attempt; 15 if not said"),
     ]
     // Slack knows no ids: who asks twice says it twice.
     public static let capabilities = Capabilities(isIdempotent: false, signs: false, mostBytes: 40_000)
 
-    /// What is said of a message where nobody has said what.
-    private static let standard = "{{type}}: {{data.event}} of {{data.identity}}"
-
     private let url: OutboundURL
-    private let text: Template
+    private let text: Template?
+    private let timeout: Duration
     private let tools: ConnectorTools
 
     public init(_ settings: Settings, _ tools: ConnectorTools) throws(ConnectorError) {
         url = try OutboundURL(settings.text("url") ?? "")
         try tools.policy.check(url)
-        text = try Template(settings.text("text") ?? Self.standard)
+        text = if let given = settings.text("text") { try Template(given) } else { nil }
+        timeout = .seconds(settings.number("timeout") ?? 15)
         self.tools = tools
     }
 
@@ -30,11 +30,11 @@ public struct SlackConnector: Connector {
 
     public func deliver(_ message: OutboundMessage) async -> OutboundResult {
         let document = (try? JSONValue(message.body.span)) ?? .null
-        let body: JSONValue = ["text": .string(Self.escaped(text.plain(document)))]
+        let body: JSONValue = ["text": .string(Self.escaped(text?.plain(document) ?? MessageSummary.line(document)))]
         return await tools.http.send(
             OutboundRequest(
                 url: url, headers: [("content-type", "application/json"), ("user-agent", WebhookTarget.agent)],
-                body: Array(body.text.utf8)))
+                body: Array(body.text.utf8), timeout: timeout))
     }
 
     /// What was collected must not call people or make links: Slack's own marks lose their meaning.

@@ -52,6 +52,27 @@ public struct Template: Sendable, Equatable {
         }
     }
 
+    /// The text in one line, whatever is put in: for a subject.
+    func subject(_ document: JSONValue) -> String { MailText.line(plain(document)) }
+
+    /// The text with what is put in as HTML shows it: no mark of it means anything there.
+    func html(_ document: JSONValue) -> String {
+        fill(document) { value in
+            var out = ""
+            for character in value.stringValue ?? value.text {
+                switch character {
+                case "&": out += "&amp;"
+                case "<": out += "&lt;"
+                case ">": out += "&gt;"
+                case "\"": out += "&quot;"
+                case "'": out += "&#39;"
+                default: out.append(character)
+                }
+            }
+            return out
+        }
+    }
+
     private func fill(_ document: JSONValue, _ written: (JSONValue) -> String) -> String {
         pieces.map { piece in
             switch piece {

@@ -36,6 +36,8 @@ public struct WebhookTarget: Sendable {
     public let secrets: [WebhookSecret]
     public let headers: [(name: String, value: String)]
     public let timeout: Duration
+    /// A certificate and its key, in PEM, for servers that ask for one.
+    public var certificate: String?
 
     /// What the program calls itself.
     public static let agent = "Sluice/0.1.0 (webhooks)"
@@ -62,7 +64,9 @@ public struct WebhookTarget: Sendable {
         all.append(("webhook-attempt", String(attempt)))
         // Who writes events back because of it says so, and a loop ends.
         if message.depth > 0 { all.append(("webhook-trigger-depth", String(message.depth))) }
-        return OutboundRequest(url: url, headers: all + headers, body: message.body, timeout: timeout)
+        var request = OutboundRequest(url: url, headers: all + headers, body: message.body, timeout: timeout)
+        request.certificate = certificate
+        return request
     }
 }
 

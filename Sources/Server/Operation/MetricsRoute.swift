@@ -11,10 +11,33 @@ enum MetricsRoute {
     static let routes = [Route(.get, "/metrics", .loopbackOrAdmin, answer)]
 
     private static func answer(_ exchange: Exchange) async throws -> Response {
-        let text = await render(exchange.app, lags: lags(exchange))
+        var text = await render(exchange.app, lags: lags(exchange))
+        text += await streams(exchange)
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    /// How far streams are behind. Where the outbox cannot say it now there is nothing.
+    private static func streams(_ exchange: Exchange) async -> String {
+        guard let all = try? await exchange.app.webhooks.store.streamPositions(), !all.isEmpty else { return "" }
+        var out = PrometheusText()
+        out.begin("webhook_stream_lag_items", "gauge", "Items on disk that a stream has not passed.")
+        for stream in all {
+            guard let runtime = exchange.app.projects.all.first(where: { $0.name == stream.project }) else { continue }
+            out.value(
+                "webhook_stream_lag_items", [("project", stream.project), ("endpoint", stream.endpoint)],
+                max(0, runtime.journal.durableSeq - stream.seq))
+        }
+        out.begin(
+            "webhook_stream_lag_seconds", "gauge",
+            "How long the oldest event has waited that a stream has not delivered.")
+        for stream in all {
+            out.value(
+                "webhook_stream_lag_seconds", [("project", stream.project), ("endpoint", stream.endpoint)],
+                StreamRoutes.seconds(stream.number, exchange.app, exchange.receivedAt))
+        }
+        return out.text
     }
 
     /// How many seconds each store lags behind. One that cannot say it now has none.

@@ -29,6 +29,7 @@ final class ProjectRuntime: Sendable {
     private let keeper: PeopleKeeper
     /// Puts events into the outbox; set once the rest is made.
     private let follower = Mutex<EventFollower?>(nil)
+    private let streams: StreamKeeper
 
     /// Opens the project's files. Blocking.
     ///
@@ -67,6 +68,8 @@ final class ProjectRuntime: Sendable {
         compactor = Compactor(store: store, logger: logger)
         columns = ColumnBook(store: store, project: name)
         keeper = PeopleKeeper(store: store, logger: logger) { SystemClock.now() }
+        streams = StreamKeeper(
+            project: name, journal: journal, store: store, sender: webhooks.sender, logger: logger)
         let made = webhooks.follower(self, logger: logger)
         follower.withLock { $0 = made }
     }
@@ -74,9 +77,10 @@ final class ProjectRuntime: Sendable {
     /// Follows the journal until `drain`, makes cold files and keeps the table of people meanwhile.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let (compactor, keeper) = (compactor, keeper)
+            let (compactor, keeper, streams) = (compactor, keeper, streams)
             group.addTask { await compactor.run() }
             group.addTask { await keeper.run() }
+            group.addTask { await streams.run() }
             if let follower = follower.withLock({ $0 }) { group.addTask { await follower.run() } }
             try await applier.run()
             // A merge that is cut off begins again after the next start.

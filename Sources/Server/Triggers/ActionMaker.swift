@@ -7,6 +7,16 @@ struct ActionMaker: ActionMaking {
     let secrets: SecretResolver
     let tools: ConnectorTools
 
+    func secret(_ text: String) async throws(ConnectorError) -> String {
+        guard SecretReference.isReference(text) else { return text }
+        let secrets = secrets
+        do {
+            return try await Blocking.run { try secrets.resolve(SecretReference(text)) }
+        } catch let error as ConnectorError { throw error } catch {
+            throw ConnectorError(.badSecret, "the secret cannot be read", isTransient: true)
+        }
+    }
+
     func make(_ kind: String, _ settings: JSONValue) async throws(ConnectorError) -> any Connector {
         let (secrets, tools) = (secrets, tools)
         do {

@@ -4,7 +4,11 @@ internal import Webhooks
 
 /// Attempts and deliveries as the API shows them.
 enum AttemptDocument {
-    static func document(_ attempt: AttemptRecord) -> JSONValue {
+    /// In place of a body for who may not read people.
+    static let hidden = "[hidden: the key needs events:read and people:read]"
+
+    /// - Parameter showsBodies: whether what receivers answered is shown, which may repeat what it was sent.
+    static func document(_ attempt: AttemptRecord, showsBodies: Bool) -> JSONValue {
         [
             "id": .string("att_" + Base32.encode(UInt64(bitPattern: attempt.number))),
             "delivery": .string(DeliveryRecord.id(attempt.delivery)), "webhook_id": .string(attempt.messageID),
@@ -14,7 +18,9 @@ enum AttemptDocument {
             "timings_ms": .object(attempt.timings.map { .init($0.name, milliseconds($0.value)) }),
             "next_attempt_at": JSONValue(attempt.nextAt),
             "response_headers": attempt.responseHeaders.flatMap { try? JSONValue(text: $0) } ?? .null,
-            "response_body": attempt.responseBody.map { .string(String(decoding: $0, as: UTF8.self)) } ?? .null,
+            "response_body": attempt.responseBody.map {
+                .string(showsBodies ? String(decoding: $0, as: UTF8.self) : hidden)
+            } ?? .null,
             "response_cut": JSONValue(attempt.cut),
         ]
     }

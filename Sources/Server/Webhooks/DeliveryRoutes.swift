@@ -39,13 +39,20 @@ enum DeliveryRoutes {
             try number(exchange), project: try exchange.project().name)
         guard let found else { throw none }
         exchange.note.rows(1)
+        let sees = try exchange.seesMessages()
         guard case .object(let members) = AttemptDocument.document(found.record) else { throw none }
         return .json(
             .object(
                 members + [
                     // The bytes as they were signed.
-                    .init("body", found.body.map { .string(String(decoding: $0, as: UTF8.self)) } ?? .null),
-                    .init("attempt_log", .array(found.attempts.map(AttemptDocument.document))),
+                    .init(
+                        "body",
+                        found.body.map {
+                            .string(sees ? String(decoding: $0, as: UTF8.self) : AttemptDocument.hidden)
+                        } ?? .null),
+                    .init(
+                        "attempt_log",
+                        .array(found.attempts.map { AttemptDocument.document($0, showsBodies: sees) })),
                 ]))
     }
 

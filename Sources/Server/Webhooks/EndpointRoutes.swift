@@ -6,6 +6,7 @@ internal import Hummingbird
 internal import Journal
 internal import Logging
 internal import Model
+internal import Triggers
 internal import Webhooks
 
 /// Endpoints: made, read, changed, given new secrets, paused and enabled, tested.
@@ -21,6 +22,7 @@ enum EndpointRoutes {
         Route(.post, "\(path)/{id}/rotate", .scope(.webhooksWrite), audit: .discreetAct("webhooks.rotate"), rotate),
         Route(.post, "\(path)/{id}/enable", .scope(.webhooksWrite), audit: .act("webhooks.enable"), enable),
         Route(.post, "\(path)/{id}/disable", .scope(.webhooksWrite), audit: .act("webhooks.disable"), disable),
+        Route(.post, "\(path)/{id}/seek", .scope(.webhooksWrite), audit: .act("webhooks.seek"), StreamRoutes.seek),
         Route(.post, "\(path)/{id}/test", .scope(.webhooksWrite), audit: .act("webhooks.test"), test),
         Route(
             .get, "\(path)/{id}/attempts", .scope(.webhooksRead), audit: .read("webhooks.attempts", of: "attempts"),
@@ -32,12 +34,15 @@ enum EndpointRoutes {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         return try await Idempotency.run(exchange, body: bytes, kept: { Idempotency.without("secret", $0) }) {
             let body = try RequestDocument(
-                try Body.parse(bytes), fields: EndpointDefinition.fields + ["headers", "secret"])
+                try Body.parse(bytes), fields: EndpointDefinition.fields + ["headers", "secret"] + extraFields)
             let definition = try EndpointDefinition(body.json)
             try check(definition, exchange)
             let secret = try body.text("secret").map { try WebhookSecret($0) } ?? WebhookSecret.make()
             var draft = EndpointDraft(definition, secret: secret)
             draft.headers = try headers(body) ?? []
+            let extras = try await extras(body, exchange)
+            draft.notify = extras.notify ?? []
+            draft.certificate = extras.certificate.flatMap { $0.isEmpty ? nil : $0 }
             let record = try await exchange.makeEndpoint(draft)
             return (.created, Array(document(record, secret: secret).text.utf8))
         }
@@ -57,7 +62,8 @@ enum EndpointRoutes {
     }
 
     private static func change(_ exchange: Exchange) async throws -> Response {
-        let body = try await RequestDocument(exchange, fields: EndpointDefinition.fields + ["headers", "paused"])
+        let body = try await RequestDocument(
+            exchange, fields: EndpointDefinition.fields + ["headers", "paused"] + extraFields)
         var known = try await exchange.endpoint()
         let definition = try EndpointDefinition(body.json, known: known.definition)
         try check(definition, exchange)
@@ -75,8 +81,10 @@ enum EndpointRoutes {
         let (service, runtime) = (exchange.app.webhooks, try exchange.project())
         let name = runtime.name
         runtime.keepJournal(for: definition)
+        let extras = try await extras(body, exchange)
         known = try await service.store.update(
-            known.id, definition, headers: headers, project: name, now: exchange.receivedAt,
+            known.id, definition, headers: headers, extras: extras, by: try exchange.requireCaller().key, project: name,
+            now: exchange.receivedAt,
             durable: { runtime.journal.durableSeq })
         if let flag = paused?.boolValue {
             known = try await service.store.setState(
@@ -152,31 +160,58 @@ enum EndpointRoutes {
         let target = WebhookTarget(
             url: try OutboundURL(record.definition.url), secrets: [secret],
             headers: try await service.store.headers(record), timeout: .seconds(record.definition.timeout))
-        let result = await service.client.send(
-            target.request(message, seconds: exchange.receivedAt.microseconds / 1_000_000))
+        var request = target.request(message, seconds: exchange.receivedAt.microseconds / 1_000_000)
+        if let certificate = try await service.store.certificate(record) {
+            request.certificate = try await service.actions.secret(certificate)
+        }
+        let result = await service.client.send(request)
         return .json(AttemptDocument.document(result, id: id, at: exchange.receivedAt))
     }
 
     private static func attempts(_ exchange: Exchange) async throws -> Response {
         let limit = try exchange.query.limit()
         let record = try await exchange.endpoint()
+        let sees = try exchange.seesMessages()
         let rows = try await exchange.app.webhooks.store.attempts(
             endpoint: record.number, before: try exchange.query.integer("cursor", in: 1...Int64.max), limit: limit + 1)
         exchange.note.rows(min(rows.count, limit))
         return .page(
-            rows.prefix(limit).map(AttemptDocument.document),
+            rows.prefix(limit).map { AttemptDocument.document($0, showsBodies: sees) },
             next: rows.count > limit ? String(rows[limit - 1].number) : nil)
     }
 
     private static func stats(_ exchange: Exchange) async throws -> Response {
         let record = try await exchange.endpoint()
-        return .json(try await exchange.app.webhooks.store.stats(record, now: exchange.receivedAt))
+        let stats = try await exchange.app.webhooks.store.stats(record, now: exchange.receivedAt)
+        guard record.definition.mode == .stream, case .object(let members) = stats else { return .json(stats) }
+        return .json(.object(members + [.init("stream", try await StreamRoutes.document(record, exchange))]))
     }
 
     // MARK: Documents
 
     private static func check(_ definition: EndpointDefinition, _ exchange: Exchange) throws {
         try exchange.app.webhooks.policy.check(try OutboundURL(definition.url))
+    }
+
+    private static let extraFields = ["notify", "client_certificate"]
+
+    /// Who is told, and the certificate: what a connector or TLS would refuse is refused now.
+    private static func extras(_ body: RequestDocument, _ exchange: Exchange) async throws -> EndpointExtras {
+        var extras = EndpointExtras()
+        let actions = exchange.app.webhooks.actions
+        if let given = body.json["notify"] {
+            let list = given == .null ? [] : try TriggerAction.list(given, path: "notify")
+            for case .connector(let kind, let settings) in list { _ = try await actions.make(kind, settings) }
+            extras.notify = list
+        }
+        if let given = body.json["client_certificate"] {
+            guard let text = given == .null ? "" : given.stringValue, text.utf8.count <= 65_536 else {
+                throw RequestDocument.problem("\"client_certificate\" is PEM, or secret://file/PATH")
+            }
+            if !text.isEmpty { try OutboundClient.check(certificate: try await actions.secret(text)) }
+            extras.certificate = text
+        }
+        return extras
     }
 
     private static func isSameHost(_ definition: EndpointDefinition, _ known: EndpointRecord) -> Bool {
@@ -210,6 +245,7 @@ enum EndpointRoutes {
             .init("failing_since", JSONValue(record.health.failingSince)),
             .init("failures", JSONValue(record.health.failures)), .init("secrets", JSONValue(record.secrets)),
             .init("overlap_ends_at", JSONValue(record.overlapEnds)), .init("since_seq", JSONValue(record.sinceSeq)),
+            .init("notify", record.notify), .init("client_certificate", .bool(record.hasCertificate)),
             .init("kind", .string(record.kind.rawValue)), .init("created_at", .string(record.createdAt.text)),
             .init("updated_at", .string(record.updatedAt.text)),
         ]
@@ -226,6 +262,12 @@ extension Exchange {
             throw Problem.notFound("there is no endpoint \(id.prefix(64))")
         }
         return record
+    }
+
+    /// Whether the caller may see what messages say: events, and whose they are.
+    func seesMessages() throws -> Bool {
+        let caller = try requireCaller()
+        return caller.scopes.allows(.eventsRead) && caller.scopes.allows(.peopleRead) && caller.grant.isAll
     }
 
     /// Makes an endpoint that gets what is collected after this.

@@ -14,6 +14,7 @@ enum HookRoutes {
         Route(.post, "/v1/hooks", .scope(.webhooksWrite), audit: .discreetAct("hooks.subscribe"), subscribe),
         Route(.get, "/v1/hooks", .scope(.webhooksRead), audit: .none, list),
         Route(.get, "/v1/hooks/samples", .scope(.webhooksWrite), audit: .read("hooks.samples", of: "events"), samples),
+        Route(.delete, "/v1/hooks", .scope(.webhooksWrite), audit: .discreetAct("hooks.unsubscribe"), unsubscribeURL),
         Route(.delete, "/v1/hooks/{id}", .scope(.webhooksWrite), audit: .act("hooks.unsubscribe"), unsubscribe),
     ]
 
@@ -53,6 +54,20 @@ enum HookRoutes {
         if try await service.store.remove(exchange.parameters[0], kind: .hook, project: try exchange.project().name) {
             try await service.sender.reload()
         }
+        return Response(status: .noContent)
+    }
+
+    /// The same by the address, for platforms that keep nothing of what subscribing answered.
+    private static func unsubscribeURL(_ exchange: Exchange) async throws -> Response {
+        guard let url = exchange.query["target_url"], !url.isEmpty else {
+            throw Problem.parameter("target_url", "is missing: the address that was subscribed")
+        }
+        let (service, project) = (exchange.app.webhooks, try exchange.project().name)
+        let hooks = try await service.store.endpoints(project: project, kind: .hook)
+        for hook in hooks where hook.definition.url == url {
+            _ = try await service.store.remove(hook.id, kind: .hook, project: project)
+        }
+        try await service.sender.reload()
         return Response(status: .noContent)
     }
 

@@ -18,11 +18,14 @@ final class WebhookService: Service {
         let box = try SecretBox.open(directory: configuration.directory, text: configuration.masterKey)
         store = try DeliveryStore(path: configuration.directory + "/" + DeliveryStore.fileName, box: box)
         policy = OutboundPolicy(allowed: configuration.allowPrivate, own: { OwnAddresses.current() })
-        client = try OutboundClient(policy: policy, trusted: configuration.outboundRoots)
+        let resolver = SystemResolver()
+        client = try OutboundClient(policy: policy, resolver: resolver, trusted: configuration.outboundRoots)
         actions = ActionMaker(
             secrets: configuration.secrets,
             tools: ConnectorTools(
-                http: client, policy: policy, seconds: { SystemClock.now().microseconds / 1_000_000 }))
+                http: client,
+                mail: MailClient(policy: policy, resolver: resolver, trusted: configuration.outboundRoots),
+                policy: policy, seconds: { SystemClock.now().microseconds / 1_000_000 }))
         sender = Sender(
             store: store, http: client, actions: actions, sends: configuration.delivers,
             clock: { SystemClock.now() }, logger: logger)

@@ -87,12 +87,21 @@ final class PersonFinder: Sendable {
         return found
     }
 
+    /// The computed columns as of the newest of the events.
+    private func columns(_ wanted: [WantedEvent]) async throws -> [ComputedColumn] {
+        guard let moment = wanted.map(\.event.receivedAt).max() else { return [] }
+        let set = store.computedSet
+        return set.columns(on: try await store.day(of: moment, in: set.timezone))
+    }
+
     /// Adds what is to be told of the persons.
     private func tell(_ wanted: inout [WantedEvent], _ include: Set<EndpointDefinition.Include>) async throws {
         let ids = Array(Set(wanted.compactMap(\.event.person)))
         guard !ids.isEmpty else { return }
-        let people = try await store.readPinned { connection, pinned in
-            try PeopleReader(connection, pinned).people(ids)
+        let columns = include.contains(.computed) ? try await columns(wanted) : []
+        let (people, computed) = try await store.readPinned { connection, pinned in
+            let reader = PeopleReader(connection, pinned)
+            return (try reader.people(ids), columns.isEmpty ? [:] : try reader.computed(columns, of: ids))
         }
         let documents = Dictionary(people.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for place in wanted.indices {
@@ -106,6 +115,7 @@ final class PersonFinder: Sendable {
                 let properties = person.properties
                 members.append(.init("properties", (try? JSONValue(properties.span)) ?? .object([])))
             }
+            if forms.contains(.computed) { members.append(.init("computed", computed[id] ?? .object([]))) }
             wanted[place].event.included = .object(members)
         }
     }

@@ -67,7 +67,7 @@ struct DispatchState: Sendable {
         var idle = 0
         while idle < turns.count, inFlight < mostInFlight {
             turn = turn + 1 < turns.count ? turn + 1 : 0
-            if let claimed = runs[turns[turn]]?.start(now: now) {
+            if runs[turns[turn]].map(mayStart) ?? false, let claimed = runs[turns[turn]]?.start(now: now) {
                 started.append(claimed)
                 inFlight += 1
                 idle = 0
@@ -76,6 +76,12 @@ struct DispatchState: Sendable {
             }
         }
         return started
+    }
+
+    /// Whether an endpoint may take one more place. The last quarter of them is for those that answer: whoever hangs, or has many on
+    /// their way, leaves room for the others.
+    private func mayStart(_ run: EndpointRun) -> Bool {
+        inFlight < mostInFlight * 3 / 4 || (!run.isSlow && run.inFlight < max(1, mostInFlight / 256))
     }
 
     /// What is claimed and will not be sent soon.

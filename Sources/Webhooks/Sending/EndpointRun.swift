@@ -8,6 +8,8 @@ struct EndpointRun: Sendable {
     private var bucket: RateBucket?
     private(set) var throttledUntil = Timestamp(microseconds: 0)
     private(set) var health: EndpointHealth
+    /// Whether the last attempt took long, or never came to an end.
+    private(set) var isSlow = false
     /// Attempts under way.
     private(set) var inFlight = 0
     /// Claimed deliveries that wait for their turn.
@@ -17,6 +19,9 @@ struct EndpointRun: Sendable {
     var mayBeDue = true
     /// Whether it has answered that it wants nothing more, before that is written.
     private(set) var hasEnded = false
+
+    /// What takes longer is slow, in microseconds.
+    private static let slow: Int64 = 2_000_000
 
     init(_ live: LiveEndpoint, now: Timestamp) {
         self.live = live
@@ -111,6 +116,7 @@ struct EndpointRun: Sendable {
             breaker.withdraws(now: now)
             return (nil, nil)
         }
+        isSlow = result.timings.total > Self.slow
         breaker.came(ok: verdict.isSuccess, now: now)
         if let until = Verdict.throttle(result, now: now) { throttledUntil = max(throttledUntil, until) }
         if case .ends = verdict {

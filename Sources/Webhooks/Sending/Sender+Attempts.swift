@@ -39,13 +39,29 @@ extension Sender {
                 let definition = live.record.definition
                 let target = WebhookTarget(
                     url: url, secrets: secrets, headers: live.headers, timeout: .seconds(definition.timeout))
-                result = await http.send(
-                    target.request(claimed.message, seconds: at.microseconds / 1_000_000, attempt: claimed.attempt))
+                result = await post(
+                    target.request(claimed.message, seconds: at.microseconds / 1_000_000, attempt: claimed.attempt),
+                    live)
             }
         } else {
             result.failure = OutboundFailure(.notSent, "the endpoint is gone")
         }
         return finished(claimed, live?.record, at, result)
+    }
+
+    /// Sends a request with the endpoint's own certificate, if it has one.
+    func post(_ request: OutboundRequest, _ live: LiveEndpoint) async -> OutboundResult {
+        guard live.record.hasCertificate else { return await http.send(request) }
+        guard let certificate = live.certificate else {
+            return OutboundResult(
+                failure: OutboundFailure(
+                    .notSent, "the endpoint's own certificate cannot be opened with the server's master key"))
+        }
+        var request = request
+        do throws(ConnectorError) { request.certificate = try await actions.secret(certificate) } catch {
+            return OutboundResult(failure: OutboundFailure(.notSent, error.message))
+        }
+        return await http.send(request)
     }
 
     /// By a connector, made anew each time, so that a secret that was changed is the one that is used.

@@ -14,6 +14,17 @@ extension Sender {
         }
     }
 
+    /// The endpoints of a project that are streams and may be sent to, and the change that they are of.
+    func streams(of project: String) -> (endpoints: [LiveEndpoint], change: Int64) {
+        state.withLock { state in
+            (
+                state.live.endpoints.filter {
+                    $0.record.project == project && $0.record.definition.mode == .stream && $0.record.state == .active
+                }, state.live.change
+            )
+        }
+    }
+
     /// Returns when a timer of the project is due; false if the server ends.
     func waitForTimer(of project: String) async -> Bool {
         while !Task.isCancelled, !hasEnded {

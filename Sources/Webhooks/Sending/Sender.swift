@@ -23,7 +23,9 @@ public final class Sender: Sendable {
     let http: any OutboundSending
     let actions: any ActionMaking
     /// Whether it sends; one that does not only keeps the outbox.
-    private let sends: Bool
+    let sends: Bool
+    /// How old what streams wait with is.
+    public let streams = StreamBook()
     let clock: @Sendable () -> Timestamp
     let chance: @Sendable () -> Double
     let logger: Logger
@@ -150,6 +152,7 @@ public final class Sender: Sendable {
     /// Looks every second what has become due, and oftener where a rate holds something back.
     private func tick() async {
         var pruned = Timestamp(microseconds: 0)
+        var bounded = clock()
         var swept = ContinuousClock.now
         while !Task.isCancelled {
             let now = clock()
@@ -164,12 +167,27 @@ public final class Sender: Sendable {
                 nudge()
                 swept = .now
             }
+            if now.microseconds - bounded.microseconds > 60_000_000 {
+                bounded = now
+                await bound(now)
+            }
             if now.microseconds - pruned.microseconds > 3_600_000_000 {
                 pruned = now
                 do { try await store.prune(now: now) } catch {
                     logger.warning("what is old stays in the outbox for now", metadata: ["error": "\(error)"])
                 }
             }
+        }
+    }
+
+    /// Looks whether too much waits.
+    private func bound(_ now: Timestamp) async {
+        do {
+            let (dropped, isFed) = try await store.bound(now: now)
+            if dropped > 0 { logger.warning("too much waits for an endpoint", metadata: ["dropped": "\(dropped)"]) }
+            if isFed { nudge() }
+        } catch {
+            logger.warning("how much waits cannot be looked at for now", metadata: ["error": "\(error)"])
         }
     }
 

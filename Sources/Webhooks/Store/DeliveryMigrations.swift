@@ -6,6 +6,7 @@ enum DeliveryMigrations {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("001_outbox", migrate: outbox)
         migrator.registerMigration("002_triggers", migrate: TriggerMigration.make)
+        migrator.registerMigration("003_hook_streams", migrate: StreamMigration.make)
         return migrator
     }
 

@@ -1,6 +1,7 @@
 public import Connectors
 internal import GRDB
 public import Model
+public import Triggers
 
 /// What is needed to make an endpoint.
 public struct EndpointDraft: Sendable {
@@ -8,6 +9,10 @@ public struct EndpointDraft: Sendable {
     public var kind = EndpointRecord.Kind.webhook
     public var headers: [(name: String, value: String)] = []
     public var secret: WebhookSecret
+    /// Who is told of what becomes of it.
+    public var notify: [TriggerAction] = []
+    /// A client's certificate with its key, or a reference to it.
+    public var certificate: String?
 
     public init(_ definition: EndpointDefinition, secret: WebhookSecret) {
         self.definition = definition
@@ -41,6 +46,9 @@ extension DeliveryStore {
                 ])
             let number = db.lastInsertedRowID
             try Self.addSecret(db, draft.secret, number, id, box, now)
+            if draft.definition.mode == .stream { try Self.beginStream(db, number, seq) }
+            try Self.setNotify(db, number, id, draft.notify, project, by: key, now, box)
+            if let certificate = draft.certificate { try Self.setCertificate(db, number, id, certificate, box) }
             try Self.watchPersons(db, project, now, durable, box)
             try Self.noteChange(db)
             return try Self.require(db, id, project)
@@ -64,8 +72,9 @@ extension DeliveryStore {
     ///
     /// - Parameter durable: the highest `seq` that is on disk now; asked within the transaction.
     public func update(
-        _ id: String, _ definition: EndpointDefinition, headers: [(name: String, value: String)]?, project: String,
-        now: Timestamp, durable: @escaping @Sendable () -> Int64
+        _ id: String, _ definition: EndpointDefinition, headers: [(name: String, value: String)]?,
+        extras: EndpointExtras = EndpointExtras(),
+        by key: String = "", project: String, now: Timestamp, durable: @escaping @Sendable () -> Int64
     ) async throws(WebhookError) -> EndpointRecord {
         let box = box
         return try await write { db in
@@ -83,6 +92,12 @@ extension DeliveryStore {
                 try db.execute(
                     sql: "UPDATE endpoints SET headers = ?, header_names = ? WHERE number = ?",
                     arguments: [sealed, names, known.number])
+            }
+            if let notify = extras.notify {
+                try Self.setNotify(db, known.number, id, notify, project, by: key, now, box)
+            }
+            if let certificate = extras.certificate {
+                try Self.setCertificate(db, known.number, id, certificate, box)
             }
             try Self.watchPersons(db, project, now, durable, box)
             try Self.noteChange(db)

@@ -87,11 +87,16 @@ extension DeliveryStore {
             sql: """
                 UPDATE deliveries SET state = 1, attempts = attempts + 1 WHERE number IN (
                     SELECT d.number FROM deliveries d JOIN endpoints p ON p.number = d.endpoint
-                    WHERE d.endpoint = ? AND d.state = 0 AND d.next_at <= ? AND p.state = 'active' \(first)
-                    ORDER BY d.lane, d.next_at, d.number LIMIT ?)
+                    WHERE d.endpoint = ? AND d.lane = ? AND d.state = 0 AND d.next_at <= ? AND p.state = 'active' \(first)
+                    ORDER BY d.next_at, d.number LIMIT ?)
                 RETURNING number, message, attempts, forgiven, lane
                 """)
-        let rows = try Row.fetchAll(statement, arguments: [room.endpoint, now.microseconds, room.count])
+        // A lane at a time, each by its index: what is due later is not looked at.
+        var rows = try Row.fetchAll(statement, arguments: [room.endpoint, 0, now.microseconds, room.count])
+        if rows.count < room.count {
+            rows += try Row.fetchAll(
+                statement, arguments: [room.endpoint, 1, now.microseconds, room.count - rows.count])
+        }
         if rows.count == room.count { answer.full.insert(room.endpoint) }
         let body = try db.cachedStatement(sql: "SELECT id, type, body, depth FROM messages WHERE number = ?")
         var claimed: [ClaimedDelivery] = []
@@ -144,8 +149,10 @@ extension DeliveryStore {
                 arguments: [health.failingSince?.microseconds, health.failures, health.told, claimed.endpoint])
         }
         switch outcome.verdict {
-        case .ends(let reason): try end(outcome, reason, db, now, &answer)
-        case .exhausted:
+        case .ends(let reason): try end(claimed.endpoint, isHook: outcome.isHook, reason, db, now, &answer)
+        // Of what tells of others nothing is told: two that tell of each other would never end.
+        case .exhausted
+        where !claimed.message.type.hasPrefix("endpoint.") && !claimed.message.type.hasPrefix("message."):
             try notify(
                 "message.exhausted", about: claimed.endpoint,
                 [
@@ -155,32 +162,33 @@ extension DeliveryStore {
                 cause: "\(number)", db, now, &answer)
         default: break
         }
-        try tell(outcome, db, now, &answer)
+        try tell(outcome.notice, claimed.endpoint, outcome.health, db, now, &answer)
     }
 
-    private static func end(
-        _ outcome: AttemptOutcome, _ reason: String, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    static func end(
+        _ endpoint: Int64, isHook: Bool, _ reason: String, _ db: Database, _ now: Timestamp,
+        _ answer: inout LedgerAnswer
     ) throws {
-        let endpoint = outcome.claimed.endpoint
         answer.hasChanged = true
         // A subscription is over when its receiver says so: nobody waits for it.
-        guard !outcome.isHook else { return try remove(db, endpoint) }
+        guard !isHook else { return try remove(db, endpoint) }
         try setState(db, endpoint, .disabled, reason: reason, by: "sluice", now: now)
         try notify(
             "endpoint.disabled", about: endpoint, [.init("reason", .string(reason))], cause: "\(now.microseconds)", db,
             now, &answer)
     }
 
-    private static func tell(
-        _ outcome: AttemptOutcome, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    static func tell(
+        _ notice: EndpointHealth.Notice?, _ endpoint: Int64, _ health: EndpointHealth?, _ db: Database,
+        _ now: Timestamp,
+        _ answer: inout LedgerAnswer
     ) throws {
-        let endpoint = outcome.claimed.endpoint
-        switch outcome.notice {
+        switch notice {
         case nil: return
         case .failing(let percent):
             try notify(
                 "endpoint.failing", about: endpoint, [.init("percent", JSONValue(percent))],
-                cause: "\(percent) \(outcome.health?.failingSince?.microseconds ?? 0)", db, now, &answer)
+                cause: "\(percent) \(health?.failingSince?.microseconds ?? 0)", db, now, &answer)
         case .recovered:
             try notify("endpoint.recovered", about: endpoint, [], cause: "\(now.microseconds)", db, now, &answer)
         case .disabled:
@@ -194,7 +202,7 @@ extension DeliveryStore {
     }
 
     /// Tells those endpoints of the project that want to know; the one that it is about would not hear it.
-    private static func notify(
+    static func notify(
         _ type: String, about number: Int64, _ members: [JSONValue.Member], cause: String, _ db: Database,
         _ now: Timestamp, _ answer: inout LedgerAnswer
     ) throws {
@@ -203,10 +211,16 @@ extension DeliveryStore {
         guard let project else { return }
         let all = try records(db, project: project, actions: true)
         guard let subject = all.first(where: { $0.number == number }) else { return }
-        let others = all.filter { $0.number != number && $0.definition.receives(type: type) }
+        let told = Set(
+            (subject.notify.arrayValue ?? []).compactMap {
+                $0["endpoint"]?.stringValue ?? $0["deliveries"]?.stringValue
+            })
+        let others = all.filter {
+            $0.number != number && ($0.definition.receives(type: type) || told.contains($0.id))
+        }
         guard !others.isEmpty else { return }
         let id = WebhookSigning.messageID([type, project, subject.id, cause])
-        let about: JSONValue = ["id": .string(subject.id), "url": .string(subject.definition.url)]
+        let about: JSONValue = ["id": .string(subject.id), "url": .string(subject.place)]
         let data = JSONValue.object([.init("endpoint", about)] + members)
         let body = MessageBody.envelope(type: type, at: now, id: id, data: Array(data.text.utf8))
         let message = OutboxMessage(
@@ -232,10 +246,26 @@ extension DeliveryStore {
         try statement.execute(arguments: [time.microseconds, number])
     }
 
+    /// Headers by their names; one that came twice has its values with a comma between, as HTTP reads them.
+    private static func merged(_ headers: [(name: String, value: String)]) -> [JSONValue.Member] {
+        var names: [String] = []
+        var values: [String: String] = [:]
+        for (name, value) in headers.prefix(64) {
+            let lower = name.lowercased()
+            if let before = values[lower] {
+                values[lower] = before + ", " + value
+            } else {
+                names.append(lower)
+                values[lower] = value
+            }
+        }
+        return names.map { .init($0, .string(values[$0] ?? "")) }
+    }
+
     private static func log(_ outcome: AttemptOutcome, nextAt: Timestamp?, _ db: Database) throws {
         let (result, answer) = (outcome.result, outcome.result.answer)
         let headers = answer.map { answer in
-            JSONValue.object(answer.headers.prefix(64).map { .init($0.name.lowercased(), .string($0.value)) }).text
+            JSONValue.object(merged(answer.headers)).text
         }
         let body = answer.flatMap { $0.body.isEmpty ? nil : Blob($0.body).data } ?? .null
         let statement = try db.cachedStatement(

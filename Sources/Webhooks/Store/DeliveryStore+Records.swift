@@ -12,6 +12,8 @@ struct LiveEndpoint: Sendable {
     /// Of an action its kind, and its settings as JSON; nil where the master key is another one.
     var connector: String?
     var settings: JSONValue?
+    /// A client's certificate with its key, in PEM, or a reference to it.
+    var certificate: String?
 
     /// Those that hold, the newest first.
     func secrets(now: Timestamp) -> [WebhookSecret] {
@@ -56,6 +58,7 @@ extension DeliveryStore {
                     record: record, url: try? OutboundURL(record.definition.url), secrets: secrets,
                     headers: (try? Self.headers(db, record.number, record.id, box)) ?? [])
                 if record.kind == .action { try Self.readAction(db, &live, box) }
+                if record.hasCertificate { live.certificate = try Self.certificate(db, record, box) }
                 return live
             }
             return LiveState(
@@ -112,16 +115,22 @@ extension EndpointRecord {
         }
         let text: String = row["definition"]
         let names: String = row["header_names"]
+        // One that cannot be read stops no other: it is shown as what it is, and nothing is sent.
+        let definition = try? EndpointDefinition(try JSONValue(text: text))
         self.init(
             number: row["number"], id: row["id"], project: row["project"],
             kind: row["connector"] as String? == nil ? Kind(rawValue: row["kind"]) ?? .webhook : .action,
-            definition: try EndpointDefinition(try JSONValue(text: text)),
+            definition: definition ?? EndpointDefinition(url: "unreadable"),
             headers: names.split(separator: " ").map(String.init), sinceSeq: row["since_seq"],
-            state: State(rawValue: row["state"]) ?? .disabled, reason: row["reason"], changedBy: row["changed_by"],
+            state: definition == nil ? .disabled : State(rawValue: row["state"]) ?? .disabled,
+            reason: definition == nil ? "its definition cannot be read; remove it and make it anew" : row["reason"],
+            changedBy: row["changed_by"],
             stateAt: time("state_at") ?? Timestamp(microseconds: 0),
             health: EndpointHealth(failingSince: time("failing_since"), failures: row["failures"], told: row["told"]),
             createdAt: time("created_at") ?? Timestamp(microseconds: 0),
             updatedAt: time("updated_at") ?? Timestamp(microseconds: 0), secrets: row["secrets"],
-            overlapEnds: time("overlap"))
+            overlapEnds: time("overlap"),
+            notify: (row["notify"] as String?).flatMap { try? JSONValue(text: $0) } ?? .array([]),
+            hasCertificate: row.bytes("certificate") != nil)
     }
 }

@@ -25,7 +25,8 @@ extension DeliveryStore {
                 let (number, attempts, forgiven): (Int64, Int64, Int64) = (
                     row["number"], row["attempts"], row["forgiven"]
                 )
-                let limit = try EndpointDefinition(try JSONValue(text: text)).retry.attempts
+                let definition = try? EndpointDefinition(try JSONValue(text: text))
+                let limit = (definition?.retry ?? .standard).attempts
                 try db.execute(
                     sql: "UPDATE deliveries SET state = 0, next_at = ?, forgiven = ? WHERE number = ?",
                     arguments: [now.microseconds, max(forgiven, attempts - limit + 1), number])
@@ -56,6 +57,43 @@ extension DeliveryStore {
     /// How long bodies are kept, and everything.
     public static let bodyDays: Int64 = 30
     public static let logDays: Int64 = 90
+
+    /// How many deliveries may wait for one endpoint, and for how long.
+    static let mostWaiting: Int64 = 1_000_000
+    static let longestWaiting: Int64 = 14 * 86_400_000_000
+
+    /// Lets no endpoint's queue grow without bounds: beyond that many, and beyond that age, the oldest become dead letters, which can be
+    /// sent again. How many became so.
+    func bound(now: Timestamp, most: Int64 = mostWaiting) async throws(WebhookError) -> (dropped: Int64, fed: Bool) {
+        try await write { db in
+            let long = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT endpoint, max(count(*) - ?1, 0), min(number) FROM deliveries WHERE state = 0 GROUP BY endpoint
+                    HAVING count(*) > ?1 OR min(created_at) < ?2
+                    """, arguments: [most, now.microseconds - Self.longestWaiting])
+            var dropped: Int64 = 0
+            var answer = LedgerAnswer()
+            for row in long {
+                let (endpoint, over, first): (Int64, Int64, Int64) = (row[0], row[1], row[2])
+                try db.execute(
+                    sql: """
+                        UPDATE deliveries SET state = 3, reason = 'more waits for the endpoint than is kept, or for longer', next_at = NULL,
+                            finished_at = ?1 WHERE state = 0 AND endpoint = ?2 AND (created_at < ?3 OR number IN (
+                            SELECT number FROM deliveries WHERE endpoint = ?2 AND state = 0 ORDER BY number LIMIT ?4))
+                        """,
+                    arguments: [now.microseconds, endpoint, now.microseconds - Self.longestWaiting, over])
+                let count = Int64(db.changesCount)
+                dropped += count
+                guard count > 0 else { continue }
+                try Self.notify(
+                    "message.exhausted", about: endpoint,
+                    [.init("count", JSONValue(count)), .init("reason", "more waits than is kept, or for longer")],
+                    cause: "bound \(first)", db, now, &answer)
+            }
+            return (dropped, !answer.fed.isEmpty)
+        }
+    }
 
     /// Forgets what was kept for long enough. What still waits keeps its body.
     func prune(now: Timestamp) async throws(WebhookError) {

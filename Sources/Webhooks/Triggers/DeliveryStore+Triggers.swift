@@ -307,7 +307,7 @@ extension DeliveryStore {
     }
 
     /// Settings as they are shown: what a connector takes for a secret is hidden, but for a reference to one.
-    private static func hidden(_ kind: String, _ settings: JSONValue) -> JSONValue {
+    static func hidden(_ kind: String, _ settings: JSONValue) -> JSONValue {
         let fields = ConnectorRegistry.builtin.types.first { $0.kind == kind }?.fields ?? []
         guard case .object(let members) = settings else { return settings }
         return .object(

@@ -7,6 +7,7 @@ struct TriggerTargets: Sendable {
         let endpoint: Int64
         let isThin: Bool
         let isOrdered: Bool
+        let definition: EndpointDefinition
     }
 
     private var byTrigger: [Int64: [Target]] = [:]
@@ -26,7 +27,7 @@ struct TriggerTargets: Sendable {
                     endpoint.record.id,
                     Target(
                         endpoint: endpoint.record.number, isThin: definition.payload == .thin,
-                        isOrdered: definition.order == .person)
+                        isOrdered: definition.order == .person, definition: definition)
                 )
             }, uniquingKeysWith: { first, _ in first })
         for (trigger, ids) in actions { byTrigger[trigger] = ids.compactMap { targets[$0] } }
@@ -47,13 +48,21 @@ struct TriggerTargets: Sendable {
     /// A firing's messages: one for each form of the bytes.
     func messages(of firing: TriggerFiring) -> [OutboxMessage] {
         let all = targets(firing.rule, firing.type)
-        return [false, true].compactMap { isThin in
-            let chosen = all.filter { $0.isThin == isThin }
-            guard !chosen.isEmpty else { return nil }
+        var variants: [(name: String, targets: [Target])] = []
+        for target in all {
+            let name = (target.isThin ? "thin" : "full") + target.definition.bodyVariant
+            if let place = variants.firstIndex(where: { $0.name == name }) {
+                variants[place].targets.append(target)
+            } else {
+                variants.append((name, [target]))
+            }
+        }
+        return variants.compactMap { name, chosen in
+            guard let first = chosen.first else { return nil }
             let key = firing.person.map { PersonID($0).text } ?? firing.identity.map { "i_" + $0 }
             return OutboxMessage(
-                id: firing.message, type: firing.type, variant: isThin ? "thin" : "full", seq: firing.seq,
-                body: FiringBody.bytes(firing, isThin: isThin),
+                id: firing.message, type: firing.type, variant: name, seq: firing.seq,
+                body: first.definition.formed(FiringBody.bytes(firing, isThin: first.isThin)),
                 targets: chosen.map { .init(endpoint: $0.endpoint, orderKey: $0.isOrdered ? key : nil) },
                 depth: firing.depth)
         }

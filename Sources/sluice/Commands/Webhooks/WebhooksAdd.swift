@@ -11,6 +11,7 @@ struct WebhooksAdd: AsyncParsableCommand {
 
             Examples:
               sluice webhooks add https://example.com/hooks --event Purchased --event "Signed Up" --data ./data
+              sluice webhooks add https://example.com/copy --all --stream --data ./data
               sluice webhooks add https://example.com/hooks --all --where '{"property": "amount", "gt": 100}' --data ./data
             """)
 
@@ -54,6 +55,14 @@ struct WebhooksAdd: AsyncParsableCommand {
         help: ArgumentHelp("Tell of the person, too: properties, identities.", valueName: "WHAT"))
     var include: [String] = []
 
+    @Flag(
+        name: .long,
+        help: "Send events many at once and in their order, from where the stream stands; see 'sluice webhooks seek'.")
+    var stream = false
+
+    @Option(name: .long, help: ArgumentHelp("The most events of a stream's batch; 100 if not said.", valueName: "N"))
+    var batch: Int?
+
     @Option(name: .long, help: ArgumentHelp("At most so many messages a second.", valueName: "N"))
     var rateLimit: Int?
 
@@ -76,6 +85,8 @@ struct WebhooksAdd: AsyncParsableCommand {
         if thin { members.append(.init("payload", "thin")) }
         if isOrdered { members.append(.init("order", "person")) }
         if !include.isEmpty { members.append(.init("include", .array(include.map { .string($0) }))) }
+        if stream { members.append(.init("mode", "stream")) }
+        if let batch { members.append(.init("batch", JSONValue(batch))) }
         if let rateLimit { members.append(.init("rate_limit", JSONValue(rateLimit))) }
         if !headers.isEmpty { members.append(.init("headers", .object(try headers.map(Self.header)))) }
         let body = JSONValue.object(members)

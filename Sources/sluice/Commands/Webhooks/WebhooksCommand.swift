@@ -6,7 +6,7 @@ struct WebhooksCommand: AsyncParsableCommand {
         abstract: "Tell other systems what happens, within a moment: endpoints that events are sent to.",
         subcommands: [
             WebhooksAdd.self, WebhooksList.self, WebhooksShow.self, WebhooksRotate.self, WebhooksEnable.self,
-            WebhooksDisable.self, WebhooksRemove.self, WebhooksAttempts.self, WebhooksTest.self,
+            WebhooksDisable.self, WebhooksRemove.self, WebhooksAttempts.self, WebhooksTest.self, WebhooksSeek.self,
         ])
 }
 
