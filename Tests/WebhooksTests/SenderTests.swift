@@ -214,4 +214,29 @@ struct SenderTests {
             try await until { try await outbox.states(failing) == ["delivered"] }
         }
     }
+
+    @Test("A sender that is cancelled while it sends ends, and has written down what it was told")
+    func cancelled() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://r.example/", "events": ["*"], "concurrency": 2])
+        let http = FakeHTTP { _ in
+            while !Task.isCancelled { await Task.yield() }
+            return OutboundResult(failure: OutboundFailure(.cancelled, "the server ends"))
+        }
+        let sender = Sender(
+            store: outbox.store, http: http, clock: { outbox.now }, chance: { 0.5 }, logger: Logger(label: "test"))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await sender.run() }
+            group.addTask {
+                _ = try? await sender.submit(outbox.batch(5, to: [endpoint]))
+                try? await until { http.requests.count == 2 }
+                // Both at once, as a service is stopped whose time is over.
+                sender.stop()
+            }
+            _ = await group.next()
+            group.cancelAll()
+        }
+        #expect(sender.hasEnded)
+        #expect(try await outbox.states(endpoint) == Array(repeating: "pending", count: 5))
+    }
 }

@@ -6,7 +6,12 @@ extension Sender {
     /// Writes what has come and claims what is due, again and again: the one writer.
     func keepLedger() async {
         var pause = Duration.milliseconds(50)
+        var mustReload = false
         while true {
+            if mustReload, !Task.isCancelled {
+                mustReload = await !reloaded(pause)
+                continue
+            }
             await sleep()
             let now = clock()
             let (work, writers, isOver) = state.withLock { state in
@@ -27,38 +32,56 @@ extension Sender {
             }
             if isOver { break }
             if work.isEmpty { continue }
-            do {
+            do throws(WebhookError) {
                 let answer = try await store.cycle(work, now: now)
                 pause = .milliseconds(50)
                 for (writer, written) in zip(writers, answer.written) { writer.resume(returning: written) }
                 begin(answer, asked: work.rooms.map(\.endpoint))
-                if answer.hasChanged { try await reload() }
+                mustReload = answer.hasChanged
             } catch {
-                await failed(work, writers, error, pause)
+                guard await failed(work, writers, error, pause) else { break }
                 pause = min(pause * 2, .seconds(5))
             }
         }
-        let waiting = state.withLock { state in
-            defer { state.waiting = [] }
-            return state.waiting
+        let (waiting, writers) = state.withLock { state in
+            defer { (state.waiting, state.writers) = ([], []) }
+            state.hasEnded = true
+            return (state.waiting, state.writers)
         }
         for waiter in waiting { waiter.resume() }
+        for writer in writers { writer.resume(throwing: CancellationError()) }
         timers.raise()
     }
 
+    /// Reads the endpoints anew; false after a pause if that failed.
+    private func reloaded(_ pause: Duration) async -> Bool {
+        do {
+            try await reload()
+            return true
+        } catch {
+            logger.error("the endpoints cannot be read", metadata: ["error": "\(error)"])
+            try? await Task.sleep(for: pause)
+            return false
+        }
+    }
+
     /// Nothing was written: results are written later, whoever submitted submits again, and what was to be claimed is.
+    ///
+    /// - Returns: false if there is no later: the task is cancelled. What was sent and could not be noted is sent again after the next
+    ///   start, under the same id.
     private func failed(
         _ work: LedgerWork, _ writers: [CheckedContinuation<Bool, any Error>], _ error: WebhookError, _ pause: Duration
-    ) async {
+    ) async -> Bool {
         logger.error("the outbox cannot be written to", metadata: ["error": "\(error)"])
         for writer in writers { writer.resume(throwing: error) }
-        try? await Task.sleep(for: pause)
+        do { try await Task.sleep(for: pause) } catch { return false }
         state.withLock { state in
             state.work.outcomes.insert(contentsOf: work.outcomes, at: 0)
             state.work.released.insert(contentsOf: work.released, at: 0)
             state.dispatch.sweep()
         }
         wake()
+        return true
     }
 
     private func begin(_ answer: LedgerAnswer, asked: [Int64]) {

@@ -5,7 +5,7 @@ internal import Model
 extension DeliveryStore {
     /// Writes results and new messages and claims what is due, in one transaction: one sync for all of it.
     func cycle(_ work: LedgerWork, now: Timestamp) async throws(WebhookError) -> LedgerAnswer {
-        try await write { db in
+        try await writeToEnd { db in
             var answer = LedgerAnswer()
             for outcome in work.outcomes { try Self.apply(outcome, db, now, &answer) }
             for claimed in work.released {

@@ -42,6 +42,14 @@ public final class DeliveryStore: Sendable {
         do { return try await pool.write(body) } catch { throw WebhookError(wrapping: error) }
     }
 
+    /// Writes although the task may be cancelled: what a server notes at its end is noted, too.
+    func writeToEnd<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(WebhookError) -> T {
+        let result: Result<T, any Error> = await withCheckedContinuation { continuation in
+            pool.asyncWrite(body) { _, result in continuation.resume(returning: result) }
+        }
+        do { return try result.get() } catch { throw WebhookError(wrapping: error) }
+    }
+
     /// Runs a read and blocks until it is done; for the start, before anything else runs.
     func readBlocking<T>(_ body: (Database) throws -> T) throws(WebhookError) -> T {
         do { return try pool.read(body) } catch { throw WebhookError(wrapping: error) }
