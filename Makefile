@@ -23,11 +23,14 @@ demo: build ## Import two real event logs, export them, look a person up
 
 test: unit acceptance ## All tests
 
+# Without a bound all of them run at once, hold each other up, and what waits for something gives up.
+AT_ONCE = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=12
+
 unit: ## The tests of the rooms
 	@scripts/bootstrap build
 	SLUICE_TESTABLE=1 swift build -c release --build-tests $(CHECKED)
 	cp .build/release/sluice .build/sluice-testing
-	SLUICE_TESTABLE=1 swift test -c release --skip-build
+	SLUICE_TESTABLE=1 $(AT_ONCE) swift test -c release --skip-build
 
 build-testing: ## The program with a clock that tests set ahead, at .build-testing/release/sluice
 	@scripts/bootstrap build
