@@ -78,7 +78,8 @@ final class FunnelPass: Sendable {
 
     fileprivate func add(_ identities: Span<Int64>, _ times: Span<Int64>) {
         let (begin, end) = state.withLock { ($0.begin, $0.end) }
-        let (persons, step) = (persons.span, UInt64(step))
+        let (all, step) = (persons, UInt64(step))
+        let persons = all.span
         var (piece, isWhole) = (Piece(), true)
         piece.persons.reserveCapacity(identities.count)
         piece.marks.reserveCapacity(identities.count)
