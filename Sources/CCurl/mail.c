@@ -84,7 +84,7 @@ void sluice_mail_send(const sluice_mail *mail, sluice_mail_result *result) {
   pthread_once(&once, begin);
   CURL *curl = curl_easy_init();
   if (!curl) return;
-  struct curl_slist *place = curl_slist_append(NULL, mail->resolve), *to = NULL;
+  struct curl_slist *place = mail->resolve ? curl_slist_append(NULL, mail->resolve) : NULL, *to = NULL;
   source from = {mail->message, mail->length};
   curl_easy_setopt(curl, CURLOPT_URL, mail->url);
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");

@@ -29,6 +29,7 @@ public struct EndpointDefinition: Sendable, Equatable {
     public enum Include: String, Sendable, CaseIterable {
         case properties
         case identities
+        case segments
         case computed
     }
 
@@ -89,12 +90,12 @@ public struct EndpointDefinition: Sendable, Equatable {
         return "+body:" + Base32.encode(hash.high) + Base32.encode(hash.low)
     }
 
-    /// A message in the form that it is to have.
-    func formed(_ message: [UInt8]) -> [UInt8] {
+    /// A message in the form that it is to have; nil if it would be longer than is sent.
+    public func formed(_ message: [UInt8]) -> [UInt8]? {
         guard let body, let template = try? Template(body), let document = try? JSONValue(message.span) else {
             return message
         }
-        return Array(template.text(document).utf8)
+        return template.text(document).map { Array($0.utf8) }
     }
 }
 

@@ -244,7 +244,7 @@ struct StoreTests {
         "Endpoints that cannot be",
         arguments: [
             #"{}"#, #"{"url":"https://r.example/","events":"*"}"#, #"{"url":"https://r.example/","events":[""]}"#,
-            #"{"url":"https://r.example/","order":"strict"}"#, #"{"url":"https://r.example/","include":["segments"]}"#,
+            #"{"url":"https://r.example/","order":"strict"}"#, #"{"url":"https://r.example/","include":["friends"]}"#,
             #"{"url":"https://r.example/","rate_limit":0}"#, #"{"url":"https://r.example/","concurrency":0}"#,
             #"{"url":"https://r.example/","timeout":31}"#, #"{"url":"https://r.example/","payload":"some"}"#,
             #"{"url":"https://r.example/","where":{"person":"plan","is":"pro"}}"#,

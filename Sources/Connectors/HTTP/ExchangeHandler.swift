@@ -2,6 +2,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOSSL
 internal import NIOTLS
+internal import Synchronization
 
 /// One request on a connection, and where its outcome goes.
 struct Exchange: Sendable {
@@ -9,6 +10,14 @@ struct Exchange: Sendable {
     let body: ByteBuffer
     let deadline: NIODeadline
     let outcome: EventLoopPromise<ExchangeOutcome>
+    let mark = ExchangeMark()
+}
+
+/// Whether something of an exchange may have been written.
+final class ExchangeMark: Sendable {
+    private let isSet = Atomic(false)
+    var hasBegun: Bool { isSet.load(ordering: .relaxed) }
+    func begin() { isSet.store(true, ordering: .relaxed) }
 }
 
 struct ExchangeOutcome: Sendable {
@@ -73,6 +82,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
             return
         }
         self.exchange = exchange
+        exchange.mark.begin()
         (head, body, seen) = (nil, [], 0)
         let context = NIOLoopBound(context, eventLoop: context.eventLoop)
         let handler = NIOLoopBound(self, eventLoop: context.value.eventLoop)

@@ -202,8 +202,12 @@ public final class OutboundClient: OutboundSending {
                 version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.url.target,
                 headers: headers),
             body: ByteBuffer(bytes: request.body), deadline: deadline, outcome: outcome)
-        channel.writeAndFlush(exchange).whenFailure { _ in
-            outcome.fail(OutboundFailure(.reset, "the connection ended while it was written to"))
+        channel.writeAndFlush(exchange).whenFailure { [mark = exchange.mark] _ in
+            // One that was closed before takes nothing: another may.
+            outcome.fail(
+                mark.hasBegun
+                    ? OutboundFailure(.reset, "the connection ended while it was written to")
+                    : OutboundFailure(.notSent, "the connection has ended"))
         }
         do {
             return try await withTaskCancellationHandler {

@@ -31,8 +31,10 @@ struct MailTransfer: Sendable {
         let bytes = message?.bytes ?? []
         var result = sluice_mail_result()
         let words = [
-            "\(scheme)://\(literal):\(server.port)/\(sender.domain)", "\(server.host):\(server.port):\(places)",
-            roots, server.username, server.password, "<\(sender.address)>",
+            "\(scheme)://\(literal):\(server.port)/\(sender.domain)",
+            // An address leads where it says; one of version 6 has colons that would be read otherwise.
+            server.address == nil ? "\(server.host):\(server.port):\(places)" : nil, roots, server.username,
+            server.password, "<\(sender.address)>",
         ]
         // Everything is lent for the call alone.
         unsafe withCStrings(words + recipients) { texts in

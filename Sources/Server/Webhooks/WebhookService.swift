@@ -1,4 +1,5 @@
 internal import Connectors
+internal import Control
 internal import Logging
 internal import Model
 internal import ServiceLifecycle
@@ -11,10 +12,11 @@ final class WebhookService: Service {
     let policy: OutboundPolicy
     let client: OutboundClient
     let actions: ActionMaker
+    private let control: ControlStore
     private let logger: Logger
 
     /// Opens the outbox. Blocking.
-    init(_ configuration: ServerConfiguration, logger: Logger) throws {
+    init(_ configuration: ServerConfiguration, control: ControlStore, logger: Logger) throws {
         let box = try SecretBox.open(directory: configuration.directory, text: configuration.masterKey)
         store = try DeliveryStore(path: configuration.directory + "/" + DeliveryStore.fileName, box: box)
         policy = OutboundPolicy(allowed: configuration.allowPrivate, own: { OwnAddresses.current() })
@@ -29,6 +31,7 @@ final class WebhookService: Service {
         sender = Sender(
             store: store, http: client, actions: actions, sends: configuration.delivers,
             clock: { SystemClock.now() }, logger: logger)
+        self.control = control
         self.logger = logger
         for range in configuration.allowPrivate {
             logger.notice("webhooks may go to a private range", metadata: ["range": "\(range)"])
@@ -61,6 +64,8 @@ final class WebhookService: Service {
     func follower(_ runtime: ProjectRuntime, logger: Logger) -> EventFollower {
         EventFollower(
             project: runtime.name, journal: runtime.journal, store: runtime.store, sender: sender,
+            segments: SavedSegments(
+                control: control, store: runtime.store, project: runtime.name, columns: runtime.columns),
             logger: logger)
     }
 }

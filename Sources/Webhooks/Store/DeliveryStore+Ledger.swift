@@ -45,14 +45,15 @@ extension DeliveryStore {
     ) throws {
         let add = try db.cachedStatement(
             sql: """
-                INSERT INTO messages (project, id, variant, type, seq, made_at, body, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO messages (project, id, variant, type, seq, made_at, body, depth, identity)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (project, id, variant) DO UPDATE SET id = id RETURNING number
                 """)
         let number = try Int64.fetchOne(
             add,
             arguments: [
                 project, message.id, message.variant, message.type, message.seq, now.microseconds,
-                Blob(message.body).data, message.depth,
+                Blob(message.body).data, message.depth, message.identity,
             ])
         guard let number else { return }
         let deliver = try db.cachedStatement(
@@ -150,19 +151,41 @@ extension DeliveryStore {
         }
         switch outcome.verdict {
         case .ends(let reason): try end(claimed.endpoint, isHook: outcome.isHook, reason, db, now, &answer)
-        // Of what tells of others nothing is told: two that tell of each other would never end.
-        case .exhausted
-        where !claimed.message.type.hasPrefix("endpoint.") && !claimed.message.type.hasPrefix("message."):
-            try notify(
-                "message.exhausted", about: claimed.endpoint,
-                [
-                    .init("webhook_id", .string(claimed.message.id)),
-                    .init("delivery", .string(DeliveryRecord.id(number))),
-                ],
-                cause: "\(number)", db, now, &answer)
+        case .exhausted: try tellExhausted(claimed, "all attempts failed", db, now, &answer)
+        case .aborted(let reason): try tellExhausted(claimed, reason, db, now, &answer)
         default: break
         }
         try tell(outcome.notice, claimed.endpoint, outcome.health, db, now, &answer)
+    }
+
+    /// One endpoint's dead letters are told of so often at most: whoever is told looks at the list, where all of them are.
+    private static let exhaustedPause: Int64 = 600_000_000
+
+    private static func tellExhausted(
+        _ claimed: ClaimedDelivery, _ reason: String, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        let type = claimed.message.type
+        // Of what tells of others nothing is told: two that tell of each other would never end.
+        guard !type.hasPrefix("endpoint."), !type.hasPrefix("message.") else { return }
+        guard try mayTellExhausted(claimed.endpoint, db, now) else { return }
+        try notify(
+            "message.exhausted", about: claimed.endpoint,
+            [
+                .init("webhook_id", .string(claimed.message.id)),
+                .init("delivery", .string(DeliveryRecord.id(claimed.number))), .init("reason", .string(reason)),
+            ],
+            cause: "\(claimed.number) \(now.microseconds)", db, now, &answer)
+    }
+
+    /// Whether dead letters of an endpoint are told of now; if so it is noted.
+    static func mayTellExhausted(_ endpoint: Int64, _ db: Database, _ now: Timestamp) throws -> Bool {
+        let told = try Int64.fetchOne(
+            db, sql: "SELECT exhausted_told_at FROM endpoints WHERE number = ?", arguments: [endpoint])
+        // A clock that was set back tells once more rather than never.
+        if let told, (0..<exhaustedPause).contains(now.microseconds - told) { return false }
+        try db.execute(
+            sql: "UPDATE endpoints SET exhausted_told_at = ? WHERE number = ?", arguments: [now.microseconds, endpoint])
+        return true
     }
 
     static func end(
