@@ -201,7 +201,7 @@ public final class OutboundClient: OutboundSending {
             head: HTTPRequestHead(
                 version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.url.target,
                 headers: headers),
-            body: ByteBuffer(bytes: request.body), deadline: deadline, outcome: outcome)
+            body: ByteBuffer(bytes: request.body), deadline: deadline, outcome: outcome, kept: request.mostAnswer)
         channel.writeAndFlush(exchange).whenFailure { _ in
             outcome.fail(OutboundFailure(.reset, "the connection ended while it was written to"))
         }
