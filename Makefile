@@ -52,6 +52,8 @@ soak: build ## 200 crashes, ten million hostile inputs, the whole API against it
 	SLUICE_CRASH_SEEDS=$${SLUICE_CRASH_SEEDS:-200} SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} \
 		$(PYTHON) -m pytest acceptance/test_crash.py acceptance/test_bad_input.py -q
 	SLUICE_CONTRACT_EXAMPLES=$${SLUICE_CONTRACT_EXAMPLES:-200} $(PYTHON) -m pytest acceptance/test_contract.py -q
+	SLUICE_PIPELINE_ROWS=$${SLUICE_PIPELINE_ROWS:-1000000} SLUICE_PIPELINE_SEEDS=$${SLUICE_PIPELINE_SEEDS:-20} \
+		$(PYTHON) -m pytest acceptance/test_destinations.py -q
 	SLUICE_WEBHOOK_SEEDS=$${SLUICE_WEBHOOK_SEEDS:-100} $(PYTHON) -m pytest acceptance/test_webhooks.py -q -k crash
 
 lint: ## Format and layout of the code

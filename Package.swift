@@ -23,6 +23,7 @@ let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let tls = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
@@ -67,7 +68,8 @@ let package = Package(
             name: "Exports",
             dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
         .target(
-            name: "Connectors", dependencies: ["Model", "CCurl", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
+            name: "Connectors",
+            dependencies: ["Model", "Threads", "CCurl", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
         .target(name: "Triggers", dependencies: ["Model", "EventStore", "Connectors"]),
         .target(
             name: "Webhooks",
@@ -76,7 +78,7 @@ let package = Package(
             ]),
         .target(
             name: "Destinations",
-            dependencies: ["Model", "Threads", "DuckDB", "CPostgres", "Connectors", crypto]),
+            dependencies: ["Model", "Threads", "DuckDB", "CPostgres", "Connectors", crypto, cryptoExtras]),
         .target(
             name: "Pipelines",
             dependencies: [

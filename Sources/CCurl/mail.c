@@ -1,13 +1,9 @@
 #include <curl/curl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include "mail.h"
-
-struct sluice_mail_stop {
-  atomic_int now;
-};
+#include "stop.h"
 
 sluice_mail_stop *sluice_mail_stop_new(void) { return calloc(1, sizeof(sluice_mail_stop)); }
 void sluice_mail_stop_now(sluice_mail_stop *stop) { atomic_store(&stop->now, 1); }

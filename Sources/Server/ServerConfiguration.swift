@@ -103,6 +103,9 @@ public struct ServerConfiguration: Sendable {
     /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.
     public var benchmark = false
 
+    /// Where the server is reached from outside, without a slash at its end; links to files begin with it.
+    public var publicURL: String?
+
     #if TEST_CLOCK
         /// Whether `POST /v1/test/clock` is there.
         public var hasTestClock = false

@@ -19,7 +19,7 @@ struct RunMachineTests {
             machine.succeed(step, at: Self.at(2), rowsIn: 3, rowsOut: 4)
             done.append(step)
         }
-        #expect(done == StepName.allCases)
+        #expect(done == StepName.allCases.filter { $0 != .transform })
         #expect(RunMachine(json: machine.json, retry: Self.policy) == machine)
     }
 
@@ -45,7 +45,9 @@ struct RunMachineTests {
         #expect((policy.pause(after: attempts) ?? 0) >= 30_000_000)
     }
 
-    @Test("After another start the window stays, and the rest is done again", arguments: StepName.allCases)
+    @Test(
+        "After another start the window stays, and the rest is done again",
+        arguments: StepName.allCases.filter { $0 != .transform })
     func resume(last: StepName) {
         var machine = RunMachine(retry: Self.policy)
         while let step = machine.next {

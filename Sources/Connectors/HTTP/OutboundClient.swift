@@ -201,7 +201,7 @@ public final class OutboundClient: OutboundSending {
             head: HTTPRequestHead(
                 version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.url.target,
                 headers: headers),
-            body: ByteBuffer(bytes: request.body), deadline: deadline, outcome: outcome)
+            body: ByteBuffer(bytes: request.body), deadline: deadline, outcome: outcome, kept: request.mostAnswer)
         channel.writeAndFlush(exchange).whenFailure { [mark = exchange.mark] _ in
             // One that was closed before takes nothing: another may.
             outcome.fail(

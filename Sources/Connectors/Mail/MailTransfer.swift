@@ -120,7 +120,7 @@ struct MailTransfer: Sendable {
 }
 
 /// Lends texts as C has them, null for nil.
-private func withCStrings(_ texts: [String?], _ body: ([UnsafePointer<CChar>?]) -> Void) {
+func withCStrings(_ texts: [String?], _ body: ([UnsafePointer<CChar>?]) -> Void) {
     func lend(_ place: Int, _ lent: [UnsafePointer<CChar>?]) {
         guard place < texts.count else { return unsafe body(lent) }
         guard let text = texts[place] else { return unsafe lend(place + 1, lent + [nil]) }

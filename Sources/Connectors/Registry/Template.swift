@@ -46,7 +46,9 @@ public struct Template: Sendable, Equatable {
     public func text(_ document: JSONValue) -> String? { fill(document) { $0.text } }
 
     /// The text with plain texts in their places.
-    func plain(_ document: JSONValue) -> String? { fill(document) { value in value.stringValue ?? value.text } }
+    public func plain(_ document: JSONValue) -> String? {
+        fill(document) { value in value.stringValue ?? value.text }
+    }
 
     /// The same without line breaks: for a header, of at most 8 KiB.
     func line(_ document: JSONValue) -> String? {
@@ -56,7 +58,7 @@ public struct Template: Sendable, Equatable {
     }
 
     /// The text in one line, whatever is put in: for a subject.
-    func subject(_ document: JSONValue) -> String? { plain(document).map { MailText.line($0) } }
+    public func subject(_ document: JSONValue) -> String? { plain(document).map { MailText.line($0) } }
 
     /// The text with what is put in as HTML shows it: no mark of it means anything there.
     func html(_ document: JSONValue) -> String? {

@@ -11,6 +11,8 @@ public struct PipelineDefinition: Sendable, Equatable {
     /// Whether each run covers what came since the last one; else everything.
     public var isIncremental: Bool
     public var validation: ValidationPlan
+    /// What becomes of rows before they are loaded.
+    public var transform: TransformPlan
     public var load: LoadPlan
     public var retry: RetryPolicy
     /// Whether a failed run leaves what was loaded before, marked as stale, rather than being a failure only.

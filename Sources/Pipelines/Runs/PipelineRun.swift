@@ -26,7 +26,9 @@ struct PipelineRun {
         self.project = project
         self.record = record
         definition = try PipelineDefinition(json: record.definition, registry: tools.registry)
-        machine = RunMachine(json: record.steps, retry: definition.retry)
+        machine = RunMachine(
+            json: record.steps, retry: definition.retry,
+            without: definition.transform.isEmpty ? [.transform] : [])
         // What was in memory is gone whenever a run goes on, and the files may be, too.
         machine.resume()
     }
@@ -144,6 +146,7 @@ struct PipelineRun {
         case .window: try await pin()
         case .export: try await export()
         case .validate: try await validate()
+        case .transform: try await transform()
         case .load: try await load()
         case .verify: try await verify()
         }
@@ -210,7 +213,9 @@ extension PipelineRun {
             evolves: definition.load.evolves, file: path, format: resolved.format.rawValue,
             suffix: resolved.fileExtension, rows: manifest.rows, bytes: manifest.bytes,
             sha256: manifest.parts.first?.sha256 ?? manifest.sha256, manifest: manifest.json)
-        for key in definition.load.key where !manifest.columns.contains(where: { $0.name == key }) {
+        // With a transformation, its rows have the key.
+        for key in definition.load.key
+        where definition.transform.isEmpty && !manifest.columns.contains(where: { $0.name == key }) {
             throw PipelineError(
                 .badDefinition,
                 "the key \"\(key)\" is no column of the export; there are \(manifest.columns.map(\.name).joined(separator: ", "))"
@@ -238,6 +243,19 @@ extension PipelineRun {
         machine.succeed(
             .validate, at: tools.now(), rowsIn: batch.rows, rowsOut: batch.rows, checks: findings.checks,
             note: warned.isEmpty ? nil : warned.joined(separator: "; "))
+    }
+
+    private mutating func transform() async throws {
+        let before = try requireBatch()
+        guard !hasNothingToLoad else { return machine.succeed(.transform, at: tools.now(), rowsIn: 0, rowsOut: 0) }
+        let outcome = try await Transformer(
+            plan: definition.transform, batch: before, folder: folder, sources: .builtin, tools: tools.destinations,
+            secrets: record.isTrusted ? tools.ownerSecrets : tools.secrets
+        ).run()
+        batch = outcome.batch
+        machine.succeed(
+            .transform, at: tools.now(), rowsIn: before.rows, rowsOut: outcome.batch.rows,
+            note: outcome.notes.isEmpty ? nil : outcome.notes.joined(separator: "; "))
     }
 
     private mutating func load() async throws {

@@ -6,6 +6,8 @@ public enum StepName: String, Sendable, CaseIterable {
     case window
     case export
     case validate
+    /// Sources are joined, columns mapped and protected; not there where a pipeline does none of it.
+    case transform
     case load
     /// What was loaded is read back.
     case verify

@@ -26,6 +26,8 @@ final class PipelineService: Service {
             destinations: DestinationTools(
                 http: webhooks.client, policy: webhooks.policy, resolver: SystemResolver(),
                 roots: FolderRoots(own: configuration.directory + "/files", allowed: configuration.allowFolders),
+                mail: webhooks.mail, shelf: webhooks.shelf,
+                ledger: SentLedger(folder: configuration.directory + "/sent"),
                 warn: warn),
             secrets: configuration.secrets,
             ownerSecrets: SecretResolver(environmentPrefix: "", folder: "/"),

@@ -25,6 +25,16 @@ enum Operator {
         }
     }
 
+    /// Where the server is reached from outside, by a flag or SLUICE_PUBLIC_URL.
+    static func url(_ flag: String?) throws -> String? {
+        guard let text = flag ?? Environment["SLUICE_PUBLIC_URL"], !text.isEmpty else { return nil }
+        let rest = text.hasPrefix("https://") ? text.dropFirst(8) : text.hasPrefix("http://") ? text.dropFirst(7) : ""
+        guard !rest.isEmpty, rest.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != 0x3f && $0 != 0x23 }) else {
+            throw Failure(.usage, "--public-url \(text): give an address such as https://sluice.example.com")
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
     /// What the names of variables begin with that may be secrets; nil if nothing was said.
     static func secretPrefix(_ flag: String?) throws -> String? {
         guard let prefix = flag ?? Environment["SLUICE_SECRET_ENV"] else { return nil }

@@ -99,6 +99,13 @@ struct Serve: AsyncParsableCommand {
     var allowFolder: [String] = []
 
     @Option(
+        name: .customLong("public-url"),
+        help: ArgumentHelp(
+            "Where the server is reached from outside, such as https://sluice.example.com (or SLUICE_PUBLIC_URL): links in mails begin with it.",
+            valueName: "URL"))
+    var publicURL: String?
+
+    @Option(
         name: .customLong("secret-env"),
         help: ArgumentHelp(
             "Variables whose names begin so may be secrets of actions, and of pipelines that come by a key, as secret://env/NAME (or SLUICE_SECRET_ENV); SLUICE_SECRET_ if not said.",
@@ -206,6 +213,7 @@ struct Serve: AsyncParsableCommand {
             configuration.engineThreads = threads
         }
         configuration.allowPrivate = try Operator.ranges(allowPrivate)
+        configuration.publicURL = try Operator.url(publicURL)
         configuration.allowFolders = try Operator.folders(allowFolder)
         if let prefix = try Operator.secretPrefix(secretEnv) { configuration.secrets.environmentPrefix = prefix }
         configuration.secrets.folder = secretFiles ?? Environment["SLUICE_SECRET_FILES"]
