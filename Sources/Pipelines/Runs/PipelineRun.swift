@@ -13,7 +13,7 @@ struct PipelineRun {
     let definition: PipelineDefinition
     let project: PipelineProject
     var record: PipelineRunRecord
-    private var machine: RunMachine
+    var machine: RunMachine
     private var destination: (any Destination)?
     private var batch: LoadBatch?
     private var receipt: LoadReceipt?
@@ -97,7 +97,8 @@ struct PipelineRun {
         record.reason = nil
         record.finishedAt = tools.now()
         record.steps = machine.json
-        try await tools.control.updatePipelineRun(record, watermark: record.seqTo, at: tools.now())
+        try await tools.control.updatePipelineRun(
+            record, watermark: record.cause.isBackfill ? nil : record.seqTo, at: tools.now())
         tools.logger.info(
             "a pipeline's run is done",
             metadata: [
@@ -168,12 +169,16 @@ extension PipelineRun {
 
     private func stream() async throws -> LoadStream {
         LoadStream(
-            pipeline: record.pipeline,
+            pipeline: streamName,
             installation: try await tools.control.installation() + "/" + record.project)
     }
 
     private mutating func pin() async throws {
         let destination = try await connect()
+        if record.cause.isBackfill {
+            _ = try await pinRange(destination)
+            return machine.succeed(.window, at: tools.now())
+        }
         let position = try await destination.position(try await stream())
         let watermark = try await tools.control.watermark(
             pipeline: record.pipeline, project: record.project, target: destination.location)
@@ -208,8 +213,8 @@ extension PipelineRun {
             resolved, on: project.store, to: path, exportID: record.id, runID: record.id)
         batch = LoadBatch(
             stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
-            isIncremental: definition.isIncremental, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: definition.mode,
-            key: definition.load.key, columns: manifest.columns.map { LoadColumn($0.name, $0.type) },
+            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: loadMode,
+            key: loadKey, columns: manifest.columns.map { LoadColumn($0.name, $0.type) },
             evolves: definition.load.evolves, file: path, format: resolved.format.rawValue,
             suffix: resolved.fileExtension, rows: manifest.rows, bytes: manifest.bytes,
             sha256: manifest.parts.first?.sha256 ?? manifest.sha256, manifest: manifest.json)
@@ -226,8 +231,10 @@ extension PipelineRun {
 
     private mutating func validate() async throws {
         let batch = try requireBatch()
+        // How many rows a range of time has says nothing of how many another one should.
         let previous = try await tools.control.loadedRows(
-            project: record.project, pipeline: record.pipeline, target: record.target ?? "", limit: 7)
+            project: record.project, pipeline: record.pipeline, target: record.target ?? "",
+            limit: record.cause.isBackfill ? 0 : 7)
         let validator = Validator(
             plan: definition.validation, isIncremental: definition.isIncremental, file: batch.file, folder: folder,
             format: batch.format, columns: batch.columns.map { ($0.name, $0.type) }, declared: batch.rows,

@@ -73,16 +73,20 @@ public struct PipelineProject: Sendable {
     public let folder: String
     /// Pins what is durable now, and waits until queries see it.
     public let pin: @Sendable () async throws -> Int64
+    /// The highest `seq` that is durable now; costs nothing.
+    public let durable: @Sendable () -> Int64
     /// The specification of an export, with saved segments and computed columns in the place of their names.
     public let spec: @Sendable (JSONValue, Timestamp) async throws -> ExportSpec
 
     public init(
         store: EventStore, folder: String, pin: @escaping @Sendable () async throws -> Int64,
+        durable: @escaping @Sendable () -> Int64 = { 0 },
         spec: @escaping @Sendable (JSONValue, Timestamp) async throws -> ExportSpec
     ) {
         self.store = store
         self.folder = folder
         self.pin = pin
+        self.durable = durable
         self.spec = spec
     }
 }
