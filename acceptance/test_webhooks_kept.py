@@ -166,6 +166,7 @@ def test_bulk_replay_by_time_and_state_with_a_preview(tmp_path, receiver):
         before = len(receiver.requests)
         assert server.request("POST", "/v1/deliveries/replay", {**wanted, "preview": True}).json == {"would_replay": 2}
         assert server.request("POST", "/v1/deliveries/replay", {**wanted, "to": middle}).json == {"replayed": 0}
+        assert "2 messages would" in server.cli("deliveries", "replay", "--endpoint", made["id"], "--from", middle, "--preview").stdout
         assert len(receiver.requests) == before and len(rows(server, status="failed")) == 6
         ids = {row["webhook_id"] for row in rows(server, endpoint=made["id"]) if row["created_at"] >= middle}
         assert server.request("POST", "/v1/deliveries/replay", wanted).json == {"replayed": 2}
@@ -186,7 +187,7 @@ def test_many_dead_letters_are_told_of_once_and_segments_of_the_person_come_alon
     ops = Receiver()
     server = Sluice(tmp_path / "data").start(*ALLOWED)
     try:
-        answer = server.request("POST", "/v1/segments", {"name": "Buyers", "segment": {"event": "Purchased"}})
+        answer = server.request("POST", "/v1/segments", {"name": "Buyers", "segment": {"did": "Purchased"}})
         assert answer.status == 201, answer.body
         told = add(server, ops.url, events=["message.exhausted"])
         made = add(server, receiver.url, include=["segments", "properties"], retry=[], final_client_errors=True)
@@ -239,3 +240,35 @@ def test_a_stream_stands_where_it_stood_after_a_restart_and_a_restore(tmp_path, 
         again.stop()
     finally:
         server.stop()
+
+
+def test_a_rate_is_kept_and_a_persons_messages_wait_for_each_other(tmp_path, receiver):
+    slow = Receiver()
+    server = Sluice(tmp_path / "data").start(*ALLOWED)
+    try:
+        limited = add(server, slow.url, rate_limit={"count": 5, "per": "s", "burst": 1})
+        assert limited["rate_limit"] == {"count": 5, "per": "s", "burst": 1}
+        refused = set()
+
+        def first_of_ann_fails(request):
+            event = request["json"]["data"]
+            if event["identity"] == "ann" and not refused:
+                refused.add(event["seq"])
+                return 500
+            return 200
+
+        receiver.answer = first_of_ann_fails
+        add(server, receiver.url, order="person", retry=["1s"])
+        server.collect(*({"identity": name, "event": "A"} for _ in range(4) for name in ("ann", "bob")))
+        assert until(lambda: len(receiver.requests) == 9)
+        came = [(event["identity"], event["seq"]) for event in receiver.events()]
+        assert [seq for name, seq in came if name == "bob"] == [2, 4, 6, 8]
+        assert [seq for name, seq in came if name == "ann"] == [1, 1, 3, 5, 7]
+        assert came.index(("bob", 8)) < came.index(("ann", 3)), "nobody else waited for her"
+        assert until(lambda: len(slow.requests) == 8)
+        # Eight with one at once and five a second: seven waits of a fifth of a second.
+        assert slow.requests[-1]["at"] - slow.requests[0]["at"] >= 1.3
+        assert {row["attempts"] for row in rows(server, endpoint=limited["id"])} == {1}, "waiting is no attempt"
+    finally:
+        server.stop()
+        slow.close()

@@ -242,4 +242,18 @@ struct ReviewTests {
         let json = try JSONValue(body.span)
         #expect(json.arrayValue?.last == "/v1/events?seq_from=4&as_of_seq=5" && json.arrayValue?.first == .null)
     }
+
+    @Test("Behind a person whose first message is refused others are found, however much waits for it")
+    func blockedPerson() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://a.example/", "events": ["*"], "order": "person"])
+        try await outbox.put(OrderedClaim.most + 500, to: [endpoint], keys: ["ann"])
+        #expect(try await outbox.claim(endpoint).map(\.number) == [1])
+        outbox.advance(1)
+        try await outbox.put(6, to: [endpoint], keys: ["bob", "cleo", "abe"])
+        let first = Int64(OrderedClaim.most + 501)
+        // Ann's first is under way: the others' first ones go, and only those.
+        #expect(try await outbox.claim(endpoint).map(\.number) == [first, first + 1, first + 2])
+        #expect(try await outbox.claim(endpoint).isEmpty)
+    }
 }

@@ -132,13 +132,16 @@ extension DeliveryStore {
     /// How many rows still say something of them.
     private static func left(_ db: Database, _ column: String, _ list: String, _ project: String) throws -> Int64 {
         let whose = "project = ?1 AND \(column) IN (SELECT value FROM json_each(?2))"
+        // Messages of events are taken out by `erase(seqs:)`, which counts them.
+        let messages =
+            column == "identity" ? "(SELECT count(*) FROM messages WHERE \(whose) AND body IS NOT NULL)" : "0"
         return try Int64.fetchOne(
             db,
             sql: """
                 SELECT (SELECT count(*) FROM trigger_instances WHERE \(whose) AND (identity <> '' OR event IS NOT NULL))
                     + (SELECT count(*) FROM trigger_firings WHERE \(whose) AND identity <> '')
                     + (SELECT count(*) FROM trigger_marks WHERE \(whose)) + (SELECT count(*) FROM trigger_values WHERE \(whose))
-                    + (SELECT count(*) FROM messages WHERE \(whose) AND body IS NOT NULL AND identity IS NOT NULL)
+                    + \(messages)
                 """, arguments: [project, list]) ?? 0
     }
 

@@ -71,55 +71,6 @@ extension DeliveryStore {
         }
     }
 
-    // MARK: What goes out
-
-    private static func claim(
-        _ room: (endpoint: Int64, count: Int, isOrdered: Bool), _ db: Database, _ now: Timestamp,
-        _ answer: inout LedgerAnswer
-    ) throws {
-        // Of a person's messages the first that is not done with.
-        let first =
-            room.isOrdered
-            ? """
-            AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.endpoint = d.endpoint AND e.order_key = d.order_key
-                AND e.state < 2 AND e.number < d.number)
-            """ : ""
-        let statement = try db.cachedStatement(
-            sql: """
-                UPDATE deliveries SET state = 1, attempts = attempts + 1 WHERE number IN (
-                    SELECT d.number FROM deliveries d JOIN endpoints p ON p.number = d.endpoint
-                    WHERE d.endpoint = ? AND d.lane = ? AND d.state = 0 AND d.next_at <= ? AND p.state = 'active' \(first)
-                    ORDER BY d.next_at, d.number LIMIT ?)
-                RETURNING number, message, attempts, forgiven, lane
-                """)
-        // A lane at a time, each by its index: what is due later is not looked at.
-        var rows = try Row.fetchAll(statement, arguments: [room.endpoint, 0, now.microseconds, room.count])
-        if rows.count < room.count {
-            rows += try Row.fetchAll(
-                statement, arguments: [room.endpoint, 1, now.microseconds, room.count - rows.count])
-        }
-        if rows.count == room.count { answer.full.insert(room.endpoint) }
-        let body = try db.cachedStatement(sql: "SELECT id, type, body, depth FROM messages WHERE number = ?")
-        var claimed: [ClaimedDelivery] = []
-        for row in rows {
-            let (number, attempt, forgiven): (Int64, Int64, Int64) = (row[0], row[2], row[3])
-            let message: Int64 = row[1]
-            guard let found = try Row.fetchOne(body, arguments: [message]), let bytes = found.bytes(at: 2) else {
-                try finish(db, number, .aborted, reason: "what it says is gone", now)
-                continue
-            }
-            let lane: Int64 = row[4]
-            let cause = forgiven > 0 && attempt == forgiven + 1 ? (lane == 1 ? "bulk" : "manual") : "auto"
-            claimed.append(
-                ClaimedDelivery(
-                    number: number, endpoint: room.endpoint,
-                    message: OutboundMessage(id: found[0], type: found[1], body: bytes, depth: found[3]),
-                    attempt: attempt,
-                    forgiven: forgiven, cause: cause))
-        }
-        answer.claimed += claimed.sorted { $0.number < $1.number }
-    }
-
     // MARK: What came of it
 
     private static func apply(
@@ -252,7 +203,7 @@ extension DeliveryStore {
         try insert(message, project: project, db, now, &answer)
     }
 
-    private static func finish(
+    static func finish(
         _ db: Database, _ number: Int64, _ state: DeliveryState, reason: String?, _ now: Timestamp
     ) throws {
         let statement = try db.cachedStatement(
