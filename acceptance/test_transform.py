@@ -124,11 +124,12 @@ load: {{ destination: {{ type: duckdb, path: {flow.files}/w.duckdb, table: event
     assert KEY not in json.dumps(run)
     hashed = {hmac.new(KEY.encode(), f"user-{i}".encode(), hashlib.sha256).hexdigest(): i for i in range(97)}
     with duckdb.connect(str(flow.files / "w.duckdb"), read_only=True) as connection:
-        rows = connection.sql("SELECT * FROM events ORDER BY seq")
-        assert "event_id" not in rows.columns
-        names = rows.columns
-        rows = [dict(zip(names, row)) for row in rows.fetchall()]
+        connection.execute("SET TimeZone = 'UTC'")
+        names = ["identity", "seats", "plan", "score", "region"]
+        rows = [dict(zip(names, row)) for row in connection.sql(f"SELECT {', '.join(names)} FROM events").fetchall()]
+        since = connection.sql("SELECT DISTINCT CAST(since AS VARCHAR), extra FROM events WHERE since IS NOT NULL").fetchall()
         types = dict(connection.sql("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'events'").fetchall())
+    assert "event_id" not in types and since == [("2024-01-01 00:00:00+00", '{"a":1}')]
     assert types["seats"] == "BIGINT" and types["since"].startswith("TIMESTAMP") and types["extra"] == "JSON"
     assert len(rows) == 210
     for row in rows:
