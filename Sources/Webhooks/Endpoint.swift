@@ -62,10 +62,11 @@ public struct EndpointDefinition: Sendable, Equatable {
     /// Types of messages that are none of an event.
     public static let ownTypes = [
         "endpoint.failing", "endpoint.disabled", "endpoint.recovered", "message.exhausted", "trigger.fired",
-        "trigger.retracted", "person.identified",
+        "trigger.retracted", "person.identified", "pipeline.failed", "pipeline.stale", "pipeline.skipped",
+        "pipeline.missed", "pipeline.late", "pipeline.freshness", "pipeline.volume", "pipeline.recovered",
     ]
     /// The same by their families.
-    private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*"]
+    private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*", "pipeline.*"]
 
     /// Whether it receives any event that is collected.
     public var listens: Bool { mode == .messages && hearsEvents }

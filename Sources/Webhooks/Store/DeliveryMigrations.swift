@@ -8,6 +8,7 @@ enum DeliveryMigrations {
         migrator.registerMigration("002_triggers", migrate: TriggerMigration.make)
         migrator.registerMigration("003_hook_streams", migrate: StreamMigration.make)
         migrator.registerMigration("004_whose", migrate: whose)
+        migrator.registerMigration("005_alerts", migrate: AlertMigration.make)
         return migrator
     }
 
