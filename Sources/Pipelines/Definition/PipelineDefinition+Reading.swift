@@ -6,7 +6,8 @@ public import Model
 
 extension PipelineDefinition {
     static let keys = [
-        "name", "description", "schedule", "export", "validate", "load", "on_failure", "freshness", "retain", "timeout",
+        "name", "description", "schedule", "export", "validate", "load", "dbt", "on_failure", "freshness", "retain",
+        "timeout",
     ]
     static let nameRule = "1 to 63 of a-z, 0-9, _ and -, beginning with a letter or a digit"
 
@@ -37,6 +38,7 @@ extension PipelineDefinition {
         let spec = try Self.export(exportNode, mode: load.mode)
         (export, isIncremental) = (spec.json, spec.isIncremental)
         validation = if let found = known["validate"] { try ValidationPlan(found) } else { ValidationPlan() }
+        dbt = if let found = known["dbt"] { try DbtPlan(found) } else { nil }
         (retry, fallsBack) =
             if let found = known["on_failure"] { try Self.failure(found) } else { (RetryPolicy(), false) }
         freshness = if let found = known["freshness"] { try Self.freshness(found) } else { nil }

@@ -26,7 +26,8 @@ struct PipelineRun {
         self.project = project
         self.record = record
         definition = try PipelineDefinition(json: record.definition, registry: tools.registry)
-        machine = RunMachine(json: record.steps, retry: definition.retry)
+        machine = RunMachine(
+            json: record.steps, retry: definition.retry, without: definition.dbt == nil ? [.dbt] : [])
         // What was in memory is gone whenever a run goes on, and the files may be, too.
         machine.resume()
     }
@@ -44,7 +45,9 @@ struct PipelineRun {
             machine.begin(step, at: tools.now())
             guard try await save() else { return await clean() }
             do {
-                try await within(definition.timeout, step)
+                // dbt's time has a limit of its own, and then some for ending it.
+                let limit = step == .dbt ? definition.dbt.map { $0.timeout + 60_000_000 } : nil
+                try await within(limit ?? definition.timeout, step)
             } catch {
                 // The server ends, or the run was cancelled: it stays as it is, to go on with the next start.
                 if Task.isCancelled { return }
@@ -78,7 +81,8 @@ struct PipelineRun {
             record.isStale = hasPrevious
             record.reason = "\(step.rawValue): \(failure.reason)"
             record.finishedAt = tools.now()
-            _ = try await save()
+            // What was loaded stays loaded, whatever is built of it.
+            _ = try await save(watermark: step == .dbt ? record.seqTo : nil)
             await clean()
         }
         return false
@@ -105,9 +109,9 @@ struct PipelineRun {
     }
 
     /// Writes down how far the run is; false if it was cancelled meanwhile.
-    private mutating func save() async throws -> Bool {
+    private mutating func save(watermark: Int64? = nil) async throws -> Bool {
         record.steps = machine.json
-        return try await tools.control.updatePipelineRun(record, at: tools.now())
+        return try await tools.control.updatePipelineRun(record, watermark: watermark, at: tools.now())
     }
 
     private func clean() async {
@@ -146,6 +150,7 @@ struct PipelineRun {
         case .validate: try await validate()
         case .load: try await load()
         case .verify: try await verify()
+        case .dbt: try await build()
         }
     }
 }
@@ -276,6 +281,14 @@ extension PipelineRun {
         machine.succeed(.verify, at: tools.now(), rowsIn: receipt.rows, rowsOut: receipt.rows, checks: [check])
     }
 
+    private mutating func build() async throws {
+        guard let plan = definition.dbt else { return machine.succeed(.dbt, at: tools.now()) }
+        let step = DbtStep(
+            plan: plan, tools: tools, isTrusted: record.isTrusted, base: project.folder, folder: folder + "/dbt")
+        let found = try await step.run()
+        machine.succeed(.dbt, at: tools.now(), checks: found.checks, note: found.note)
+    }
+
     private func requireBatch() throws(PipelineError) -> LoadBatch {
         guard let batch else { throw PipelineError(.export, "the run's file is not there", isTransient: true) }
         return batch
@@ -285,6 +298,8 @@ extension PipelineRun {
 /// Rows that are not what they should be.
 struct ValidationStop: Error {
     let checks: [Check]
+    /// Whether trying again may help; the same rows would fail again.
+    var isTransient = false
 }
 
 /// A failure as a run's record has it.
@@ -298,8 +313,7 @@ struct StepFailure {
         case let stop as ValidationStop:
             checks = stop.checks
             reason = stop.checks.filter { $0.outcome == .failed }.map(\.message).joined(separator: "; ")
-            // The same rows would fail again.
-            isTransient = false
+            isTransient = stop.isTransient
         case let error as PipelineError: (reason, isTransient) = (error.message, error.isTransient)
         case let error as ConnectorError: (reason, isTransient) = (error.message, error.isTransient)
         case let error as ExportError: (reason, isTransient) = (error.message, error.isTransient)

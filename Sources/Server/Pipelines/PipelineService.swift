@@ -27,6 +27,7 @@ final class PipelineService: Service {
                 http: webhooks.client, policy: webhooks.policy, resolver: SystemResolver(),
                 roots: FolderRoots(own: configuration.directory + "/files", allowed: configuration.allowFolders),
                 warn: warn),
+            dbt: DbtTools(program: configuration.dbtProgram, folders: configuration.dbtFolders),
             secrets: configuration.secrets,
             ownerSecrets: SecretResolver(environmentPrefix: "", folder: "/"),
             project: { name in
