@@ -96,13 +96,14 @@ public struct ProjectTemplate: Sendable {
             }
         return """
             # What the models are built from: sluice pipeline apply pipelines.yaml --data DIR, once the paths are yours.
+            # One after the other: a DuckDB file has one writer at a time.
             pipelines:
               - name: warehouse-identities
                 schedule: { cron: "0 6 * * *" }
                 export: { dataset: identities }
                 load: { destination: { \(place), schema: \(schema), table: identities } }
               - name: warehouse-people
-                schedule: { cron: "0 6 * * *" }
+                schedule: { cron: "5 6 * * *" }
                 export: { dataset: people, columns: [person_id, properties] }
                 load: { destination: { \(place), schema: \(schema), table: people } }
               - name: warehouse-events
