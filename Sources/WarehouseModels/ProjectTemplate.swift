@@ -35,7 +35,7 @@ public struct ProjectTemplate: Sendable {
         version: 1.0.0
         config-version: 2
         profile: \(name)
-        require-dbt-version: [">=1.8.0", "<2.0.0"]
+        require-dbt-version: [">=1.10.5", "<1.12.0"]
 
         flags:
           send_anonymous_usage_stats: false
