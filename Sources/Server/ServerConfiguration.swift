@@ -96,6 +96,9 @@ public struct ServerConfiguration: Sendable {
     public var delivers = true
     /// Folders below which pipelines may write files.
     public var allowFolders: [String] = []
+    /// The program that pipelines build models with, and the folders below which its projects lie.
+    public var dbtProgram: String?
+    public var dbtFolders: [String] = []
     /// Whether pipelines run by their schedules; not by a server that ends with a command.
     public var followsSchedules = true
     /// Whether the rules of retention are applied day by day; not by a server that ends with a command.

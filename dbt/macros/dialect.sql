@@ -13,7 +13,8 @@
 {% macro to_number(text) %}{{ return(adapter.dispatch('to_number', 'sluice')(text)) }}{% endmacro %}
 
 {% macro default__to_number(text) -%}
-(case when {{ text }} ~ '^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*$' then cast({{ text }} as numeric(38, 9)) end)
+{#- What would not fit must not stop the build: at most 20 digits before the point, and one in the exponent. -#}
+(case when {{ text }} ~ '^\s*[-+]?([0-9]{1,20}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9])?\s*$' then cast({{ text }} as numeric(38, 9)) end)
 {%- endmacro %}
 
 {% macro duckdb__to_number(text) %}try_cast({{ text }} as decimal(38, 9)){% endmacro %}

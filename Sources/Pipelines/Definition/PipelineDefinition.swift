@@ -16,6 +16,8 @@ public struct PipelineDefinition: Sendable, Equatable {
     /// What becomes of rows before they are loaded.
     public var transform: TransformPlan
     public var load: LoadPlan
+    /// What is built of it afterwards, if anything.
+    public var dbt: DbtPlan?
     public var retry: RetryPolicy
     /// Whether a failed run leaves what was loaded before, marked as stale, rather than being a failure only.
     public var fallsBack: Bool

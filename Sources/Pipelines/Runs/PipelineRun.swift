@@ -27,8 +27,12 @@ struct PipelineRun {
         self.record = record
         definition = try PipelineDefinition(json: record.definition, registry: tools.registry)
         machine = RunMachine(
+<<<<<<< HEAD
             json: record.steps, retry: definition.retry,
             without: definition.transform.isEmpty ? [.transform] : [])
+=======
+            json: record.steps, retry: definition.retry, without: definition.dbt == nil ? [.dbt] : [])
+>>>>>>> 720e020e4a3ff328b813d72cc195be33c5ed6189
         // What was in memory is gone whenever a run goes on, and the files may be, too.
         machine.resume()
     }
@@ -46,7 +50,9 @@ struct PipelineRun {
             machine.begin(step, at: tools.now())
             guard try await save() else { return await clean() }
             do {
-                try await within(definition.timeout, step)
+                // dbt's time has a limit of its own, and then some for ending it.
+                let limit = step == .dbt ? definition.dbt.map { $0.timeout + 60_000_000 } : nil
+                try await within(limit ?? definition.timeout, step)
             } catch {
                 // The server ends, or the run was cancelled: it stays as it is, to go on with the next start.
                 if Task.isCancelled { return }
@@ -80,7 +86,8 @@ struct PipelineRun {
             record.isStale = hasPrevious
             record.reason = "\(step.rawValue): \(failure.reason)"
             record.finishedAt = tools.now()
-            _ = try await save()
+            // What was loaded stays loaded, whatever is built of it.
+            _ = try await save(watermark: step == .dbt ? record.seqTo : nil)
             await clean()
         }
         return false
@@ -108,9 +115,9 @@ struct PipelineRun {
     }
 
     /// Writes down how far the run is; false if it was cancelled meanwhile.
-    private mutating func save() async throws -> Bool {
+    private mutating func save(watermark: Int64? = nil) async throws -> Bool {
         record.steps = machine.json
-        return try await tools.control.updatePipelineRun(record, at: tools.now())
+        return try await tools.control.updatePipelineRun(record, watermark: watermark, at: tools.now())
     }
 
     private func clean() async {
@@ -150,6 +157,7 @@ struct PipelineRun {
         case .transform: try await transform()
         case .load: try await load()
         case .verify: try await verify()
+        case .dbt: try await build()
         }
     }
 }
@@ -301,6 +309,14 @@ extension PipelineRun {
         machine.succeed(.verify, at: tools.now(), rowsIn: receipt.rows, rowsOut: receipt.rows, checks: [check])
     }
 
+    private mutating func build() async throws {
+        guard let plan = definition.dbt else { return machine.succeed(.dbt, at: tools.now()) }
+        let step = DbtStep(
+            plan: plan, tools: tools, isTrusted: record.isTrusted, base: project.folder, folder: folder + "/dbt")
+        let found = try await step.run()
+        machine.succeed(.dbt, at: tools.now(), checks: found.checks, note: found.note)
+    }
+
     private func requireBatch() throws(PipelineError) -> LoadBatch {
         guard let batch else { throw PipelineError(.export, "the run's file is not there", isTransient: true) }
         return batch
@@ -310,6 +326,8 @@ extension PipelineRun {
 /// Rows that are not what they should be.
 struct ValidationStop: Error {
     let checks: [Check]
+    /// Whether trying again may help; the same rows would fail again.
+    var isTransient = false
 }
 
 /// A failure as a run's record has it.
@@ -323,8 +341,7 @@ struct StepFailure {
         case let stop as ValidationStop:
             checks = stop.checks
             reason = stop.checks.filter { $0.outcome == .failed }.map(\.message).joined(separator: "; ")
-            // The same rows would fail again.
-            isTransient = false
+            isTransient = stop.isTransient
         case let error as PipelineError: (reason, isTransient) = (error.message, error.isTransient)
         case let error as ConnectorError: (reason, isTransient) = (error.message, error.isTransient)
         case let error as ExportError: (reason, isTransient) = (error.message, error.isTransient)

@@ -11,6 +11,8 @@ public enum StepName: String, Sendable, CaseIterable {
     case load
     /// What was loaded is read back.
     case verify
+    /// Models are built of what was loaded; of pipelines that say so.
+    case dbt
 }
 
 /// What became of one part of a run.

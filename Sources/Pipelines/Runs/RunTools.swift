@@ -11,6 +11,7 @@ public struct RunTools: Sendable {
     public var control: ControlStore
     public var registry: DestinationRegistry
     public var destinations: DestinationTools
+    public var dbt: DbtTools
     /// Finds secrets for pipelines that came by a key.
     public var secrets: SecretResolver
     /// Finds secrets for pipelines that came from the owner of the data folder, who can read what the server can.
@@ -24,13 +25,14 @@ public struct RunTools: Sendable {
 
     public init(
         control: ControlStore, registry: DestinationRegistry = .builtin, destinations: DestinationTools,
-        secrets: SecretResolver, ownerSecrets: SecretResolver,
+        dbt: DbtTools = DbtTools(), secrets: SecretResolver, ownerSecrets: SecretResolver,
         project: @escaping @Sendable (String) -> PipelineProject?, now: @escaping @Sendable () -> Timestamp,
         boot: String, logger: Logger
     ) {
         self.control = control
         self.registry = registry
         self.destinations = destinations
+        self.dbt = dbt
         self.secrets = secrets
         self.ownerSecrets = ownerSecrets
         self.project = project

@@ -34,6 +34,7 @@ final class PipelineService: Service {
                 mail: webhooks.mail, shelf: webhooks.shelf,
                 ledger: SentLedger(folder: configuration.directory + "/sent"),
                 warn: warn),
+            dbt: DbtTools(program: configuration.dbtProgram, folders: configuration.dbtFolders),
             secrets: configuration.secrets,
             ownerSecrets: SecretResolver(environmentPrefix: "", folder: "/"),
             project: { name in
