@@ -6,13 +6,8 @@ public import Model
 
 extension PipelineDefinition {
     static let keys = [
-<<<<<<< HEAD
-        "name", "description", "schedule", "export", "validate", "enrich", "map", "privacy", "load", "on_failure",
+        "name", "description", "schedule", "export", "validate", "enrich", "map", "privacy", "load", "dbt", "on_failure",
         "freshness", "retain", "timeout", "after",
-=======
-        "name", "description", "schedule", "export", "validate", "load", "dbt", "on_failure", "freshness", "retain",
-        "timeout",
->>>>>>> 720e020e4a3ff328b813d72cc195be33c5ed6189
     ]
     static let nameRule = "1 to 63 of a-z, 0-9, _ and -, beginning with a letter or a digit"
 
@@ -48,18 +43,13 @@ extension PipelineDefinition {
         let spec = try Self.export(exportNode, mode: load.mode)
         (export, isIncremental) = (spec.json, spec.isIncremental)
         validation = if let found = known["validate"] { try ValidationPlan(found) } else { ValidationPlan() }
-<<<<<<< HEAD
         transform = try TransformPlan(
             enrich: known["enrich"], map: known["map"], privacy: known["privacy"], sources: .builtin)
+        dbt = if let found = known["dbt"] { try DbtPlan(found) } else { nil }
         (retry, fallsBack, alerts) =
             if let found = known["on_failure"] { try Self.failure(found) } else {
                 (RetryPolicy(), false, [AlertTarget]?.none)
             }
-=======
-        dbt = if let found = known["dbt"] { try DbtPlan(found) } else { nil }
-        (retry, fallsBack) =
-            if let found = known["on_failure"] { try Self.failure(found) } else { (RetryPolicy(), false) }
->>>>>>> 720e020e4a3ff328b813d72cc195be33c5ed6189
         freshness = if let found = known["freshness"] { try Self.freshness(found) } else { nil }
         if let found = known["retain"] { try Self.retain(found) }
         timeout = try known["timeout"]?.duration() ?? 3_600_000_000

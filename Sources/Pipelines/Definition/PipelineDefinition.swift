@@ -31,6 +31,14 @@ public struct PipelineDefinition: Sendable, Equatable {
 
     /// The whole document, as it is kept.
     public let json: JSONValue
+
+    /// Steps of a run that the pipeline does without.
+    var stepsLeftOut: Set<StepName> {
+        var steps: Set<StepName> = []
+        if transform.isEmpty { steps.insert(.transform) }
+        if dbt == nil { steps.insert(.dbt) }
+        return steps
+    }
 }
 
 /// Where rows go, and how.

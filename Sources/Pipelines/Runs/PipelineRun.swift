@@ -27,12 +27,7 @@ struct PipelineRun {
         self.record = record
         definition = try PipelineDefinition(json: record.definition, registry: tools.registry)
         machine = RunMachine(
-<<<<<<< HEAD
-            json: record.steps, retry: definition.retry,
-            without: definition.transform.isEmpty ? [.transform] : [])
-=======
-            json: record.steps, retry: definition.retry, without: definition.dbt == nil ? [.dbt] : [])
->>>>>>> 720e020e4a3ff328b813d72cc195be33c5ed6189
+            json: record.steps, retry: definition.retry, without: definition.stepsLeftOut)
         // What was in memory is gone whenever a run goes on, and the files may be, too.
         machine.resume()
     }

@@ -10,28 +10,17 @@ public struct RunMachine: Sendable, Equatable {
 
     public private(set) var steps: [RunStep]
     let retry: RetryPolicy
-<<<<<<< HEAD
     /// Steps that the pipeline does without.
     let without: Set<StepName>
 
-    public init(steps: [RunStep] = [], retry: RetryPolicy, without: Set<StepName> = [.transform]) {
-=======
-    /// Steps that the pipeline does not have.
-    let without: Set<StepName>
-
     public init(steps: [RunStep] = [], retry: RetryPolicy, without: Set<StepName> = []) {
->>>>>>> 720e020e4a3ff328b813d72cc195be33c5ed6189
         self.steps = steps
         self.retry = retry
         self.without = without
     }
 
     /// Reads the steps as they are kept.
-<<<<<<< HEAD
-    public init(json: JSONValue, retry: RetryPolicy, without: Set<StepName> = [.transform]) {
-=======
     public init(json: JSONValue, retry: RetryPolicy, without: Set<StepName> = []) {
->>>>>>> 720e020e4a3ff328b813d72cc195be33c5ed6189
         self.init(steps: (json.arrayValue ?? []).compactMap(RunStep.init), retry: retry, without: without)
     }
 

@@ -99,13 +99,13 @@ struct Serve: AsyncParsableCommand {
     var allowFolder: [String] = []
 
     @Option(
-<<<<<<< HEAD
         name: .customLong("public-url"),
         help: ArgumentHelp(
             "Where the server is reached from outside, such as https://sluice.example.com (or SLUICE_PUBLIC_URL): links in mails begin with it.",
             valueName: "URL"))
     var publicURL: String?
-=======
+
+    @Option(
         name: .long,
         help: ArgumentHelp(
             "The dbt that pipelines build models with (or SLUICE_DBT): a path, or a name that PATH has.",
@@ -118,7 +118,6 @@ struct Serve: AsyncParsableCommand {
             "A folder below which dbt's projects lie (or SLUICE_DBT_FOLDER, with colons between several), apart from those that pipelines write to; may be repeated.",
             valueName: "DIR"))
     var dbtFolder: [String] = []
->>>>>>> 720e020e4a3ff328b813d72cc195be33c5ed6189
 
     @Option(
         name: .customLong("secret-env"),
