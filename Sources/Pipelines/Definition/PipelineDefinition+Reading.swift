@@ -6,7 +6,8 @@ public import Model
 
 extension PipelineDefinition {
     static let keys = [
-        "name", "description", "schedule", "export", "validate", "enrich", "map", "privacy", "load", "dbt", "on_failure",
+        "name", "description", "schedule", "export", "validate", "enrich", "map", "privacy", "load", "dbt",
+        "on_failure",
         "freshness", "retain", "timeout", "after",
     ]
     static let nameRule = "1 to 63 of a-z, 0-9, _ and -, beginning with a letter or a digit"
