@@ -61,7 +61,7 @@ public struct EndpointDefinition: Sendable, Equatable {
     /// Types of messages that are none of an event.
     public static let ownTypes = [
         "endpoint.failing", "endpoint.disabled", "endpoint.recovered", "message.exhausted", "trigger.fired",
-        "trigger.retracted", "person.identified",
+        "trigger.retracted", "trigger.recovered", "person.identified",
     ]
     /// The same by their families.
     private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*"]

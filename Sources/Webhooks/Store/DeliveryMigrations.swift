@@ -7,6 +7,7 @@ enum DeliveryMigrations {
         migrator.registerMigration("001_outbox", migrate: outbox)
         migrator.registerMigration("002_triggers", migrate: TriggerMigration.make)
         migrator.registerMigration("003_hook_streams", migrate: StreamMigration.make)
+        migrator.registerMigration("004_trigger_watches", migrate: WatchMigration.make)
         return migrator
     }
 

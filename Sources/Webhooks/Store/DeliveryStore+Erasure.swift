@@ -113,6 +113,12 @@ extension DeliveryStore {
             try db.execute(sql: "DELETE FROM \(table) WHERE \(whose)", arguments: arguments)
         }
         guard column == "identity" else { return count }
+        try db.execute(
+            sql: """
+                UPDATE trigger_watches SET generation = generation + 1
+                WHERE trigger_number IN (SELECT trigger_number FROM trigger_watched WHERE \(whose))
+                """, arguments: arguments)
+        try db.execute(sql: "DELETE FROM trigger_watched WHERE \(whose)", arguments: arguments)
         try db.execute(sql: "DELETE FROM trigger_people WHERE \(whose)", arguments: arguments)
         try db.execute(
             sql: """
@@ -125,12 +131,14 @@ extension DeliveryStore {
     /// How many rows still say something of them.
     private static func left(_ db: Database, _ column: String, _ list: String, _ project: String) throws -> Int64 {
         let whose = "project = ?1 AND \(column) IN (SELECT value FROM json_each(?2))"
+        let watched =
+            column == "identity" ? " + (SELECT count(*) FROM trigger_watched WHERE \(whose))" : ""
         return try Int64.fetchOne(
             db,
             sql: """
                 SELECT (SELECT count(*) FROM trigger_instances WHERE \(whose) AND (identity <> '' OR event IS NOT NULL))
                     + (SELECT count(*) FROM trigger_firings WHERE \(whose) AND identity <> '')
-                    + (SELECT count(*) FROM trigger_marks WHERE \(whose)) + (SELECT count(*) FROM trigger_values WHERE \(whose))
+                    + (SELECT count(*) FROM trigger_marks WHERE \(whose)) + (SELECT count(*) FROM trigger_values WHERE \(whose))\(watched)
                 """, arguments: [project, list]) ?? 0
     }
 
