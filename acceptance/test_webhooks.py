@@ -48,7 +48,7 @@ def attempts(server, endpoint):
 
 
 def test_other_peoples_libraries_accept_every_message(shop, receiver):
-    """Through a rotation with its overlap, and when sent again."""
+    """23: through a rotation with its overlap, and when sent again."""
     shop.collect({"identity": "early", "event": "Purchased"})
     endpoint = add(shop, receiver.url, events=["*"])
     receiver.secrets = [endpoint["secret"]]
@@ -153,6 +153,7 @@ def test_what_fails_is_tried_again_and_what_fails_for_good_is_kept(shop, receive
 
 
 def test_410_disables_and_nothing_more_is_sent(shop, receiver):
+    """21."""
     receiver.answer = lambda request: 410
     other = Receiver()
     endpoint = add(shop, receiver.url, events=["*"])
@@ -176,6 +177,7 @@ def test_410_disables_and_nothing_more_is_sent(shop, receiver):
 
 
 def test_retry_after_is_waited_for(shop, receiver):
+    """22."""
     receiver.answer = lambda request: 200 if request["number"] > 1 else (429, {"Retry-After": "3"}, b"")
     add(shop, receiver.url, events=["*"], retry=["1s"])
     shop.collect({"identity": "ann", "event": "A"})

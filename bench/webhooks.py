@@ -40,8 +40,12 @@ class Receiver:
         """What came: (event id, webhook-id, seconds)."""
         self.process.stdin.close()
         self.process.wait(60)
-        rows = [line.split() for line in self.out.read_text().splitlines()]
-        return [(event, message, float(at)) for event, message, at in rows]
+        self.rows = [line.split() for line in self.out.read_text().splitlines()]
+        return [(event, message, float(at)) for event, message, at, _ in self.rows]
+
+    def lags(self):
+        """How late triggers said that they were, in seconds, ascending; after `close`."""
+        return sorted(float(late) for *_, late in self.rows if late != "-")
 
 
 def endpoint(server, url, **settings):
@@ -57,12 +61,21 @@ def start(folder, name):
 def latency(folder, results):
     """Single events at a steady rate, of people who are known and now and then of somebody new."""
     server, receiver = start(folder, "hooks-latency"), Receiver(folder, "latency.txt")
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
     try:
         endpoint(server, receiver.url)
         for n in range(50):
             # Rules that look at each event and want none.
             endpoint(server, receiver.url, where={"property": "never", "is": n})
+        steady(server, receiver, results, "webhooks")
+    finally:
+        receiver.process.kill()
+        server.stop()
+
+
+def steady(server, receiver, results, name):
+    """Events one by one; each is to reach the receiver once."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    try:
         headers = {"Authorization": f"Bearer {server.write_key}", "Content-Type": "application/json"}
         accepted, total = {}, RATE * SHORT_SECONDS
         began = time.time()
@@ -79,13 +92,11 @@ def latency(folder, results):
         rows = receiver.close()
         delays = sorted(max(0, at - accepted[event]) * 1000 for event, _, at in rows)
         whole = len({event for event, *_ in rows}) == total
-        results.add("webhooks: events collected for it", rate, "events/s")
-        results.add("webhooks: accepted → first byte, p50", statistics.median(delays) if whole else math.inf, "ms", most=20)
-        results.add("webhooks: accepted → first byte, p99", delays[int(len(delays) * 0.99)] if whole else math.inf, "ms", most=250)
+        results.add(f"{name}: events collected for it", rate, "events/s")
+        results.add(f"{name}: accepted → first byte, p50", statistics.median(delays) if whole else math.inf, "ms", most=20)
+        results.add(f"{name}: accepted → first byte, p99", delays[int(len(delays) * 0.99)] if whole else math.inf, "ms", most=250)
     finally:
         connection.close()
-        receiver.process.kill()
-        server.stop()
 
 
 class Hanging:

@@ -62,8 +62,9 @@ public struct EndpointDefinition: Sendable, Equatable {
     /// Types of messages that are none of an event.
     public static let ownTypes = [
         "endpoint.failing", "endpoint.disabled", "endpoint.recovered", "message.exhausted", "trigger.fired",
-        "trigger.retracted", "person.identified", "pipeline.failed", "pipeline.stale", "pipeline.skipped",
-        "pipeline.missed", "pipeline.late", "pipeline.freshness", "pipeline.volume", "pipeline.recovered",
+        "trigger.retracted", "trigger.recovered", "person.identified", "pipeline.failed", "pipeline.stale",
+        "pipeline.skipped", "pipeline.missed", "pipeline.late", "pipeline.freshness", "pipeline.volume",
+        "pipeline.recovered",
     ]
     /// The same by their families.
     private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*", "pipeline.*"]

@@ -9,6 +9,7 @@ enum DeliveryMigrations {
         migrator.registerMigration("003_hook_streams", migrate: StreamMigration.make)
         migrator.registerMigration("004_whose", migrate: whose)
         migrator.registerMigration("005_alerts", migrate: AlertMigration.make)
+        migrator.registerMigration("006_trigger_watches", migrate: WatchMigration.make)
         return migrator
     }
 

@@ -120,6 +120,12 @@ extension DeliveryStore {
             try db.execute(sql: "DELETE FROM \(table) WHERE \(whose)", arguments: arguments)
         }
         guard column == "identity" else { return count }
+        try db.execute(
+            sql: """
+                UPDATE trigger_watches SET generation = generation + 1
+                WHERE trigger_number IN (SELECT trigger_number FROM trigger_watched WHERE \(whose))
+                """, arguments: arguments)
+        try db.execute(sql: "DELETE FROM trigger_watched WHERE \(whose)", arguments: arguments)
         try db.execute(sql: "DELETE FROM trigger_people WHERE \(whose)", arguments: arguments)
         try db.execute(
             sql: """
@@ -135,13 +141,14 @@ extension DeliveryStore {
         // Messages of events are taken out by `erase(seqs:)`, which counts them.
         let messages =
             column == "identity" ? "(SELECT count(*) FROM messages WHERE \(whose) AND body IS NOT NULL)" : "0"
+        let watched = column == "identity" ? "(SELECT count(*) FROM trigger_watched WHERE \(whose))" : "0"
         return try Int64.fetchOne(
             db,
             sql: """
                 SELECT (SELECT count(*) FROM trigger_instances WHERE \(whose) AND (identity <> '' OR event IS NOT NULL))
                     + (SELECT count(*) FROM trigger_firings WHERE \(whose) AND identity <> '')
                     + (SELECT count(*) FROM trigger_marks WHERE \(whose)) + (SELECT count(*) FROM trigger_values WHERE \(whose))
-                    + \(messages)
+                    + \(messages) + \(watched)
                 """, arguments: [project, list]) ?? 0
     }
 

@@ -14,7 +14,7 @@ struct TriggerTargets: Sendable {
     /// Those that name a type of messages.
     private var byType: [String: [Target]] = [:]
 
-    static let types = [TriggerFiring.firedType, TriggerFiring.retractedType, TriggerFiring.identifiedType]
+    static let types = [TriggerFiring.firedType, TriggerFiring.identifiedType] + TriggerFiring.followUps
 
     init() {}
 
