@@ -122,7 +122,12 @@ struct EndpointRun: Sendable {
             return (nil, nil)
         }
         isSlow = result.timings.total > Self.slow
-        breaker.came(ok: verdict.isSuccess, now: now)
+        // Whoever refuses one message for good is there all the same: the others need not wait.
+        if case .aborted = verdict {
+            breaker.came(ok: true, now: now)
+        } else {
+            breaker.came(ok: verdict.isSuccess, now: now)
+        }
         if let until = Verdict.throttle(result, now: now) { throttledUntil = max(throttledUntil, until) }
         if case .ends = verdict {
             hasEnded = true
