@@ -13,6 +13,7 @@ public final class PipelineWatch: Sendable {
         /// When everything is looked at again; what is new is looked at each time.
         var fullLook: Timestamp?
         var lastLook: Timestamp?
+        var firstLook: Timestamp?
         var handAgain: Timestamp?
     }
 
@@ -26,6 +27,8 @@ public final class PipelineWatch: Sendable {
     /// A run that has not begun so long after its time is late.
     static let patience: Int64 = 900_000_000
     private static let atOnce = 500
+    /// So long after a start it is not judged whether runs are late.
+    private static let settling: Int64 = 60_000_000
 
     /// - Parameter hand: puts an alert into the outbox, where the same id counts once; says what keeps it from somebody.
     public init(tools: RunTools, hand: @escaping @Sendable (AlertRecord) async throws -> String?) {
@@ -52,6 +55,7 @@ public final class PipelineWatch: Sendable {
             // A clock that was put back must not put off the next look.
             let isDue = state.fullLook.map { now >= $0 } ?? true || state.lastLook.map { now < $0 } ?? true
             state.lastLook = now
+            state.firstLook = min(state.firstLook ?? now, now)
             return isDue
         }
         if isDue || !runs.isEmpty {
@@ -77,9 +81,13 @@ public final class PipelineWatch: Sendable {
             book.saw(run)
         }
         let open = try await tools.control.openPipelineRuns()
+        // At a start, those who make runs come first: what they find missing they say themselves.
+        let isSettled = state.withLock { state in
+            state.firstLook.map { now.microseconds - $0.microseconds >= Self.settling } ?? false
+        }
         for watched in readers.values.sorted(by: { $0.record.number < $1.record.number }) {
             try await judgeAge(watched, &book, now)
-            judgeTime(watched, open, &book, now)
+            if isSettled { judgeTime(watched, open, &book, now) }
         }
         for incident in book.incidents where readers[incident.project + "/" + incident.pipeline] == nil {
             book.forget(project: incident.project, pipeline: incident.pipeline, at: now)
