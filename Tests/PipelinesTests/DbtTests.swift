@@ -159,8 +159,13 @@ struct DbtTests {
             if let text = try? String(contentsOfFile: folder + "/runs/p/r/dbt/child", encoding: .utf8),
                 let child = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines))
             {
-                // Gone, or dead and waiting for whoever reaps orphans.
-                let state = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8)) ?? ") Z"
+                // Gone, or dead and waiting for whoever reaps orphans; a signal takes a moment to arrive.
+                let end = ContinuousClock.now + .seconds(120)
+                var state = ""
+                repeat {
+                    await Task.yield()
+                    state = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8)) ?? ") Z"
+                } while !state.contains(") Z") && !state.contains(") X") && .now < end
                 #expect(state.contains(") Z") || state.contains(") X"))
             }
         }
