@@ -16,6 +16,9 @@ PROGRAM = pathlib.Path(os.environ.get("SLUICE_PROGRAM", ROOT / ".build/release/s
 # A value may hold 32 KiB and more; Python's reader stops at 128 KiB otherwise.
 csv.field_size_limit(1 << 24)
 
+# What a server is started with whose webhooks go to this machine.
+ALLOWED = ("--allow-private", "127.0.0.0/8")
+
 # The program with a clock that tests set ahead: of 'make unit' or 'make build-testing'.
 TESTING = next(
     (path for path in (

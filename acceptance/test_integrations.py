@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from receiver import Receiver
 from sluice import ROOT, Sluice, until
 
 
@@ -17,13 +16,6 @@ def shop(tmp_path):
     server = Sluice(tmp_path / "data").start("--allow-private", "127.0.0.0/8")
     yield server
     server.stop()
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def zapier(path, auth=None, **bundle):

@@ -6,18 +6,10 @@ import ssl
 import subprocess
 import threading
 
-import pytest
 
 from mail_server import Mailbox, certificate
 from receiver import Receiver
 from sluice import PROGRAM, Sluice, environment, until
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def add(server, url, **settings):

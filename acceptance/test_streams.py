@@ -8,24 +8,9 @@ import time
 import pytest
 
 from receiver import Receiver
-from sluice import Sluice, until
+from sluice import ALLOWED, Sluice, until
 
 SEEDS = int(os.environ.get("SLUICE_WEBHOOK_SEEDS", "3"))
-ALLOWED = ("--allow-private", "127.0.0.0/8")
-
-
-@pytest.fixture
-def shop(tmp_path):
-    server = Sluice(tmp_path / "data").start(*ALLOWED)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def stream(server, url, **settings):

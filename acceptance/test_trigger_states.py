@@ -3,35 +3,8 @@
 import json
 import time
 
-import pytest
 
-from receiver import Receiver
-from sluice import TESTING, Sluice, until
-
-ALLOWED = ("--allow-private", "127.0.0.0/8")
-
-
-@pytest.fixture
-def shop(tmp_path):
-    server = Sluice(tmp_path / "data").start(*ALLOWED)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def clocked(tmp_path):
-    """A server whose clock is set ahead by the test."""
-    assert TESTING, "the program with a clock for tests is not there; run 'make unit' or 'make build-testing'"
-    server = Sluice(tmp_path / "data", TESTING).start(*ALLOWED, "--clock", "test")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
+from sluice import ALLOWED, until
 
 
 def endpoint(server, receiver, **settings):

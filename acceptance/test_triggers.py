@@ -15,38 +15,14 @@ import time
 import pytest
 
 from receiver import Receiver
-from sluice import TESTING, Sluice, cli, until
+from sluice import ALLOWED, Sluice, until
 
-ALLOWED = ("--allow-private", "127.0.0.0/8")
 SEEDS = int(os.environ.get("SLUICE_WEBHOOK_SEEDS", "3"))
-
-
-@pytest.fixture
-def shop(tmp_path):
-    server = Sluice(tmp_path / "data").start(*ALLOWED)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def clocked(tmp_path):
-    """A server whose clock is set ahead by the test."""
-    assert TESTING, "the program with a clock for tests is not there; run 'make unit' or 'make build-testing'"
-    server = Sluice(tmp_path / "data", TESTING).start(*ALLOWED, "--clock", "test")
-    yield server
-    server.stop()
 
 
 def advance(server, length):
     answer = server.request("POST", "/v1/test/clock", {"advance": length})
     assert answer.status == 200, answer.body
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def add(server, url, **settings):

@@ -15,7 +15,6 @@ import pytest
 import postgres
 import sluice
 from mail_server import Mailbox
-from receiver import Receiver
 
 
 class Sink:
@@ -57,13 +56,6 @@ class Sink:
 @pytest.fixture
 def sink():
     made = Sink()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
     yield made
     made.close()
 

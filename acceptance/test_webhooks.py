@@ -12,24 +12,9 @@ import pytest
 
 from mail_server import certificate
 from receiver import Receiver
-from sluice import PATIENCE, Sluice, cli, until
+from sluice import ALLOWED, Sluice, cli, until
 
 SEEDS = int(os.environ.get("SLUICE_WEBHOOK_SEEDS", "3"))
-ALLOWED = ("--allow-private", "127.0.0.0/8")
-
-
-@pytest.fixture
-def shop(tmp_path):
-    server = Sluice(tmp_path / "data").start(*ALLOWED)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def add(server, url, **settings):

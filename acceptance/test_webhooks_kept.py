@@ -4,21 +4,12 @@ import http.server
 import json
 import threading
 
-import pytest
 
 from mail_server import Mailbox, certificate
 from receiver import Receiver
-from sluice import Sluice, cli, until
+from sluice import ALLOWED, Sluice, cli, until
 
 ANN = "ann@example.com"
-ALLOWED = ("--allow-private", "127.0.0.0/8")
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def add(server, url, **settings):
