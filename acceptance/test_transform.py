@@ -155,6 +155,11 @@ load: {{ destination: {{ type: folder, path: out }} }}
     assert run["reason"].startswith("transform: the source them: PostgreSQL refused") and "nowhere" in run["reason"]
     flow.apply(text.replace("select * from nowhere", "delete from pg_class returning oid"))
     assert flow.run(code=1)["status"] == "failed"
+    # Nor does a query leave the transaction that changes nothing.
+    database.sql("CREATE TABLE precious (x int)")
+    flow.apply(text.replace("select * from nowhere", "select 1 as a) q; COMMIT; DROP TABLE precious; BEGIN; SELECT * FROM (select 1"))
+    assert "multiple commands" in flow.run(code=1)["reason"]
+    assert database.one("SELECT count(*) FROM precious") == "0"
     for sql in ("select * from read_csv('/etc/passwd')", "select nothing from export", "copy export to '/tmp/x'"):
         flow.apply(f"""
 name: p

@@ -122,7 +122,7 @@ void sluice_sftp_do(const sluice_sftp *sftp, sluice_sftp_result *result) {
   }
   CURL *curl = curl_easy_init();
   if (!curl) goto close_all;
-  struct curl_slist *place = curl_slist_append(NULL, sftp->resolve);
+  struct curl_slist *place = sftp->resolve ? curl_slist_append(NULL, sftp->resolve) : NULL;
   struct curl_slist *before = list(sftp->before, sftp->before_count);
   struct curl_slist *after = list(sftp->after, sftp->after_count);
   curl_easy_setopt(curl, CURLOPT_URL, sftp->url);

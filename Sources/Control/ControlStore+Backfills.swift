@@ -18,13 +18,16 @@ extension ControlStore {
                     ORDER BY number DESC
                     """, arguments: [project, pipeline]
             ).compactMap(BackfillRecord.init(row:))
-            if let same = open.first(where: { $0.from == from && $0.to == to && $0.step == step }) {
+            let same = open.first { $0.from == from && $0.to == to && $0.step == step }
+            if let other = open.first(where: { $0.status != .failed && $0.number != same?.number }) {
+                return (other, true)
+            }
+            if let same {
                 try db.execute(
                     sql: "UPDATE backfills SET status = 'running', reason = NULL, changed_at = ? WHERE number = ?",
                     arguments: [at.microseconds, same.number])
                 return (try Self.fetchBackfill(same.id, project: project, in: db), false)
             }
-            if let other = open.first(where: { $0.status != .failed }) { return (other, true) }
             try db.execute(
                 sql: """
                     INSERT INTO backfills (id, project, pipeline, range_from, range_to, step, next_from, status, created_at,
@@ -115,7 +118,8 @@ extension ControlStore {
         }
     }
 
-    /// Pauses, stops or goes on with a backfill; what it is now, nil if there is none. One that is over stays as it is.
+    /// Pauses, stops or goes on with a backfill; what it is now, nil if there is none. One that is over stays as it is, and so does one
+    /// that should go on while another of its pipeline is open.
     public func setBackfill(
         _ id: String, project: String, _ status: BackfillRecord.Status, reason: String? = nil, at: Timestamp
     ) async throws(ControlError) -> BackfillRecord? {
@@ -125,11 +129,13 @@ extension ControlStore {
                 sql: """
                     UPDATE backfills SET status = ?, reason = ?, changed_at = ?, run = CASE WHEN ? THEN NULL ELSE run END,
                     finished_at = CASE WHEN ? THEN ? END
-                    WHERE id = ? AND project = ? AND status IN ('running', 'paused', 'failed')
+                    WHERE id = ? AND project = ? AND status IN ('running', 'paused', 'failed') AND NOT (? AND EXISTS (
+                        SELECT 1 FROM backfills o WHERE o.project = backfills.project AND o.pipeline = backfills.pipeline
+                        AND o.status IN ('running', 'paused') AND o.number <> backfills.number))
                     """,
                 arguments: [
                     status.rawValue, reason, at.microseconds, status == .failed || isOver, isOver, at.microseconds, id,
-                    project,
+                    project, status == .running,
                 ])
             return try Self.fetchBackfill(id, project: project, in: db)
         }

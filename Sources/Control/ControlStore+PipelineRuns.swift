@@ -95,7 +95,7 @@ extension ControlStore {
                 sql: """
                     INSERT INTO pipeline_watermarks (project, pipeline, target, seq, run, loaded_at)
                     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (project, pipeline, target) DO UPDATE SET
-                    seq = excluded.seq, run = excluded.run, loaded_at = excluded.loaded_at
+                    seq = max(seq, excluded.seq), run = excluded.run, loaded_at = excluded.loaded_at
                     """,
                 arguments: [run.project, run.pipeline, target, watermark, run.id, at.microseconds])
             return true

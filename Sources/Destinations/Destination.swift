@@ -144,8 +144,3 @@ public struct DestinationRegistry: Sendable {
         try SettingsCheck.check(settings, type.fields, plainSecret: type.plainSecret(settings))
     }
 }
-
-extension Field {
-    /// The words of a setting that is true or false.
-    static let truths = ["false", "true"]
-}

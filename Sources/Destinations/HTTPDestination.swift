@@ -45,14 +45,7 @@ public struct HTTPDestination: Destination {
         url.host == "localhost" || (url.address.map { $0.plain.bytes[0] == 127 || $0.description == "::1" } ?? false)
     }
 
-    public static func plainSecret(_ settings: JSONValue) -> String? {
-        // Most headers are no secrets; those that usually are must be references.
-        guard case .object(let members)? = settings["headers"] else { return nil }
-        let secret = ["authorization", "x-api-key", "api-key", "cookie"]
-        return members.first { member in
-            secret.contains(member.key.lowercased()) && !SecretReference.isReference(member.value.stringValue ?? "")
-        }.map { "headers.\($0.key)" }
-    }
+    public static func plainSecret(_ settings: JSONValue) -> String? { SettingsCheck.plainHeader(settings) }
 
     public var location: String { "http:\(url.description)" }
 

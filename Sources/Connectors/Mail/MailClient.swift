@@ -10,7 +10,7 @@ public struct MailServer: Sendable, Equatable {
         case startTLS = "starttls"
         /// TLS from the first byte.
         case tls
-        /// None: to addresses that the operator allows, and nowhere else.
+        /// None: to addresses that the operator allows, and elsewhere where a definition says so.
         case none
     }
 
@@ -21,6 +21,8 @@ public struct MailServer: Sendable, Equatable {
     public var security: Security
     public var username: String?
     public var password: String?
+    /// Whether mail may go in clear to wherever it is; else to addresses alone that the operator allows.
+    public var allowsPlaintext = false
 
     /// Ports of mail servers, besides those from 1024 on that are no database's.
     static let ports: Set<Int> = [25, 465, 587]
@@ -131,7 +133,7 @@ extension OutboundPolicy {
     /// Checks a mail server's port, and that nothing goes in clear to where the operator does not allow it.
     func checkMail(_ addresses: [IPAddress], _ server: MailServer) throws(ConnectorError) {
         for address in addresses where !isAllowed(address) {
-            guard server.security != .none else {
+            guard server.security != .none || server.allowsPlaintext else {
                 throw ConnectorError(
                     .badSetting,
                     "mail goes in clear to addresses that the operator allows with --allow-private, and nowhere else")

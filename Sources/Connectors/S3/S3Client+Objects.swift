@@ -38,7 +38,7 @@ extension S3Client {
         return answer.status == 404 ? nil : answer.answer.body
     }
 
-    /// An object piece by piece, which all are of the same one: should another be put in its place meanwhile, it is begun anew.
+    /// An object piece by piece, which all are of the same one: should another be put in its place meanwhile, the read is refused.
     public func read(
         _ object: S3Object, pieces: Int = 8 << 20, _ body: ([UInt8]) async throws(ConnectorError) -> Void
     ) async throws(ConnectorError) {

@@ -86,8 +86,10 @@ struct SFTPTransfer: Sendable {
         case .file(let path): file = path
         case .bytes(let given): bytes = given
         }
+        // An address that was written as one is gone to as it is; libcurl cannot read one of version 6 here.
         let words = [
-            url, "\(place.host):\(place.port):\(places)", place.username, place.password, place.key, place.passphrase,
+            url, place.address == nil ? "\(place.host):\(place.port):\(places)" : nil, place.username, place.password,
+            place.key, place.passphrase,
             place.knownHosts, file,
         ]
         // Everything is lent for the call alone; the sink is kept by the caller.

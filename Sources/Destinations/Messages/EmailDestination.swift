@@ -30,7 +30,7 @@ public struct EmailDestination: Destination {
     public static let abilities = Abilities(
         modes: [.append, .replace], formats: ["csv", "ndjson", "parquet"], takesCompression: true, hasSchema: false)
 
-    private let server: MailServer
+    private var server: MailServer
     private let from: MailAddress
     private let to: [MailAddress]
     private let subject: Template?
@@ -68,6 +68,7 @@ public struct EmailDestination: Destination {
         sendsEmpty = settings.text("send_empty") == "true"
         self.tools = tools
         try tools.policy.check(server.address.map { [$0] } ?? [], ofHost: server.host)
+        server.allowsPlaintext = settings.text(PlainText.field.name) == "true"
         if server.security == .none {
             try PlainText.check(try OutboundURL("http://\(settings.text("server") ?? "")/"), settings, tools)
         }

@@ -39,7 +39,14 @@ public struct FileShelf: Sendable {
         }
         try FolderRoots.make(all: folder)
         clear(now: now)
-        try FilePieces.copy(file, to: "\(folder)/\(id)-\(expires)-\(name)")
+        var expires = expires
+        // One that an earlier attempt kept is the same file, and its link may have been sent.
+        let known = FilePieces.names(folder).first { $0.hasPrefix("\(id)-") && $0.hasSuffix("-\(name)") }
+        if let moment = known?.split(separator: "-").dropFirst().first.flatMap({ Int64($0) }) {
+            expires = moment
+        } else {
+            try FilePieces.copy(file, to: "\(folder)/\(id)-\(expires)-\(name)")
+        }
         return "\(base)/v1/links/\(id)?expires=\(expires)&signature=\(Hex.text(code(id, expires)))"
     }
 

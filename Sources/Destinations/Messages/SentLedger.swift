@@ -1,5 +1,6 @@
 internal import Connectors
 internal import Crypto
+internal import Glibc
 
 /// What was sent to where nothing can be asked for again: one small file for each, written when it was taken, so that the same load sends
 /// it once. Who is killed between the one and the other sends it twice, under the same id.
@@ -19,7 +20,7 @@ public struct SentLedger: Sendable {
     }
 
     /// Whether it was sent. Blocks.
-    func has(_ name: String) -> Bool { FilePieces.names(folder).contains(name) }
+    func has(_ name: String) -> Bool { unsafe access(folder + "/" + name, F_OK) == 0 }
 
     /// Notes that it was. Blocks.
     func note(_ name: String, _ batch: LoadBatch) throws(ConnectorError) {

@@ -23,6 +23,7 @@ public struct SlackDestination: Destination {
         Field(
             "send_empty", .choice(Field.truths), help: "whether it is said where there are no rows; false if not said"),
         Field("api", .url, help: "the service; https://slack.com/api if not said"),
+        PlainText.field,
     ]
     public static let abilities = Abilities(
         modes: [.append, .replace], formats: ["ndjson"], takesCompression: false, hasSchema: false)

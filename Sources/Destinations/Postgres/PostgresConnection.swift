@@ -48,6 +48,8 @@ final class PostgresBrake: Sendable {
             let message = unsafe PostgresFailure.plain(String(cString: PQerrorMessage(opened)))
             throw PostgresFailure.connecting(message)
         }
+        // What the database remarks on belongs neither on standard error nor among the log's lines.
+        unsafe PQsetNoticeProcessor(opened, { _, _ in }, nil)
         brake.watch(unsafe PQsocket(opened))
     }
 
@@ -63,7 +65,7 @@ final class PostgresBrake: Sendable {
         unsafe try check(result)
     }
 
-    /// Runs one statement with values as `$1`, `$2`, …; the rows as texts.
+    /// Runs one statement, as text that holds several is refused, with values as `$1`, `$2`, …; the rows as texts.
     @discardableResult
     func rows(_ sql: String, _ values: [String?] = []) throws(ConnectorError) -> [[String?]] {
         let result = unsafe lend(values) { lent in
@@ -80,9 +82,9 @@ final class PostgresBrake: Sendable {
         }
     }
 
-    /// The columns of a query, with the numbers that PostgreSQL gives to their types.
+    /// The columns of a query, with the numbers that PostgreSQL gives to their types. One statement: text that holds several is refused.
     func columns(of sql: String) throws(ConnectorError) -> [(name: String, oid: UInt32)] {
-        let result = unsafe PQexec(handle, sql)
+        let result = unsafe PQexecParams(handle, sql, 0, nil, nil, nil, nil, 0)
         defer { unsafe PQclear(result) }
         unsafe try check(result)
         return (0..<(unsafe PQnfields(result))).map { column in

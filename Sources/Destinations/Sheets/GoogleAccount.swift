@@ -61,7 +61,7 @@ final class GoogleAccount: Sendable {
                 "\(tokenURL.host) gives no token to \(email): \(answer.status) \(reason.prefix(60))",
                 isTransient: isTransient)
         }
-        kept.withLock { $0 = (token, now + (document["expires_in"]?.intValue ?? 3_600)) }
+        kept.withLock { $0 = (token, now + min(max(document["expires_in"]?.intValue ?? 3_600, 1), 3_600)) }
         return token
     }
 

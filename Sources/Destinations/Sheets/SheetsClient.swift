@@ -118,6 +118,18 @@ struct SheetsClient: Sendable {
         ]
     }
 
+    /// A cell takes 50,000 characters.
+    static let mostText = 49_000
+
+    /// Whether a value is longer than a cell.
+    static func isCut(_ value: JSONValue) -> Bool {
+        switch value {
+        case .null, .bool, .number: false
+        case .string(let text): text.utf8.count > mostText && text.count > mostText
+        default: value.text.utf8.count > mostText && value.text.count > mostText
+        }
+    }
+
     /// A value as itself: text stays text, whatever it begins with, so that nothing is a formula.
     private static func cell(_ value: JSONValue) -> JSONValue {
         switch value {
@@ -127,8 +139,8 @@ struct SheetsClient: Sendable {
             // A sheet's numbers are doubles: longer ones would lose digits.
             let isExact = digits.utf8.count(where: { $0 &- 48 < 10 }) <= 15
             return ["userEnteredValue": isExact ? ["numberValue": value] : ["stringValue": .string(digits)]]
-        case .string(let text): return ["userEnteredValue": ["stringValue": .string(String(text.prefix(49_000)))]]
-        default: return ["userEnteredValue": ["stringValue": .string(String(value.text.prefix(49_000)))]]
+        case .string(let text): return ["userEnteredValue": ["stringValue": .string(String(text.prefix(mostText)))]]
+        default: return ["userEnteredValue": ["stringValue": .string(String(value.text.prefix(mostText)))]]
         }
     }
 }

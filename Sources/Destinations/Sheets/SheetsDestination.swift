@@ -94,7 +94,7 @@ public struct SheetsDestination: Destination {
         let ours = try await lines(sheets).filter { $0.isOf(batch.stream) }
         let mine = ours.filter { $0.run == batch.run && $0.from >= batch.seqFrom }
         if mine.contains(where: { $0.to == batch.seqTo }) {
-            return LoadReceipt(rows: mine.map(\.rows).reduce(0, +), wasThere: true)
+            return LoadReceipt(rows: mine.map(\.rows).reduce(0, &+), wasThere: true)
         }
         if batch.isIncremental, let reached = ours.map(\.to).max(), reached > batch.seqFrom {
             return LoadReceipt(rows: 0, reached: reached)
@@ -102,27 +102,37 @@ public struct SheetsDestination: Destination {
         guard batch.isIncremental || mine.isEmpty else {
             throw ConnectorError(.refused, "a part of the rows is in \(sheet), and cannot be told from the rest")
         }
-        let (names, changes) = try await prepare(batch, sheets)
+        var (names, changes) = try await prepare(batch, sheets)
         let ids = try await ids()
         var pieces = LineBatches(path: batch.file, rows: pieceRows, bytes: Self.mostBytes)
-        var (from, sent) = (batch.seqFrom, Int64(0))
+        var (from, sent, taken, cut) = (batch.seqFrom, Int64(0), Int64(0), 0)
+        // Rows of a seq that the next piece may have more of.
+        var held: [[JSONValue]] = []
         repeat {
-            let (rows, rest) = try await next(pieces, names)
+            let (more, rest) = try await next(pieces, names)
             pieces = rest
-            sent += Int64(rows.count)
-            let isLast = sent >= batch.rows
+            taken += Int64(more.count)
+            var rows = held + more
+            let isLast = taken >= batch.rows || more.isEmpty
             var to = batch.seqTo
             if !isLast {
                 guard batch.isIncremental, let place = names.firstIndex(of: "seq"),
-                    let seq = rows.last?[place].intValue, seq > from
+                    let last = rows.last?[place].intValue,
+                    let end = rows.lastIndex(where: { ($0[place].intValue ?? last) < last }),
+                    let seq = rows[end][place].intValue, seq > from
                 else {
                     throw ConnectorError(
                         .badSetting,
                         "so many rows go in pieces, which are told by \"seq\": name it among the columns, or have fewer rows than \(pieceRows)"
                     )
                 }
+                // A piece ends where a seq does: what is noted up to it is there whole.
+                held = Array(rows[(end + 1)...])
+                rows.removeSubrange((end + 1)...)
                 to = seq
             }
+            sent += Int64(rows.count)
+            cut += rows.reduce(0) { $0 + $1.count(where: SheetsClient.isCut) }
             let line: [JSONValue] = [
                 .string(batch.run), .string(batch.stream.pipeline), JSONValue(from), JSONValue(to),
                 JSONValue(rows.count),
@@ -138,6 +148,9 @@ public struct SheetsDestination: Destination {
             }
             if isLast { break }
         } while true
+        if cut > 0 {
+            changes.append("\(cut) values were cut to the \(SheetsClient.mostText) characters that a cell takes")
+        }
         return LoadReceipt(rows: sent, changes: changes)
     }
 
@@ -177,7 +190,7 @@ public struct SheetsDestination: Destination {
         var requests: [JSONValue] = []
         var changes: [String] = []
         // Ids are the sheet's own for good, and those of others are not known before.
-        var free = (sheets.map(\.id).max() ?? 0) + 1
+        var free = (sheets.map(\.id).max() ?? 0) &+ 1
         if !sheets.contains(where: { $0.title == Self.ledger }) {
             requests += [
                 SheetsClient.add(Self.ledger, id: free, columns: 9),
@@ -224,7 +237,7 @@ public struct SheetsDestination: Destination {
         guard isAlone, batch.isIncremental, let place = header.firstIndex(of: "seq"),
             batch.columns.contains(where: { $0.name == "seq" }), let target = sheets.first(where: { $0.title == sheet })
         else {
-            let noted = all.filter { $0.run == batch.run && $0.from >= batch.seqFrom }.map(\.rows).reduce(0, +)
+            let noted = all.filter { $0.run == batch.run && $0.from >= batch.seqFrom }.map(\.rows).reduce(0, &+)
             return LoadVerification(
                 what: "rows that sluice_loads has of the run", expected: batch.rows, found: noted)
         }

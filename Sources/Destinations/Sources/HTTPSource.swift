@@ -163,11 +163,13 @@ public struct HTTPSource: Source {
                     throw ConnectorError(.refused, "the answer of \(url.host) is no JSON")
                 }
             }
-            let isPassing = result.answer == nil || status >= 500 || status == 429 || status == 408
+            let isCutOff = result.answer?.cut == .connection || result.answer?.cut == .time
+            let isPassing = result.answer == nil || isCutOff || status >= 500 || status == 429 || status == 408
             let reason =
                 result.failure?.message
                 ?? (result.answer?.cut == .size
-                    ? "\(url.host) has a page that is too long" : "\(url.host) answered \(status)")
+                    ? "\(url.host) has a page that is too long"
+                    : isCutOff ? "the answer of \(url.host) broke off" : "\(url.host) answered \(status)")
             guard isPassing, result.failure?.code != .blockedAddress, let pause = left.popFirst() else {
                 throw ConnectorError(
                     result.failure?.code == .blockedAddress

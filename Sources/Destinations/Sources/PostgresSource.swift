@@ -47,7 +47,8 @@ public struct PostgresSource: Source {
                 throw ConnectorError(
                     .refused, "the query has two columns of one name; name them with \"as\"")
             }
-            try connection.execute(PostgresSQL.cursor(over: query))
+            // One statement each: a query that ends the transaction and begins another is none.
+            try connection.rows(PostgresSQL.cursor(over: query))
             try FilePieces.begin(path)
             while true {
                 let rows = try connection.rows(PostgresSQL.fetch(Self.rowsAtOnce))

@@ -76,13 +76,14 @@ struct PipelineRun {
             record.reason = failure.reason
             _ = try await save()
         case .fail:
-            let hasPrevious = try await hasPreviousLoad()
+            // Where only what is built of it failed, what was loaded is new.
+            let hasPrevious = step == .dbt ? false : try await hasPreviousLoad()
             record.status = definition.fallsBack && hasPrevious ? .stale : .failed
             record.isStale = hasPrevious
             record.reason = "\(step.rawValue): \(failure.reason)"
             record.finishedAt = tools.now()
             // What was loaded stays loaded, whatever is built of it.
-            _ = try await save(watermark: step == .dbt ? record.seqTo : nil)
+            _ = try await save(watermark: step == .dbt && !record.cause.isBackfill ? record.seqTo : nil)
             await clean()
         }
         return false

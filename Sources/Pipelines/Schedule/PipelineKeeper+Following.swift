@@ -115,7 +115,8 @@ extension PipelineKeeper {
         guard project.durable() > seq || good == nil || good?.version != pipeline.version else { return (seq, nil) }
         _ = try await tools.control.createPipelineRun(
             project: pipeline.project, pipeline: pipeline.name, cause: .continuous, at: now)
-        if let good, good.number % 100 == 0 {
+        // About once a minute.
+        if let started = good?.startedAt, started.microseconds / 60_000_000 != now.microseconds / 60_000_000 {
             try await tools.control.pruneContinuousRuns(
                 project: pipeline.project, pipeline: pipeline.name, keep: Self.kept)
         }

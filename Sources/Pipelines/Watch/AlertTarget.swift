@@ -24,25 +24,10 @@ public enum AlertTarget: Sendable, Equatable {
             let known = (registry.kinds + [endpoint]).joined(separator: ", ")
             throw ConnectorError(.unknownKind, "\"type\" says how people are told: one of \(known)")
         }
-        guard case .object(let members) = plain(settings) else { return }
-        var stand: [JSONValue.Member] = []
-        for member in members {
-            let field = type.fields.first { $0.name == member.key }
-            guard let text = member.value.stringValue, field?.isSecret ?? false else {
-                stand.append(member)
-                continue
-            }
-            guard SecretReference.isReference(text) else {
-                throw ConnectorError(
-                    .badSetting,
-                    "\"\(member.key)\" is a secret, which a definition does not hold: write secret://env/NAME or secret://file/PATH"
-                )
-            }
-            // What it names is looked up when it is used.
-            _ = try SecretReference(text)
-            stand.append(.init(member.key, "-"))
-        }
-        _ = try Settings(.object(stand), fields: type.fields, secrets: SecretResolver())
+        let settings = plain(settings)
+        try SettingsCheck.check(
+            settings, type.fields,
+            plainSecret: Field.plainSecret(settings, type.fields) ?? SettingsCheck.plainHeader(settings))
     }
 
     /// The settings of a connector alone.

@@ -30,6 +30,15 @@ final class FunnelPass: Sendable {
         /// Whether every identity had a person.
         var isWhole = true
 
+        /// Adds events. Few of them go where others are: a piece of its own for each would be mostly room.
+        mutating func add(_ piece: Piece) {
+            guard let last = pieces.indices.last, pieces[last].persons.count < 1 << 15 else {
+                return pieces.append(piece)
+            }
+            pieces[last].persons += piece.persons
+            pieces[last].marks += piece.marks
+        }
+
         /// Gives up the later half of the persons, and again, until no more than so many events are kept: another round counts them.
         mutating func narrow(to most: Int) {
             while kept > most, end - begin > 1 {
@@ -99,7 +108,7 @@ final class FunnelPass: Sendable {
             if !isWhole { state.isWhole = false }
             guard !piece.persons.isEmpty else { return }
             state.kept += piece.persons.count
-            state.pieces.append(piece)
+            state.add(piece)
             state.narrow(to: most)
         }
     }

@@ -95,6 +95,10 @@ enum BackfillRoutes {
             let found = try await exchange.app.pipelines.keeper.setBackfill(
                 id, project: try exchange.requireCaller().project, status)
         else { throw Problem.notFound("there is no backfill \(id.prefix(64))") }
+        guard status != .running || found.status != .failed else {
+            throw Problem.conflict(
+                "backfill_open", "another backfill of \(found.pipeline) is open: it ends or is cancelled first")
+        }
         return .json(json(found))
     }
 

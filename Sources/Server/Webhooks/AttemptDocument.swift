@@ -31,7 +31,7 @@ enum AttemptDocument {
 
     /// Whether nothing of a detail is the receiver's: where it led to, or what a mail server said, may repeat what it was sent.
     private static func isOurs(_ detail: String) -> Bool {
-        !["redirect to ", "the mail server "].contains { detail.hasPrefix($0) }
+        !["redirect to ", "the mail server ", "the connection broke off: "].contains { detail.hasPrefix($0) }
     }
 
     /// Headers that say how something was answered; the others by their names.

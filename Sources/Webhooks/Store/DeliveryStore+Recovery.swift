@@ -68,7 +68,7 @@ extension DeliveryStore {
     static let mostWaiting: Int64 = 1_000_000
     static let longestWaiting: Int64 = 14 * 86_400_000_000
 
-    /// Lets no endpoint's queue grow without bounds: beyond that many, and beyond that age, the oldest become dead letters, which can be
+    /// Lets no endpoint's queue grow without bounds: beyond that many, and where they should have gone so long ago, the oldest become dead letters, which can be
     /// sent again. How many became so.
     func bound(now: Timestamp, most: Int64 = mostWaiting) async throws(WebhookError) -> (dropped: Int64, fed: Bool) {
         try await write { db in
@@ -76,7 +76,7 @@ extension DeliveryStore {
                 db,
                 sql: """
                     SELECT endpoint, max(count(*) - ?1, 0), min(number) FROM deliveries WHERE state = 0 GROUP BY endpoint
-                    HAVING count(*) > ?1 OR min(created_at) < ?2
+                    HAVING count(*) > ?1 OR min(max(created_at, coalesce(next_at, 0))) < ?2
                     """, arguments: [most, now.microseconds - Self.longestWaiting])
             var dropped: Int64 = 0
             var answer = LedgerAnswer()
@@ -85,7 +85,7 @@ extension DeliveryStore {
                 try db.execute(
                     sql: """
                         UPDATE deliveries SET state = 3, reason = 'more waits for the endpoint than is kept, or for longer', next_at = NULL,
-                            finished_at = ?1 WHERE state = 0 AND endpoint = ?2 AND (created_at < ?3 OR number IN (
+                            finished_at = ?1 WHERE state = 0 AND endpoint = ?2 AND (max(created_at, coalesce(next_at, 0)) < ?3 OR number IN (
                             SELECT number FROM deliveries WHERE endpoint = ?2 AND state = 0 ORDER BY number LIMIT ?4))
                         """,
                     arguments: [now.microseconds, endpoint, now.microseconds - Self.longestWaiting, over])

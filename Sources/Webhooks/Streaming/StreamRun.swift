@@ -40,6 +40,7 @@ struct StreamRun: Sendable {
         var read: Read?
         var health: EndpointHealth?
         var bucket: RateBucket?
+        var paced: EndpointRate?
         var pause = Duration.milliseconds(100)
         var length = 16 << 10
         defer { sender.streams.note(number, nil) }
@@ -66,7 +67,8 @@ struct StreamRun: Sendable {
                     continue
                 }
                 if let rate = live.record.definition.rate {
-                    if bucket == nil { bucket = RateBucket(rate, now: sender.clock()) }
+                    if bucket == nil || rate != paced { bucket = RateBucket(rate, now: sender.clock()) }
+                    paced = rate
                     guard bucket?.room(now: sender.clock()) ?? 1 > 0 else {
                         await untilChange(change) { try? await Task.sleep(for: .milliseconds(50)) }
                         continue

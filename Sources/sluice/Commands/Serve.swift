@@ -12,7 +12,8 @@ struct Serve: AsyncParsableCommand {
 
             The environment says the same as the flags: SLUICE_DATA, SLUICE_LISTEN, SLUICE_LOG_LEVEL, \
             SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG, SLUICE_TLS_CERTIFICATE, SLUICE_TLS_KEY, \
-            SLUICE_ALLOW_PRIVATE, SLUICE_ALLOW_FOLDER, SLUICE_DBT, SLUICE_DBT_FOLDER, SLUICE_SECRET_ENV, SLUICE_SECRET_FILES, SLUICE_WEBHOOK_CA. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
+            SLUICE_ALLOW_PRIVATE, SLUICE_ALLOW_FOLDER, SLUICE_DBT, SLUICE_DBT_FOLDER, SLUICE_SECRET_ENV, SLUICE_SECRET_FILES, \
+            SLUICE_WEBHOOK_CA, SLUICE_PUBLIC_URL. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
             with, in place of master.key in the data folder.
 
             Webhooks go to public addresses by https alone. For receivers on your own network name their range with \

@@ -174,7 +174,8 @@ struct Forwarder: Sendable {
             ]
             return try Terminal.line(line.text)
         }
+        let rounded = (took * 10).rounded() / 10
         let what = "\(Text.plain(item["event"])) #\(Text.plain(item["seq"])) of \(Text.plain(item["identity"]))"
-        try Terminal.line(status.map { "\(what) → \($0) in \(took) ms" } ?? "\(what) → \(failure ?? "no answer")")
+        try Terminal.line(status.map { "\(what) → \($0) in \(rounded) ms" } ?? "\(what) → \(failure ?? "no answer")")
     }
 }

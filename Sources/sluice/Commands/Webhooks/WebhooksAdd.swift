@@ -94,9 +94,12 @@ struct WebhooksAdd: AsyncParsableCommand {
             try await client.json(.post, "/v1/webhooks/endpoints", body: body)
         }
         if json { return try Terminal.line(endpoint.text) }
+        let takesEvents = endpoint["events"]?.arrayValue?.isEmpty == false
         try Terminal.line(
             """
-            The endpoint \(Text.plain(endpoint["id"])) receives what is collected from now on. Its secret is shown once, keep it.
+            The endpoint \(Text.plain(endpoint["id"])) receives \(takesEvents
+                ? "what is collected from now on"
+                : "what triggers send to it, and no events: --all or --event NAME says which"). Its secret is shown once, keep it.
 
             \(Text.plain(endpoint["secret"]))
             """)

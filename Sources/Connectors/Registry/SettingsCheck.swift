@@ -1,9 +1,8 @@
-internal import Connectors
-internal import Model
+public import Model
 
-/// Settings of destinations and sources, as far as they can be looked at without secrets, names and networks.
-enum SettingsCheck {
-    static func check(
+/// Settings of connectors, destinations and sources in a definition, as far as they can be looked at without secrets, names and networks.
+public enum SettingsCheck {
+    public static func check(
         _ settings: JSONValue, _ fields: [Field], plainSecret: String?
     ) throws(ConnectorError) {
         if let plainSecret {
@@ -39,7 +38,7 @@ enum SettingsCheck {
     }
 
     /// The settings without their kind, and with truths as the words that a choice knows.
-    static func plain(_ settings: JSONValue, _ fields: [Field]) -> JSONValue {
+    public static func plain(_ settings: JSONValue, _ fields: [Field]) -> JSONValue {
         guard case .object(let members) = settings else { return settings }
         return .object(
             members.filter { $0.key != "type" }.map { member in
@@ -52,9 +51,24 @@ enum SettingsCheck {
     }
 }
 
+extension SettingsCheck {
+    /// The name of a header that holds a secret in plain text; nil if there is none. Most headers are no secrets; those that usually are must
+    /// be references.
+    public static func plainHeader(_ settings: JSONValue) -> String? {
+        guard case .object(let members)? = settings["headers"] else { return nil }
+        let secret = ["authorization", "x-api-key", "api-key", "cookie"]
+        return members.first { member in
+            secret.contains(member.key.lowercased()) && !SecretReference.isReference(member.value.stringValue ?? "")
+        }.map { "headers.\($0.key)" }
+    }
+}
+
 extension Field {
+    /// The words of a setting that is true or false.
+    public static let truths = ["false", "true"]
+
     /// The name of a setting that holds a secret in plain text; nil if there is none.
-    static func plainSecret(_ settings: JSONValue, _ fields: [Field]) -> String? {
+    public static func plainSecret(_ settings: JSONValue, _ fields: [Field]) -> String? {
         fields.first { field in
             guard field.isSecret, let value = settings[field.name]?.stringValue else { return false }
             return !SecretReference.isReference(value)
