@@ -50,6 +50,7 @@ soak: build ## 200 crashes, ten million hostile inputs, the whole API against it
 		$(PYTHON) -m pytest acceptance/test_crash.py acceptance/test_bad_input.py -q
 	SLUICE_CONTRACT_EXAMPLES=$${SLUICE_CONTRACT_EXAMPLES:-200} $(PYTHON) -m pytest acceptance/test_contract.py -q
 	SLUICE_WEBHOOK_SEEDS=$${SLUICE_WEBHOOK_SEEDS:-100} $(PYTHON) -m pytest acceptance/test_webhooks.py -q -k crash
+	SLUICE_PIPELINE_SEEDS=$${SLUICE_PIPELINE_SEEDS:-200} $(PYTHON) -m pytest acceptance/test_pipelines.py -q -k whatever_is_killed
 
 lint: ## Format and layout of the code
 	swift format lint --strict -r $(SWIFT_CODE)

@@ -136,7 +136,7 @@ extension ControlStore {
 }
 
 extension PipelineRunRecord {
-    fileprivate init?(row: Row) {
+    init?(row: Row) {
         let (definition, steps, status, cause): (String, String, String, String) =
             (row["definition"], row["steps"], row["status"], row["cause"])
         let spec: String? = row["spec"]

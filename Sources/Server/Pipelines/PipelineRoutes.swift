@@ -1,4 +1,5 @@
 internal import Control
+internal import Destinations
 internal import HTTPTypes
 internal import Hummingbird
 internal import Model
@@ -63,11 +64,14 @@ enum PipelineRoutes {
         for pipeline in file.pipelines {
             let old = try await exchange.app.control.pipeline(pipeline.name, project: project)
             let changes = old.map { PipelineChange.between($0.definition, pipeline.json) } ?? []
+            let told = old.map {
+                PipelineChange.between(shown($0.definition, exchange), shown(pipeline.json, exchange))
+            }
             let moves = changes.contains { $0.path.hasPrefix("load.destination") }
             pipelines.append([
                 "kind": "pipeline", "name": .string(pipeline.name),
                 "action": .string(old == nil ? "create" : changes.isEmpty ? "none" : "change"),
-                "changes": .array(changes.map(\.json)),
+                "changes": .array((told ?? []).map(\.json)),
                 "notes": moves
                     ? ["rows go to another place: what is not there yet is loaded from the beginning"] : [],
             ])
@@ -76,10 +80,12 @@ enum PipelineRoutes {
         for (name, settings) in file.destinations {
             let old = kept.first { $0.name == name }
             let changes = old.map { PipelineChange.between($0.settings, settings) } ?? []
+            let registry = exchange.app.pipelines.tools.registry
+            let told = old.map { PipelineChange.between(registry.shown($0.settings), registry.shown(settings)) }
             pipelines.append([
                 "kind": "destination", "name": .string(name),
                 "action": .string(old == nil ? "create" : changes.isEmpty ? "none" : "change"),
-                "changes": .array(changes.map(\.json)), "notes": [],
+                "changes": .array((told ?? []).map(\.json)), "notes": [],
             ])
         }
         return ["data": .array(pipelines)]
@@ -136,10 +142,25 @@ enum PipelineRoutes {
         return .page(
             found.map { record in
                 [
-                    "name": .string(record.name), "settings": record.settings,
+                    "name": .string(record.name),
+                    "settings": exchange.app.pipelines.tools.registry.shown(record.settings),
                     "changed_at": .string(record.changedAt.text),
                 ]
             }, next: nil)
+    }
+
+    /// A definition as the API shows it: settings of destinations without what may be a secret.
+    private static func shown(_ definition: JSONValue, _ exchange: Exchange) -> JSONValue {
+        func map(_ json: JSONValue, _ name: String, _ change: (JSONValue) -> JSONValue) -> JSONValue {
+            guard case .object(let members) = json else { return json }
+            return .object(members.map { $0.key == name ? .init(name, change($0.value)) : $0 })
+        }
+        return map(definition, "load") { load in
+            map(load, "destination") { settings in
+                guard case .object = settings else { return settings }
+                return exchange.app.pipelines.tools.registry.shown(settings)
+            }
+        }
     }
 
     /// A pipeline as the API shows it, with how it fares.
@@ -165,7 +186,7 @@ enum PipelineRoutes {
             since: now.microseconds - record.createdAt.microseconds)
         return [
             "name": .string(record.name), "version": JSONValue(record.version), "paused": .bool(record.isPaused),
-            "definition": record.definition, "next_run_at": JSONValue(next),
+            "definition": shown(record.definition, exchange), "next_run_at": JSONValue(next),
             "last_run": runs.first.map(RunDocument.json) ?? nil,
             "freshness": [
                 "loaded_at": JSONValue(loaded), "seq": JSONValue(optional: good?.seqTo),
