@@ -23,11 +23,14 @@ demo: build ## Import two real event logs, export them, look a person up
 
 test: unit acceptance ## All tests
 
+# Without a bound all of them run at once, hold each other up, and what waits for something gives up.
+AT_ONCE = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=12
+
 unit: ## The tests of the rooms
 	@scripts/bootstrap build
 	SLUICE_TESTABLE=1 swift build -c release --build-tests $(CHECKED)
 	cp .build/release/sluice .build/sluice-testing
-	SLUICE_TESTABLE=1 swift test -c release --skip-build
+	SLUICE_TESTABLE=1 $(AT_ONCE) swift test -c release --skip-build
 
 build-testing: ## The program with a clock that tests set ahead, at .build-testing/release/sluice
 	@scripts/bootstrap build
@@ -49,8 +52,11 @@ soak: build ## 200 crashes, ten million hostile inputs, the whole API against it
 	SLUICE_CRASH_SEEDS=$${SLUICE_CRASH_SEEDS:-200} SLUICE_FUZZ_INPUTS=$${SLUICE_FUZZ_INPUTS:-1700000} \
 		$(PYTHON) -m pytest acceptance/test_crash.py acceptance/test_bad_input.py -q
 	SLUICE_CONTRACT_EXAMPLES=$${SLUICE_CONTRACT_EXAMPLES:-200} $(PYTHON) -m pytest acceptance/test_contract.py -q
+	SLUICE_PIPELINE_ROWS=$${SLUICE_PIPELINE_ROWS:-1000000} SLUICE_PIPELINE_SEEDS=$${SLUICE_PIPELINE_SEEDS:-20} \
+		$(PYTHON) -m pytest acceptance/test_destinations.py -q
 	SLUICE_WEBHOOK_SEEDS=$${SLUICE_WEBHOOK_SEEDS:-100} $(PYTHON) -m pytest acceptance/test_webhooks.py -q -k crash
 	SLUICE_PIPELINE_SEEDS=$${SLUICE_PIPELINE_SEEDS:-200} $(PYTHON) -m pytest acceptance/test_pipelines.py -q -k whatever_is_killed
+	SLUICE_DBT_ROUNDS=$${SLUICE_DBT_ROUNDS:-10} $(PYTHON) -m pytest acceptance/test_dbt.py -q
 
 lint: ## Format and layout of the code
 	swift format lint --strict -r $(SWIFT_CODE)

@@ -23,9 +23,20 @@ let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let tls = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+
+// The files of the dbt package, which is part of the program.
+let models = [
+    "README.md", "dbt_project.yml", "dialect.sql", "funnel.sql", "incremental.sql", "optional.sql",
+    "exposures.yml", "activity_stream.sql", "cohorts.sql", "dim_event_types.sql", "dim_people.sql",
+    "fct_events.sql", "funnel_people.sql", "funnels.sql", "marts.yml", "person_features.sql", "sessions.sql",
+    "sources.yml", "staging.yml", "stg_events.sql", "stg_identities.sql", "stg_people.sql",
+    "stg_salesforce_deals.sql", "stg_stripe_charges.sql", "stg_zendesk_tickets.sql",
+    "events_are_of_one_project.sql", "every_event_is_a_fact.sql", "sessions_have_every_event.sql",
+]
 
 let package = Package(
     name: "sluice",
@@ -49,6 +60,7 @@ let package = Package(
         .target(name: "CCodecs", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
         .target(name: "CPostgres", linkerSettings: [.linkedLibrary("pq")]),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CSpawn"),
         // The rooms, lowest first. Each may use those before it and none after.
         .target(name: "Model"),
         .target(name: "Threads"),
@@ -67,7 +79,8 @@ let package = Package(
             name: "Exports",
             dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
         .target(
-            name: "Connectors", dependencies: ["Model", "CCurl", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
+            name: "Connectors",
+            dependencies: ["Model", "Threads", "CCurl", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),
         .target(name: "Triggers", dependencies: ["Model", "EventStore", "Connectors"]),
         .target(
             name: "Webhooks",
@@ -76,14 +89,17 @@ let package = Package(
             ]),
         .target(
             name: "Destinations",
-            dependencies: ["Model", "Threads", "DuckDB", "CPostgres", "Connectors", crypto]),
+            dependencies: ["Model", "Threads", "DuckDB", "CPostgres", "Connectors", crypto, cryptoExtras]),
         .target(
             name: "Pipelines",
             dependencies: [
-                "Model", "Threads", "DuckDB", "Control", "EventStore", "Exports", "Connectors", "Destinations", logging,
+                "CSpawn", "Model", "Threads", "DuckDB", "Control", "EventStore", "Exports", "Connectors",
+                "Destinations",
+                logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "Collect", dependencies: ["Model", "Journal"]),
+        .target(name: "WarehouseModels", resources: models.map { .embedInCode("Resources/" + $0) }),
         .target(
             name: "Server",
             dependencies: [
@@ -97,6 +113,7 @@ let package = Package(
             name: "sluice",
             dependencies: [
                 "Model", "Age", "Connectors", "DuckDB", "Control", "EventStore", "Exports", "Pipelines", "Server",
+                "WarehouseModels",
                 logging, nio,
                 nioPosix, tls,
                 crypto,
@@ -175,7 +192,7 @@ let testable =
     Context.environment["SLUICE_TESTABLE"] == nil
     ? [] : [SwiftSetting.unsafeFlags(["-enable-testing"]), .define("TEST_CLOCK")]
 
-for target in package.targets where !["CDuckDB", "CCodecs", "CPostgres", "CCurl"].contains(target.name) {
+for target in package.targets where !["CDuckDB", "CCodecs", "CPostgres", "CCurl", "CSpawn"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),

@@ -1,8 +1,15 @@
-"""Triggers, as those who are told meet them."""
+"""Triggers, as those who are told meet them.
+
+The numbers in names and docstrings are those of the list of acceptance tests (1 to 24): 1-5, 10-13, 16 and 18 are in
+Tests/TriggersTests/AbsenceTests, 19 in WatchTests and test_trigger_states; 7, 14 and 15 in Tests/WebhooksTests/TriggerTablesTests,
+8 and 23 in StoreTests, 20-22 in SenderTests, 24 in Tests/ConnectorsTests/OutboundClientTests; 6, 8, 9, 14, 17 and 20 here, 1, 10, 12 and 13
+once more; 21-23 once more in test_webhooks.
+"""
 
 import json
 import os
 import random
+import threading
 import time
 
 import pytest
@@ -127,6 +134,65 @@ def test_kill_between_arming_and_the_deadline(shop, receiver):
     assert fired(receiver)[0]["late_by_s"] > 0.5
 
 
+def test_kill_while_it_is_sent(shop, receiver):
+    """8: what was on its way is sent again under the same id, as the second attempt, with a timestamp of its own."""
+    endpoint = add(shop, receiver.url, retry=["1s"] * 5)
+    receiver.secrets = [endpoint["secret"]]
+    trigger(shop, {"event": "A"}, [{"endpoint": endpoint["id"]}])
+    hang = threading.Event()
+    receiver.answer = lambda request: hang.wait(60) and 204
+    shop.collect({"identity": "ann", "event": "A"})
+    assert until(lambda: receiver.requests)
+    time.sleep(1.1)
+    shop.kill()
+    receiver.answer = lambda request: 204
+    hang.set()
+    shop.start(*ALLOWED)
+    assert until(lambda: len(receiver.requests) == 2)
+    first, second = receiver.requests
+    assert first["id"] == second["id"] and first["body"] == second["body"] and receiver.refused == []
+    assert first["headers"]["webhook-timestamp"] != second["headers"]["webhook-timestamp"]
+    assert until(lambda: shop.request("GET", f"/v1/deliveries?endpoint={endpoint['id']}&status=delivered").json["data"])
+    row = shop.request("GET", f"/v1/deliveries?endpoint={endpoint['id']}").json["data"][0]
+    assert row["attempts"] == 2
+
+
+def test_the_same_event_twice_fires_once(shop, receiver):
+    """9: by its id, in one call and in two, whatever it starts."""
+    endpoint = add(shop, receiver.url)
+    then = [{"endpoint": endpoint["id"]}]
+    each = trigger(shop, {"event": "A"}, then)
+    wait = trigger(shop, {"event": "A", "absent": {"event": "B", "within": "1s"}, "reentry": "each"}, then)
+    count = trigger(shop, {"count": {"event": "A", "at_least": 2, "within": "1h"}}, then)
+    same = {"id": "a-1", "identity": "ann", "event": "A"}
+    shop.collect(same, same)
+    shop.collect(same)
+    assert until(lambda: len(fired(receiver)) == 2)
+    time.sleep(1)
+    assert sorted(d["trigger"]["id"] for d in fired(receiver)) == sorted([each["id"], wait["id"]])
+    assert shop.request("GET", f"/v1/triggers/{wait['id']}/health").json["counts"]["armed"] == 1
+    assert shop.request("GET", f"/v1/triggers/{count['id']}/health").json["counts"]["fired"] == 0
+
+
+def test_a_slow_receiver_keeps_no_other_waiting(shop, receiver):
+    """20: the same firing to one that takes long and to one that does not."""
+    slow, hang = Receiver(), threading.Event()
+    slow.answer = lambda request: hang.wait(60) and 204
+    ids = [add(shop, url)["id"] for url in (slow.url, receiver.url)]
+    trigger(shop, {"event": "A"}, [{"endpoint": id} for id in ids])
+    delays = []
+    for n in range(40):
+        began = time.monotonic()
+        shop.collect({"identity": f"u{n}", "event": "A"})
+        assert until(lambda: len(receiver.requests) > n, pause=0.002)
+        delays.append(time.monotonic() - began)
+    # The slow one has all that it may have at once, and has answered nothing.
+    assert until(lambda: len(slow.requests) == 8)
+    assert sorted(delays)[len(delays) // 2] < 5, "30 s would be the slow one's"
+    hang.set()
+    slow.close()
+
+
 def test_what_cannot_be_is_refused_and_the_node_is_named(shop):
     answer = trigger(shop, {"event": "A", "absent": {"event": "B"}}, status=400)
     assert answer["path"] == "when.absent.within" and answer["code"] == "invalid_trigger"
@@ -165,11 +231,13 @@ def test_persons_who_are_identified(shop, receiver):
     shop.collect({"type": "alias", "identity": "cookie", "other": "ann"})
     shop.collect({"type": "set", "identity": "ann", "properties": {"plan": "pro"}})
     shop.collect({"type": "set", "identity": "bob", "properties": {"plan": "pro"}})
-    assert until(lambda: len(receiver.requests) >= 2)
+    # Who they are is enough, without anything that is said of them.
+    assert shop.request("POST", "/v1/identify", {"writeKey": shop.write_key, "userId": "zed"}, key=None).status == 200
+    assert until(lambda: len(receiver.requests) >= 3)
     time.sleep(0.3)
     # The endpoint asks for no order.
     assert sorted((r["json"]["type"], r["json"]["data"]["identity"]) for r in receiver.requests) == [
-        ("person.identified", "bob"), ("person.identified", "cookie")]
+        ("person.identified", "bob"), ("person.identified", "cookie"), ("person.identified", "zed")]
 
 
 CART = {"event": "Cart", "absent": {"event": "Paid", "within": "30m"}}

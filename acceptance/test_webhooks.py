@@ -4,11 +4,13 @@ import json
 import os
 import random
 import socket
+import ssl
 import threading
 import time
 
 import pytest
 
+from mail_server import certificate
 from receiver import Receiver
 from sluice import PATIENCE, Sluice, cli, until
 
@@ -46,7 +48,7 @@ def attempts(server, endpoint):
 
 
 def test_other_peoples_libraries_accept_every_message(shop, receiver):
-    """Through a rotation with its overlap, and when sent again."""
+    """23: through a rotation with its overlap, and when sent again."""
     shop.collect({"identity": "early", "event": "Purchased"})
     endpoint = add(shop, receiver.url, events=["*"])
     receiver.secrets = [endpoint["secret"]]
@@ -151,6 +153,7 @@ def test_what_fails_is_tried_again_and_what_fails_for_good_is_kept(shop, receive
 
 
 def test_410_disables_and_nothing_more_is_sent(shop, receiver):
+    """21."""
     receiver.answer = lambda request: 410
     other = Receiver()
     endpoint = add(shop, receiver.url, events=["*"])
@@ -174,6 +177,7 @@ def test_410_disables_and_nothing_more_is_sent(shop, receiver):
 
 
 def test_retry_after_is_waited_for(shop, receiver):
+    """22."""
     receiver.answer = lambda request: 200 if request["number"] > 1 else (429, {"Retry-After": "3"}, b"")
     add(shop, receiver.url, events=["*"], retry=["1s"])
     shop.collect({"identity": "ann", "event": "A"})
@@ -208,9 +212,9 @@ def test_nothing_goes_to_private_addresses_unless_the_operator_allows_it(tmp_pat
 class Raw:
     """Takes connections and plays a script on each: bytes to send, seconds to wait, or None to reset."""
 
-    def __init__(self, *script):
-        self.script, self.listener, self.count = script, socket.create_server(("127.0.0.1", 0)), 0
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
+    def __init__(self, *script, tls=None):
+        self.script, self.listener, self.count, self.tls = script, socket.create_server(("127.0.0.1", 0)), 0, tls
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.listener.getsockname()[1]}/"
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -224,6 +228,8 @@ class Raw:
 
     def play(self, connection):
         try:
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
             connection.recv(65536)
             for step in self.script:
                 if step is None:
@@ -237,7 +243,12 @@ class Raw:
         connection.close()
 
 
-def test_hostile_receivers_end_within_their_time_and_harm_nobody(shop, receiver):
+def test_hostile_receivers_end_within_their_time_and_harm_nobody(shop, receiver, tmp_path):
+    _, cert, key = certificate(tmp_path)
+    strange = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    strange.load_cert_chain(cert, key)
+    in_clear = Raw(b"HTTP/1.1 200 OK\r\n\r\n")
+    in_clear.url = in_clear.url.replace("http", "https")
     ok = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"
     hostile = {
         "slow body": (Raw(ok, *[b"x", 0.2] * 100), 200, None, "time"),
@@ -246,6 +257,9 @@ def test_hostile_receivers_end_within_their_time_and_harm_nobody(shop, receiver)
         "redirect": (Raw(b"HTTP/1.1 302 Found\r\nlocation: " + receiver.url.encode() + b"\r\ncontent-length: 0\r\n\r\n"), 302, "redirect", None),
         "headers": (Raw(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 65536 + b"\r\n\r\n"), None, "headers_too_large", None),
         "reset": (Raw(None), None, "reset", None),
+        "interim answers": (Raw(*[b"HTTP/1.1 100 Continue\r\n\r\n", 0.2] * 100), None, "header_timeout", None),
+        "certificate of a stranger": (Raw(b"HTTP/1.1 200 OK\r\n\r\n", tls=strange), None, "tls_cert", None),
+        "no TLS": (in_clear, None, "tls", None),
         "broken": (Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx", None), 200, None, "connection"),
     }
     endpoints = {name: add(shop, raw.url, events=["*"], timeout=2, retry=["1h"]) for name, (raw, *_) in hostile.items()}

@@ -1,13 +1,9 @@
 #include <curl/curl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include "mail.h"
-
-struct sluice_mail_stop {
-  atomic_int now;
-};
+#include "stop.h"
 
 sluice_mail_stop *sluice_mail_stop_new(void) { return calloc(1, sizeof(sluice_mail_stop)); }
 void sluice_mail_stop_now(sluice_mail_stop *stop) { atomic_store(&stop->now, 1); }
@@ -84,7 +80,7 @@ void sluice_mail_send(const sluice_mail *mail, sluice_mail_result *result) {
   pthread_once(&once, begin);
   CURL *curl = curl_easy_init();
   if (!curl) return;
-  struct curl_slist *place = curl_slist_append(NULL, mail->resolve), *to = NULL;
+  struct curl_slist *place = mail->resolve ? curl_slist_append(NULL, mail->resolve) : NULL, *to = NULL;
   source from = {mail->message, mail->length};
   curl_easy_setopt(curl, CURLOPT_URL, mail->url);
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");

@@ -9,7 +9,7 @@ extension ControlStore {
     ///   - skipped: why there is only the record that it did not run; nil if it is to run.
     public func createPipelineRun(
         project: String, pipeline: String, cause: PipelineRunRecord.Cause, scheduledFor: Timestamp? = nil,
-        skipped: String? = nil, at: Timestamp
+        skipped: String? = nil, upstream: JSONValue? = nil, at: Timestamp
     ) async throws(ControlError) -> PipelineRunRecord? {
         let id = KeyText.makeID(prefix: "run_")
         return try await write { db in
@@ -17,13 +17,14 @@ extension ControlStore {
             try db.execute(
                 sql: """
                     INSERT INTO pipeline_runs (
-                        id, project, pipeline, version, definition, is_trusted, cause, scheduled_for, status, reason,
-                        created_at, finished_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        id, project, pipeline, version, definition, is_trusted, cause, origin, upstream, scheduled_for,
+                        status, reason, created_at, finished_at)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    id, project, pipeline, record.version, record.definition.text, record.isTrusted, cause.rawValue,
-                    scheduledFor?.microseconds, skipped == nil ? "queued" : "skipped", skipped, at.microseconds,
+                    id, project, pipeline, record.version, record.definition.text, record.isTrusted, cause.stored,
+                    cause.origin, upstream?.text, scheduledFor?.microseconds, skipped == nil ? "queued" : "skipped",
+                    skipped, at.microseconds,
                     skipped == nil ? nil : at.microseconds,
                 ])
             if let scheduledFor {
@@ -80,13 +81,13 @@ extension ControlStore {
             try db.execute(
                 sql: """
                     UPDATE pipeline_runs SET status = ?, boot = ?, target = ?, seq_from = ?, seq_to = ?, spec = ?, steps = ?,
-                    rows = ?, is_stale = ?, reason = ?, next_attempt_at = ?, started_at = ?, finished_at = ?
-                    WHERE id = ? AND status IN ('queued', 'running')
+                    rows = ?, is_stale = ?, reason = ?, next_attempt_at = ?, started_at = ?, finished_at = ?,
+                    upstream = ? WHERE id = ? AND status IN ('queued', 'running')
                     """,
                 arguments: [
                     run.status.rawValue, run.boot, run.target, run.seqFrom, run.seqTo, run.spec?.text, run.steps.text,
                     run.rows, run.isStale, run.reason, run.nextAttemptAt?.microseconds, run.startedAt?.microseconds,
-                    run.finishedAt?.microseconds, run.id,
+                    run.finishedAt?.microseconds, run.upstream?.text, run.id,
                 ])
             guard db.changesCount == 1 else { return false }
             guard let watermark, let target = run.target else { return true }
@@ -124,29 +125,45 @@ extension ControlStore {
                 db,
                 sql: """
                     SELECT rows FROM pipeline_runs WHERE project = ? AND pipeline = ? AND target = ?
-                    AND status = 'succeeded' AND rows IS NOT NULL ORDER BY number DESC LIMIT ?
+                    AND status = 'succeeded' AND rows IS NOT NULL AND backfill IS NULL ORDER BY number DESC LIMIT ?
                     """, arguments: [project, pipeline, target, limit])
         }
     }
 
-    private static func fetchRun(_ id: String, project: String, in db: Database) throws -> PipelineRunRecord? {
+    static func fetchRun(_ id: String, project: String, in db: Database) throws -> PipelineRunRecord? {
         try Row.fetchOne(db, sql: "SELECT * FROM pipeline_runs WHERE id = ? AND project = ?", arguments: [id, project])
             .flatMap(PipelineRunRecord.init(row:))
     }
 }
 
+extension PipelineRunRecord.Cause {
+    /// As the table has it, which knew three kinds at first; `origin` says what it is.
+    var stored: String { origin == nil ? rawValue : "manual" }
+
+    var origin: String? {
+        switch self {
+        case .schedule, .manual, .catchUp: nil
+        case .backfill, .after, .continuous: rawValue
+        }
+    }
+}
+
 extension PipelineRunRecord {
     init?(row: Row) {
-        let (definition, steps, status, cause): (String, String, String, String) =
-            (row["definition"], row["steps"], row["status"], row["cause"])
-        let spec: String? = row["spec"]
+        let (definition, steps, status): (String, String, String) = (row["definition"], row["steps"], row["status"])
+        let (stored, origin): (String, String?) = (row["cause"], row["origin"])
+        let cause = origin ?? stored
+        let (spec, upstream): (String?, String?) = (row["spec"], row["upstream"])
         guard let definition = try? JSONValue(text: definition), let steps = try? JSONValue(text: steps),
             let status = Status(rawValue: status), let cause = Cause(rawValue: cause)
         else { return nil }
         self.init(
             number: row["number"], id: row["id"], project: row["project"], pipeline: row["pipeline"],
             version: row["version"], definition: definition, isTrusted: row["is_trusted"], cause: cause,
-            scheduledFor: timestamp(row["scheduled_for"]), status: status, boot: row["boot"], target: row["target"],
+            scheduledFor: timestamp(row["scheduled_for"]), backfill: row["backfill"],
+            rangeFrom: timestamp(row["range_from"]), rangeTo: timestamp(row["range_to"]),
+            upstream: upstream.flatMap { try? JSONValue(text: $0) }, status: status, boot: row["boot"],
+            target: row["target"],
             seqFrom: row["seq_from"], seqTo: row["seq_to"], spec: spec.flatMap { try? JSONValue(text: $0) },
             steps: steps, rows: row["rows"], isStale: row["is_stale"], reason: row["reason"],
             nextAttemptAt: timestamp(row["next_attempt_at"]), createdAt: Timestamp(microseconds: row["created_at"]),

@@ -12,7 +12,8 @@ extension ControlStore {
     /// - Parameter at: times of a schedule up to now are none of a new pipeline's.
     public func applyPipelines(
         project: String, pipelines: [(name: String, definition: JSONValue)],
-        destinations: [(name: String, settings: JSONValue)], isTrusted: Bool, at: Timestamp
+        destinations: [(name: String, settings: JSONValue)], alerts: [(name: String, settings: JSONValue)] = [],
+        isTrusted: Bool, at: Timestamp
     ) async throws(ControlError) {
         try await write { db in
             for (name, settings) in destinations {
@@ -23,6 +24,7 @@ extension ControlStore {
                         is_trusted = excluded.is_trusted, changed_at = excluded.changed_at
                         """, arguments: [project, name, settings.text, isTrusted, at.microseconds])
             }
+            try Self.setAlertTargets(alerts, project: project, isTrusted: isTrusted, at: at, in: db)
             for (name, definition) in pipelines {
                 let old = try Self.fetchPipeline(name, project: project, in: db)
                 if let old, old.definition == definition, old.isTrusted == isTrusted { continue }

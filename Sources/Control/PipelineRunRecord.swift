@@ -14,6 +14,15 @@ public struct PipelineRunRecord: Sendable, Equatable {
         case manual
         /// A scheduled time had passed while nothing could run.
         case catchUp = "catch_up"
+        /// A part of a backfill.
+        case backfill
+        /// Runs of other pipelines that it comes after were done.
+        case after
+        /// Something came, and it follows what comes.
+        case continuous
+
+        /// Whether it is one of a range that somebody asked for, and says nothing of what is new.
+        public var isBackfill: Bool { self == .backfill }
     }
 
     public let number: Int64
@@ -26,6 +35,12 @@ public struct PipelineRunRecord: Sendable, Equatable {
     public let isTrusted: Bool
     public let cause: Cause
     public let scheduledFor: Timestamp?
+    /// The backfill that it is a part of, and the times [rangeFrom, rangeTo) of what it loads.
+    public let backfill: Int64?
+    public let rangeFrom: Timestamp?
+    public let rangeTo: Timestamp?
+    /// The runs of other pipelines that it came after, by the pipelines' names.
+    public var upstream: JSONValue?
     public var status: Status
     /// The server's start in which it ran last.
     public var boot: String?

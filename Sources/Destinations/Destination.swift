@@ -37,12 +37,7 @@ public protocol Destination: Sendable {
 }
 
 extension Destination {
-    public static func plainSecret(_ settings: JSONValue) -> String? {
-        fields.first { field in
-            guard field.isSecret, let value = settings[field.name]?.stringValue else { return false }
-            return !SecretReference.isReference(value)
-        }?.name
-    }
+    public static func plainSecret(_ settings: JSONValue) -> String? { Field.plainSecret(settings, fields) }
 }
 
 /// How rows get into what is there already.
@@ -91,17 +86,31 @@ public struct DestinationTools: Sendable {
     public var resolver: any Resolving
     /// The folders below which files may be written.
     public var roots: FolderRoots
+    /// Sends mail; nil where none is sent.
+    public var mail: (any MailSending)?
+    /// Gives files out by links; nil where none are.
+    public var shelf: FileShelf?
+    /// What was sent to where it cannot be read back.
+    public var ledger: SentLedger
+    /// The time of day in seconds since 1970, as other services know it.
+    public var seconds: @Sendable () -> Int64
     /// Tells the operator what is allowed but not good, such as a password that crosses the machine in plain text.
     public var warn: @Sendable (String) -> Void
 
     public init(
         http: any OutboundSending, policy: OutboundPolicy, resolver: any Resolving, roots: FolderRoots,
+        mail: (any MailSending)? = nil, shelf: FileShelf? = nil, ledger: SentLedger? = nil,
+        seconds: @escaping @Sendable () -> Int64 = SystemTime.seconds,
         warn: @escaping @Sendable (String) -> Void
     ) {
         self.http = http
         self.policy = policy
         self.resolver = resolver
         self.roots = roots
+        self.mail = mail
+        self.shelf = shelf
+        self.ledger = ledger ?? SentLedger(folder: roots.own + "/.sent")
+        self.seconds = seconds
         self.warn = warn
     }
 }
@@ -122,6 +131,11 @@ public struct DestinationRegistry: Sendable {
         PostgresDestination.self,
         DuckDBDestination.self,
         HTTPDestination.self,
+        S3Destination.self,
+        SFTPDestination.self,
+        EmailDestination.self,
+        SlackDestination.self,
+        SheetsDestination.self,
     ])
 
     public var kinds: [String] { types.map { $0.kind } }
@@ -140,7 +154,7 @@ public struct DestinationRegistry: Sendable {
     ) throws(ConnectorError) -> any Destination {
         let type = try type(settings["type"]?.stringValue ?? "")
         return try type.init(
-            try Settings(Self.plain(settings, type.fields), fields: type.fields, secrets: secrets), tools)
+            try Settings(SettingsCheck.plain(settings, type.fields), fields: type.fields, secrets: secrets), tools)
     }
 
     /// Settings of any kind as answers show them; nothing of what is of no kind that is known.
@@ -154,40 +168,7 @@ public struct DestinationRegistry: Sendable {
     /// Checks settings as far as that goes without secrets, names and networks.
     public func check(_ settings: JSONValue) throws(ConnectorError) {
         let type = try type(settings["type"]?.stringValue ?? "")
-        if let name = type.plainSecret(settings) {
-            throw ConnectorError(
-                .badSetting,
-                "\"\(name)\" is a secret, which a definition does not hold: write secret://env/NAME or secret://file/PATH"
-            )
-        }
-        // References are left out: what they name is looked up when it is used.
-        guard case .object(let members) = Self.plain(settings, type.fields) else { return }
-        let stand = members.map { member in
-            JSONValue.Member(
-                member.key,
-                SecretReference.isReference(member.value.stringValue ?? "") ? .string("-") : member.value)
-        }
-        _ = try Settings(.object(stand), fields: type.fields, secrets: SecretResolver())
-        for member in members {
-            guard let text = member.value.stringValue, SecretReference.isReference(text) else { continue }
-            _ = try SecretReference(text)
-            guard type.fields.first(where: { $0.name == member.key })?.isSecret ?? false else {
-                throw ConnectorError(.badSetting, "\"\(member.key)\" is no secret, and takes no reference")
-            }
-        }
-    }
-
-    /// The settings without their kind, and with truths as the words that a choice knows.
-    private static func plain(_ settings: JSONValue, _ fields: [Field]) -> JSONValue {
-        guard case .object(let members) = settings else { return settings }
-        return .object(
-            members.filter { $0.key != "type" }.map { member in
-                guard case .bool(let value) = member.value,
-                    case .choice(let words)? = fields.first(where: { $0.name == member.key })?.value,
-                    words == Field.truths
-                else { return member }
-                return .init(member.key, .string(value ? "true" : "false"))
-            })
+        try SettingsCheck.check(settings, type.fields, plainSecret: type.plainSecret(settings))
     }
 }
 

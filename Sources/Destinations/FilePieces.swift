@@ -155,4 +155,42 @@ extension FilePieces {
             at += Int64(count)
         }
     }
+
+    /// Makes a file without anything in it, to be appended to.
+    static func begin(_ path: String) throws(ConnectorError) {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw failure("write", path) }
+        close(descriptor)
+    }
+
+    /// Appends to a file of a run's own, which need not outlive a crash.
+    static func append(_ bytes: [UInt8], to path: String) throws(ConnectorError) {
+        let descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw failure("write", path) }
+        defer { close(descriptor) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            // The part that is not yet written, lent for the call.
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw failure("write", path)
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// So many bytes from an offset on, which have to be there.
+    static func part(_ path: String, _ offset: Int64, _ count: Int) throws(ConnectorError) -> [UInt8] {
+        var all: [UInt8] = []
+        all.reserveCapacity(count)
+        try read(path, from: offset) { piece in
+            all += piece.prefix(count - all.count)
+            return all.count < count
+        }
+        guard all.count == count else {
+            throw ConnectorError(.refused, "\(path) ended before it should", isTransient: true)
+        }
+        return all
+    }
 }

@@ -69,6 +69,15 @@ public struct FolderRoots: Sendable, Equatable {
         throw ConnectorError(.refused, "cannot make the folder \(path): \(systemText())", isTransient: errno == ENOSPC)
     }
 
+    /// Makes a folder with those above it.
+    static func make(all path: String) throws(ConnectorError) {
+        var at = ""
+        for part in path.split(separator: "/") {
+            at += (at.isEmpty && !path.hasPrefix("/") ? "" : "/") + part
+            try make(at)
+        }
+    }
+
     private static func trimmed(_ path: String) -> String {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }

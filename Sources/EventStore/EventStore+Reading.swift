@@ -1,4 +1,5 @@
 public import DuckDB
+public import Model
 
 /// The ways of reading, each on connections of its own, so that none waits for another.
 extension EventStore {
@@ -62,6 +63,16 @@ extension EventStore {
             defer { layouts.unpin(layout) }
             try await lane.run { connection in try layout.show(on: connection) }
             return try await body(lane, layout)
+        }
+    }
+}
+
+extension EventStore {
+    /// Up to which `seq` events had been received at a moment; 0 for none.
+    public func seq(at moment: Timestamp) async throws -> Int64 {
+        try await read { connection in
+            try connection.row(
+                "SELECT max(seq) FROM events WHERE received_at <= $1", [.timestamp(moment.microseconds)])?[0].int ?? 0
         }
     }
 }

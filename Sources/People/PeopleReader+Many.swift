@@ -42,6 +42,21 @@ extension PeopleReader {
         return numbers.compactMap { number in drafts[number]?.person(PersonID(number)) }
     }
 
+    /// The earliest identity of each person; those that are nobody's are left out.
+    public func identities(of persons: [Int64]) throws(PeopleError) -> [Int64: String] {
+        guard !persons.isEmpty else { return [:] }
+        return try snapshot { () throws(DuckDBError) in
+            var found: [Int64: String] = [:]
+            try each(
+                PeopleSQL.allMembers(try self.persons()), [.list(persons.map { .int($0) }), .int(asOf)]
+            ) { chunk, row in
+                let person = chunk.int64(0, row: row)
+                if found[person] == nil { found[person] = chunk.column(2).string(row) }
+            }
+            return found
+        }
+    }
+
     /// The persons that identities belong to; those that nobody ever had are left out.
     public func persons(of identities: [String]) throws(PeopleError) -> [ExactText: PersonID] {
         guard !identities.isEmpty else { return [:] }

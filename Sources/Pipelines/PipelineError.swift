@@ -12,6 +12,8 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
         case destination
         /// A step took longer than it may.
         case timeout
+        /// dbt could not be run, or did not say what came of it.
+        case dbt
         /// A file of the server's could not be made or read.
         case files
     }

@@ -23,7 +23,11 @@ public func buildServer(
     let audit = AuditLog(control)
     let keys: KeyRing
     let webhooks: WebhookService
-    do { webhooks = try await Blocking.run { [logger] in try WebhookService(configuration, logger: logger) } } catch {
+    do {
+        webhooks = try await Blocking.run { [logger] in
+            try WebhookService(configuration, control: control, logger: logger)
+        }
+    } catch {
         throw ServerError(.cannotOpen, "\(directory) cannot be opened: \(error)")
     }
     let projects = ProjectRegistry(

@@ -96,12 +96,18 @@ public struct ServerConfiguration: Sendable {
     public var delivers = true
     /// Folders below which pipelines may write files.
     public var allowFolders: [String] = []
+    /// The program that pipelines build models with, and the folders below which its projects lie.
+    public var dbtProgram: String?
+    public var dbtFolders: [String] = []
     /// Whether pipelines run by their schedules; not by a server that ends with a command.
     public var followsSchedules = true
     /// Whether the rules of retention are applied day by day; not by a server that ends with a command.
     public var keepsRetention = true
     /// Whether `POST /echo` is there: reads the body and answers 200, the baseline of benchmarks.
     public var benchmark = false
+
+    /// Where the server is reached from outside, without a slash at its end; links to files begin with it.
+    public var publicURL: String?
 
     #if TEST_CLOCK
         /// Whether `POST /v1/test/clock` is there.

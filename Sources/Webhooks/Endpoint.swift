@@ -29,6 +29,7 @@ public struct EndpointDefinition: Sendable, Equatable {
     public enum Include: String, Sendable, CaseIterable {
         case properties
         case identities
+        case segments
         case computed
     }
 
@@ -61,10 +62,12 @@ public struct EndpointDefinition: Sendable, Equatable {
     /// Types of messages that are none of an event.
     public static let ownTypes = [
         "endpoint.failing", "endpoint.disabled", "endpoint.recovered", "message.exhausted", "trigger.fired",
-        "trigger.retracted", "person.identified",
+        "trigger.retracted", "trigger.recovered", "person.identified", "pipeline.failed", "pipeline.stale",
+        "pipeline.skipped", "pipeline.missed", "pipeline.late", "pipeline.freshness", "pipeline.volume",
+        "pipeline.recovered",
     ]
     /// The same by their families.
-    private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*"]
+    private static let ownFamilies: Set<String> = ["endpoint.*", "message.*", "trigger.*", "person.*", "pipeline.*"]
 
     /// Whether it receives any event that is collected.
     public var listens: Bool { mode == .messages && hearsEvents }
@@ -89,12 +92,12 @@ public struct EndpointDefinition: Sendable, Equatable {
         return "+body:" + Base32.encode(hash.high) + Base32.encode(hash.low)
     }
 
-    /// A message in the form that it is to have.
-    func formed(_ message: [UInt8]) -> [UInt8] {
+    /// A message in the form that it is to have; nil if it would be longer than is sent.
+    public func formed(_ message: [UInt8]) -> [UInt8]? {
         guard let body, let template = try? Template(body), let document = try? JSONValue(message.span) else {
             return message
         }
-        return Array(template.text(document).utf8)
+        return template.text(document).map { Array($0.utf8) }
     }
 }
 

@@ -55,7 +55,7 @@ extension EndpointDefinition {
         let template: Template
         do { template = try Template(text) } catch { throw Self.error("\"body\": \(error)") }
         for document in [JSONValue.null, ["type": "a", "data": ["event": "b", "properties": ["n": 1]]]] {
-            guard (try? JSONValue(text: template.text(document))) != nil else {
+            guard let filled = template.text(document), (try? JSONValue(text: filled)) != nil else {
                 throw error(
                     "\"body\" is no JSON once its marks are filled; a mark stands for a whole value, without quotes around it"
                 )

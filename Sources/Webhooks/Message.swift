@@ -1,4 +1,4 @@
-public import Connectors
+internal import Connectors
 public import Model
 internal import Triggers
 
@@ -43,9 +43,9 @@ struct RecordedEvent: Sendable {
     /// What is included of the person, as JSON members; nil if it is not known.
     var included: JSONValue?
 
-    /// The message's bytes in one form.
+    /// The message's bytes in one form. What is too long in it is said of what is left: ids, and where all of it is.
     func body(_ definition: EndpointDefinition, id: String) -> [UInt8] {
-        definition.formed(whole(definition, id: id))
+        definition.formed(whole(definition, id: id)) ?? definition.formed(elsewhere(id)) ?? elsewhere(id)
     }
 
     private func whole(_ definition: EndpointDefinition, id: String) -> [UInt8] {
@@ -60,8 +60,11 @@ struct RecordedEvent: Sendable {
         }
         data.append(0x7d)
         let body = MessageBody.envelope(type: MessageBody.eventType, at: timestamp, id: id, data: data)
-        guard body.count > MessageBody.mostBytes else { return body }
-        // Never a silent cut: where all of it is, is said instead.
+        return body.count > MessageBody.mostBytes ? elsewhere(id) : body
+    }
+
+    /// Never a silent cut: where all of it is, is said instead.
+    private func elsewhere(_ id: String) -> [UInt8] {
         let place = "/v1/events?seq_from=\(seq - 1)&as_of_seq=\(seq)"
         return thin(id: id, members: [.init("data_url", .string(place))])
     }
@@ -81,26 +84,5 @@ struct RecordedEvent: Sendable {
         return MessageBody.envelope(
             type: MessageBody.eventType, at: timestamp, id: id,
             data: Array(JSONValue.object(known + members).text.utf8))
-    }
-}
-
-/// Samples, for tests of an endpoint and for whoever maps fields before there are events.
-public enum SampleMessage {
-    /// The data of an event that never happened.
-    public static func event(_ name: String, at time: Timestamp) -> JSONValue {
-        [
-            "seq": 0, "event_id": "sample-1", "identity": "ann@example.com", "person_id": "p_sample",
-            "event": .string(name), "timestamp": .string(time.text), "received_at": .string(time.text),
-            "properties": ["amount": 42, "plan": "pro"],
-        ]
-    }
-
-    /// A message that says of itself that it is a test.
-    public static func message(event name: String, at time: Timestamp, id: String) -> OutboundMessage {
-        let document: JSONValue = [
-            "type": .string(MessageBody.eventType), "timestamp": .string(time.text), "id": .string(id), "test": true,
-            "data": event(name, at: time),
-        ]
-        return OutboundMessage(id: id, type: MessageBody.eventType, body: Array(document.text.utf8))
     }
 }

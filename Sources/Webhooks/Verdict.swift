@@ -79,6 +79,8 @@ extension Verdict {
     static func errorCode(_ result: OutboundResult) -> String? {
         if let failure = result.failure { return failure.code.rawValue }
         guard let status = result.answer?.status, !(200...299).contains(status) else { return nil }
+        // An interim answer is no answer to a request that asked for no other protocol.
+        if status < 200 { return OutboundFailure.Code.malformed.rawValue }
         return status < 400 ? "redirect" : status < 500 ? "http_4xx" : "http_5xx"
     }
 

@@ -43,7 +43,8 @@ struct Sluice: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Serve.self, Import.self, Export.self, People.self, Segment.self, Columns.self, Report.self,
-            PipelineCommand.self, WebhooksCommand.self, Listen.self, TriggersCommand.self, Deliveries.self,
+            PipelineCommand.self, DbtCommand.self, WebhooksCommand.self, Listen.self, TriggersCommand.self,
+            Deliveries.self,
             Projects.self,
             Settings.self, Keys.self, Audit.self,
             Verify.self,

@@ -78,15 +78,27 @@ struct ConformanceTests {
         }
     }
 
+    private final class FakeMail: MailSending {
+        let seen = Mutex<[MailMessage]>([])
+        func send(
+            _ message: MailMessage?, by server: MailServer, sender: MailAddress, timeout: Duration
+        ) async -> OutboundResult {
+            seen.withLock { $0 += message.map { [$0] } ?? [] }
+            return OutboundResult(answer: OutboundAnswer(status: 250))
+        }
+    }
+
     private static func make(
-        _ kind: String, _ settings: JSONValue, policy: OutboundPolicy = loopback, http: (any OutboundSending)? = nil
+        _ kind: String, _ settings: JSONValue, policy: OutboundPolicy = loopback, http: (any OutboundSending)? = nil,
+        mail: (any MailSending)? = nil
     ) throws -> any Connector {
         let resolver = SystemResolver()
         return try ConnectorRegistry.builtin.make(
             kind, settings, secrets: SecretResolver(environmentPrefix: "SLUICE_TEST_NONE"),
             tools: ConnectorTools(
                 http: try http ?? OutboundClient(policy: policy, resolver: resolver),
-                mail: MailClient(policy: policy, resolver: resolver), policy: policy, seconds: { 1_700_000_000 }))
+                mail: mail ?? MailClient(policy: policy, resolver: resolver), policy: policy,
+                seconds: { 1_700_000_000 }))
     }
 
     @Test("It is made from its settings, works, and delivers", arguments: ConnectorRegistry.builtin.kinds)
@@ -170,7 +182,9 @@ struct ConformanceTests {
         for (name, value) in seen[0].headers {
             #expect(name == name.lowercased() && !value.utf8.contains { $0 < 0x20 || $0 > 0x7e })
         }
-        guard case .object(let members) = try Place.settings(kind, 80) else { return }
+        let name = kind == "http" ? "body" : "text"
+        guard case .object(let all) = try Place.settings(kind, 80) else { return }
+        let members = all.filter { $0.key != name }
         for url in ["http://r.example/", "https://10.0.0.1/", "https://0x7f.1/"] {
             let changed = members.map { $0.key == "url" ? JSONValue.Member("url", .string(url)) : $0 }
             #expect(throws: ConnectorError.self) { try Self.make(kind, .object(changed), policy: OutboundPolicy()) }
@@ -184,6 +198,21 @@ struct ConformanceTests {
             try Template(#"{"v": {{a.b}}, "n": {{ n }}, "z": {{a.c.d}}}"#).text(document)
                 == #"{"v": "x\"y", "n": 5, "z": null}"#)
         for broken in ["{{a", "{{}}", "{{a..b}}"] { #expect(throws: ConnectorError.self) { try Template(broken) } }
+    }
+
+    @Test("A few marks do not make a long message many times as long", arguments: ["http", "slack", "email"])
+    func amplified(_ kind: String) async throws {
+        let long = JSONValue.object([.init("data", .string(String(repeating: "x", count: 200 << 10)))])
+        let marks = String(repeating: "{{data}}", count: 1_000)
+        #expect(try Template(marks).text(long) == nil && Template("{{data}}").text(long) != nil)
+        let name = kind == "http" ? "body" : "text"
+        guard case .object(let all) = try Place.settings(kind, 80) else { return }
+        let members = all.filter { $0.key != name }
+        let (http, mail) = (Fake(), FakeMail())
+        let connector = try Self.make(
+            kind, .object(members + [.init(name, .string(marks))]), http: http, mail: mail)
+        let result = await connector.deliver(OutboundMessage(id: "m", type: "t", body: Array(long.text.utf8)))
+        #expect(result.failure?.code == .notSent && http.seen.withLock(\.isEmpty) && mail.seen.withLock(\.isEmpty))
     }
 
     @Test("What was collected neither calls people in Slack nor makes links")

@@ -133,7 +133,7 @@ struct OutboundClientTests {
         }
     }
 
-    @Test("A name that changes its address after it was checked is refused when it is dialled")
+    @Test("24: a name that changes its address after it was checked is refused when it is dialled")
     func rebinding() async throws {
         try await RawServer.with([.send(Self.ok)]) { server in
             let url = try OutboundURL("https://rebind.example:\(server.port)/")

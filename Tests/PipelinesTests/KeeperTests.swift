@@ -14,7 +14,7 @@ import Testing
 @testable import Pipelines
 
 /// A data folder with a store that events go into, and pipelines over it, by a clock that stands still.
-private struct Works {
+struct Works {
     let folder: String
     let journal: Journal
     let control: ControlStore
@@ -45,7 +45,7 @@ private struct Works {
                     pin: {
                         try await store.waitForApplied(journal.durableSeq, timeout: .seconds(300))
                         return max(journal.durableSeq, store.appliedSeq)
-                    }, spec: { json, _ in try ExportSpec(json: json) })
+                    }, durable: { journal.durableSeq }, spec: { json, _ in try ExportSpec(json: json) })
             }, now: { Timestamp(microseconds: clock.value) }, boot: "b1", logger: logger)
         try await body(Works(folder: folder, journal: journal, control: control, clock: clock, tools: tools))
         await journal.close()
@@ -92,7 +92,7 @@ private struct Works {
 }
 
 /// A clock that stands still until it is put forward.
-private final class Clock: Sendable {
+final class Clock: Sendable {
     private let state: Mutex<Int64>
 
     init(_ value: Int64) { state = Mutex(value) }

@@ -45,7 +45,9 @@ struct RunMachineTests {
         #expect((policy.pause(after: attempts) ?? 0) >= 30_000_000)
     }
 
-    @Test("After another start the window stays, and the rest is done again", arguments: StepName.allCases)
+    @Test(
+        "After another start the window stays, and the rest is done again",
+        arguments: StepName.allCases)
     func resume(last: StepName) {
         var machine = RunMachine(retry: Self.policy)
         while let step = machine.next {

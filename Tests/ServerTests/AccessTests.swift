@@ -11,6 +11,8 @@ struct AccessTests {
     /// Routes that answer without a key.
     private static let open: Set<String> = [
         "/healthz", "/readyz", "/openapi.yaml", "/docs", "/metrics", "/e", "/s", "/a",
+        // A link's own signature is what opens it: see below.
+        "/v1/links/{id}",
     ]
 
     private static let collection: Set<String> = [
@@ -36,6 +38,21 @@ struct AccessTests {
                     #expect(written.status != 401 && written.status != 403, "\(path)")
                 } else {
                     #expect(written.status == 403, "\(method) \(path) with a write key")
+                }
+            }
+        }
+    }
+
+    @Test("A link without its signature opens nothing, whatever key comes with it")
+    func links() async throws {
+        try await withServer { server in
+            let zeros = String(repeating: "0", count: 64)
+            for key in [nil, "sk_unknown", server.writeKey] {
+                for query in [
+                    "", "?expires=9999999999", "?expires=9999999999&signature=\(zeros)", "?signature=\(zeros)",
+                ] {
+                    let answer = try await server.send(.GET, "/v1/links/\(zeros.prefix(32))\(query)", key: key)
+                    #expect(answer.status == 404 && answer.json["code"] == "not_found", "\(query)")
                 }
             }
         }

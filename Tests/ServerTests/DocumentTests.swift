@@ -20,7 +20,10 @@ struct DocumentTests {
                 #expect(operation.scope == needed, "\(operation.method) \(operation.path)")
                 let path = operation.path.split(separator: "/").map { $0.hasPrefix("{") ? "/1" : "/" + $0 }.joined()
                 let answer = try await server.send(HTTPMethod(rawValue: operation.method), path)
-                #expect(answer.status != 404 && answer.status != 405, "\(operation.method) \(operation.path)")
+                // What a link's signature does not open is not there, whatever the path is.
+                let isLink = operation.path == "/v1/links/{id}"
+                #expect(
+                    (isLink || answer.status != 404) && answer.status != 405, "\(operation.method) \(operation.path)")
             }
         }
     }

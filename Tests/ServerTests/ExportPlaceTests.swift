@@ -18,7 +18,7 @@ struct ExportPlaceTests {
             let logger = Logger.sluice(level: .critical)
             let projects = ProjectRegistry(
                 configuration: configuration, control: control,
-                webhooks: try WebhookService(configuration, logger: logger), logger: logger)
+                webhooks: try WebhookService(configuration, control: control, logger: logger), logger: logger)
             let service = ExportService(
                 control: control, projects: projects, audit: AuditLog(control), configuration: configuration,
                 logger: logger)

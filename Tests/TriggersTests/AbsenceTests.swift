@@ -190,7 +190,7 @@ struct AbsenceTests {
         #expect(cooled.fired == ["e1", "e3"])
     }
 
-    @Test("The same timer twice fires once; a clock that goes back fires nothing again")
+    @Test("16: the same timer twice fires once; a clock that goes back an hour fires nothing again")
     func clockBack() throws {
         let bench = try Bench(Self.cart)
         try bench.event("A", at: 0)

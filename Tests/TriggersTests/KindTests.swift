@@ -27,6 +27,15 @@ struct KindTests {
         #expect(bench.storage.counts[.looped] == 2)
     }
 
+    @Test("The same where properties are written back")
+    func loopOfProperties() throws {
+        let bench = try Bench(#"{"property":"n"}"#)
+        for depth in 0..<5 {
+            try bench.take(.set, at: Double(depth), #"{"n":\#(depth),"$trigger_depth":\#(depth),"some":"text"}"#)
+        }
+        #expect(bench.storage.firings.map(\.depth) == [1, 2, 3] && bench.storage.counts[.looped] == 2)
+    }
+
     @Test("The third within an hour, by the times of the events; then it begins anew")
     func count() throws {
         let bench = try Bench(#"{"count":{"event":"A","at_least":3,"within":"1h"}}"#)
@@ -90,14 +99,6 @@ struct KindTests {
         // Something that comes then moves another one.
         try bench.engine.heard(rule: 1, version: 1, at: Bench.time(700))
         #expect(bench.states == ["held", "armed"])
-    }
-
-    @Test("Kinds that nobody watches yet are refused as such", arguments: ["segment", "column", "report"])
-    func unwatched(kind: String) throws {
-        let error = #expect(throws: TriggerError.self) {
-            try TriggerWhen.read(.object([.init(kind, "x"), .init("on", "entered")]))
-        }
-        #expect(error?.path == "when.\(kind)" && error?.message.contains("cannot be watched") == true)
     }
 
     @Test("A property's change, by the times of the values")
@@ -166,19 +167,6 @@ struct KindTests {
         #expect(bench.fired.count == 2)
     }
 
-    @Test("What somebody else has seen fires by the same way, once")
-    func transition() throws {
-        let rule = TriggerRule(
-            number: 1, id: "trg_1", project: "p", name: "t", version: 1, when: .watched, policy: TriggerPolicy(),
-            since: 0)
-        let bench = Bench(rules: TriggerRules([rule]))
-        let transition = TriggerTransition(
-            rule: 1, version: 1, identity: "ann", person: 7, old: 45, new: 39, at: Bench.time(0),
-            detail: [.init("below", 40)])
-        for _ in 0..<2 { try bench.engine.cross(transition) }
-        #expect(bench.storage.firings.map(\.change) == [["old": 45, "new": 39, "below": 40]])
-    }
-
     @Test(
         "What cannot be is refused, and the node is named",
         arguments: [
@@ -192,6 +180,14 @@ struct KindTests {
             (#"{"count":{"event":"A","at_least":2,"within":"1h"},"rearm":"cooldown"}"#, "when.cooldown"),
             (#"{"property":"p","to":[1]}"#, "when.to"), (#"{"silence":{"for":"0s"}}"#, "when.silence.for"),
             (#"{"new_person":false}"#, "when.new_person"), (#"{"event":"A","late":"never"}"#, "when.late"),
+            (#"{"segment":5}"#, "when.segment"), (#"{"segment":"s","on":"stayed"}"#, "when.on"),
+            (#"{"column":"c"}"#, "when"), (#"{"column":"c","below":"x"}"#, "when.below"),
+            (#"{"column":"c","below":1,"above":2}"#, "when"), (#"{"column":"c","drop_percent":2}"#, "when"),
+            (#"{"column":"c","below":40,"recover_at":30}"#, "when.recover_at"),
+            (#"{"column":"c","above":40,"recover_at":50}"#, "when.recover_at"),
+            (#"{"report":1,"below":1}"#, "when.report"), (#"{"report":{},"drop_percent":120}"#, "when.drop_percent"),
+            (#"{"report":{},"below":1,"against":"7d"}"#, "when.against"),
+            (#"{"report":{},"below":1,"every":"10ms"}"#, "when.every"),
         ])
     func refused(text: String, path: String) throws {
         do {

@@ -63,7 +63,9 @@ struct RetryTests {
         #expect(verdict(answer(408), final: true) == .retry(at: after(5)))
     }
 
-    @Test("No answer is tried again, whatever the reason", arguments: OutboundFailure.Code.allCases.filter { $0 != .refused })
+    @Test(
+        "No answer is tried again, whatever the reason",
+        arguments: OutboundFailure.Code.allCases.filter { $0 != .refused })
     func noAnswer(_ code: OutboundFailure.Code) {
         #expect(verdict(OutboundResult(failure: OutboundFailure(code, ""))) == .retry(at: after(5)))
     }

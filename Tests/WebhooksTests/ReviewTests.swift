@@ -115,4 +115,145 @@ struct ReviewTests {
         let text = try #require(log.responseHeaders)
         #expect(try JSONValue(text: text) == ["set-cookie": "a, b", "x": "1"])
     }
+
+    @Test("Where much waits already, an endpoint gets its next message and no more")
+    func heldBytes() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await Self.live(outbox, ["url": "https://a.example/", "events": ["*"]])
+        let other = try await Self.live(outbox, ["url": "https://b.example/", "events": ["*"]])
+        var state = DispatchState()
+        state.update([endpoint, other], now: outbox.now)
+        #expect(state.rooms(now: outbox.now).map(\.count) == [32, 32])
+        var answer = LedgerAnswer()
+        let body = [UInt8](repeating: 0, count: DispatchState.mostBytes)
+        for number: Int64 in 1...2 {
+            answer.claimed.append(
+                ClaimedDelivery(
+                    number: number, endpoint: endpoint.record.number,
+                    message: OutboundMessage(id: "m", type: "t", body: body), attempt: 1, forgiven: 0, cause: "auto"))
+        }
+        _ = state.claimed(answer, asked: [])
+        state.sweep()
+        let rooms = state.rooms(now: outbox.now)
+        #expect(rooms.map(\.endpoint) == [other.record.number] && rooms.map(\.count) == [1])
+        _ = state.start(now: outbox.now)
+        state.sweep()
+        #expect(state.rooms(now: outbox.now).map(\.count) == [30, 32])
+    }
+
+    @Test("Dead letters are told of once in ten minutes, whatever the reason; all of them are listed")
+    func toldOnce() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://a.example/", "events": ["*"]])
+        let told = try await outbox.endpoint(["url": "https://b.example/", "events": ["message.exhausted"]])
+        try await outbox.put(6, to: [endpoint])
+        let claimed = try await outbox.claim(endpoint)
+        for place in 0..<4 {
+            _ = try await outbox.end(claimed[place], 500, place % 2 == 0 ? .exhausted : .aborted("no"))
+        }
+        #expect(try await outbox.states(told).count == 1)
+        outbox.advance(601)
+        _ = try await outbox.end(claimed[4], 500, .aborted("no"))
+        #expect(try await outbox.states(told).count == 2)
+        // What tells of others is not told of.
+        let notice = try #require(try await outbox.claim(told).first)
+        outbox.advance(601)
+        _ = try await outbox.end(notice, 500, .exhausted)
+        #expect(try await outbox.states(told).count == 2)
+    }
+
+    @Test("What is old goes, and what is sent again, piece by piece")
+    func chunks() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://a.example/", "events": ["*"]])
+        let count = DeliveryStore.chunk + 7
+        try await outbox.put(count, to: [endpoint])
+        var filter = DeliveryFilter()
+        filter.endpoint = endpoint.id
+        #expect(try await outbox.store.replayable(filter, project: "p") == count)
+        #expect(try await outbox.store.replay(filter, project: "p", now: outbox.now) == count)
+        try await outbox.store.write { db in try db.execute(sql: "UPDATE deliveries SET state = 2") }
+        outbox.advance(31 * 86_400)
+        try await outbox.store.prune(now: outbox.now)
+        #expect(try await outbox.store.replayable(filter, project: "p") == 0)
+        outbox.advance(60 * 86_400)
+        try await outbox.store.prune(now: outbox.now)
+        let left = try await outbox.store.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM messages") }
+        #expect(left == 0)
+    }
+
+    @Test("An erasure finds what is of no event by whose it is, and takes out the receiver's words")
+    func erasedByIdentity() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint([
+            "url": "https://a.example/", "events": [], "body": "{\"a\": \"ann\"}",
+        ])
+        var batch = try await outbox.batch(0, to: [])
+        let messages = ["ann", "bob"].map { identity in
+            OutboxMessage(
+                id: "msg_\(identity)", type: "trigger.fired", variant: "full", seq: nil, body: Array(identity.utf8),
+                targets: [.init(endpoint: endpoint.number, orderKey: "i_\(identity)")], identity: identity)
+        }
+        batch = OutboxBatch(project: "p", change: batch.change, messages: messages, checkpoint: nil)
+        var work = LedgerWork()
+        work.batches = [batch]
+        _ = try await outbox.store.cycle(work, now: outbox.now)
+        for claimed in try await outbox.claim(endpoint) {
+            _ = try await outbox.end(
+                claimed, 422, .aborted("550 no \(String(decoding: claimed.message.body, as: UTF8.self))"))
+        }
+        let found = try await outbox.store.eraseTriggers(
+            identities: ["ann"], seqs: [], project: "p", now: outbox.now)
+        #expect(found.isGone)
+        try await outbox.store.rewrite(project: "p", { $0 }, description: { $0 == "" ? "" : "{}" })
+        var filter = DeliveryFilter()
+        filter.endpoint = endpoint.id
+        let rows = try await outbox.store.deliveries(filter, project: "p", before: nil, limit: 10)
+        #expect(rows.map(\.reason) == ["550 no bob", "the receiver refused it"])
+        let bodies = try await outbox.store.read { db in
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM messages WHERE body IS NULL AND identity IS NULL")
+        }
+        #expect(bodies == 1)
+        let definition = try #require(try await outbox.store.endpoint(endpoint.id, project: "p")).definition
+        #expect(definition.body == "{}")
+    }
+
+    @Test("Where a stream stands, no event gets a number below")
+    func streamFloor() async throws {
+        let outbox = try Outbox()
+        let stream = try await outbox.endpoint(["url": "https://a.example/", "events": ["*"], "mode": "stream"])
+        try await outbox.store.seek(stream, to: 70)
+        #expect(try outbox.store.start(project: "p").checkpoint == 70)
+        #expect(try outbox.store.start(project: "q").checkpoint == 0)
+    }
+
+    @Test("A body of one's own that would be many times as long is made of the message's ids")
+    func amplified() throws {
+        let marks = String(repeating: "{{data.properties}},", count: 800)
+        let definition = try EndpointDefinition([
+            "url": "https://a.example/", "events": ["*"], "body": .string("[\(marks){{data.data_url}}]"),
+        ])
+        let event = RecordedEvent(
+            seq: 5, eventID: Array("e".utf8), identity: Array("ann".utf8), name: Array("A".utf8),
+            timestamp: Timestamp(microseconds: 1), receivedAt: Timestamp(microseconds: 1),
+            properties: Array("{\"x\":\"\(String(repeating: "y", count: 60_000))\"}".utf8))
+        let body = event.body(definition, id: "msg_a")
+        #expect(body.count < 10_000)
+        let json = try JSONValue(body.span)
+        #expect(json.arrayValue?.last == "/v1/events?seq_from=4&as_of_seq=5" && json.arrayValue?.first == .null)
+    }
+
+    @Test("Behind a person whose first message is refused others are found, however much waits for it")
+    func blockedPerson() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://a.example/", "events": ["*"], "order": "person"])
+        try await outbox.put(OrderedClaim.most + 500, to: [endpoint], keys: ["ann"])
+        #expect(try await outbox.claim(endpoint).map(\.number) == [1])
+        outbox.advance(1)
+        try await outbox.put(6, to: [endpoint], keys: ["bob", "cleo", "abe"])
+        let first = Int64(OrderedClaim.most + 501)
+        // Ann's first is under way: the others' first ones go, and only those.
+        #expect(try await outbox.claim(endpoint).map(\.number) == [first, first + 1, first + 2])
+        #expect(try await outbox.claim(endpoint).isEmpty)
+    }
 }

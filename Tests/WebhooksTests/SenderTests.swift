@@ -86,7 +86,7 @@ struct SenderTests {
         #expect(Set(http.requests.map { $0.header("webhook-timestamp") }).count == 3)
     }
 
-    @Test("An endpoint that hangs harms no other, and has no more attempts at once than it may")
+    @Test("20: an endpoint that hangs harms no other, and has no more attempts at once than it may")
     func isolation() async throws {
         let outbox = try Outbox()
         let slow = try await outbox.endpoint(["url": "https://slow.example/", "events": ["*"], "concurrency": 2])
@@ -131,7 +131,7 @@ struct SenderTests {
         }
     }
 
-    @Test("410 ends it: nothing more is sent")
+    @Test("21: 410 ends it: nothing more is sent")
     func gone() async throws {
         let outbox = try Outbox()
         let endpoint = try await outbox.endpoint(["url": "https://r.example/", "events": ["*"], "concurrency": 1])
@@ -166,7 +166,7 @@ struct SenderTests {
         #expect(all.allSatisfy { $0.attempts == 1 })
     }
 
-    @Test("Retry-After holds back the whole endpoint")
+    @Test("22: Retry-After holds back the whole endpoint")
     func throttle() async throws {
         let outbox = try Outbox()
         let endpoint = try await outbox.endpoint(["url": "https://r.example/", "events": ["*"], "concurrency": 1])

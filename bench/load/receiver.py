@@ -1,6 +1,7 @@
 """A fast receiver of webhooks: answers 204 at once, and writes when the first byte of each message came.
 
-Prints its port; ends when its standard input does, and writes one line a message: event id, webhook-id, seconds.
+Prints its port; ends when its standard input does, and writes one line a message: event id, webhook-id,
+seconds, and how late a trigger said that it was.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import time
 EVENT = re.compile(rb'"event_id":"([^"]*)"')
 LENGTH = re.compile(rb"content-length: (\d+)", re.I)
 ID = re.compile(rb"webhook-id: (\S+)", re.I)
+LATE = re.compile(rb'"late_by_s":([0-9.e-]+)')
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 seen = []
 
@@ -31,7 +33,8 @@ class Protocol(asyncio.Protocol):
             if len(self.buffer) < size:
                 return
             message, self.buffer = self.buffer[:size], self.buffer[size:]
-            seen.append((EVENT.search(message, end)[1], ID.search(message, 0, end)[1], self.began))
+            late = LATE.search(message, end)
+            seen.append((EVENT.search(message, end)[1], ID.search(message, 0, end)[1], self.began, late[1] if late else b"-"))
             self.began = time.time() if self.buffer else None
             self.transport.write(ANSWER)
 
@@ -43,6 +46,6 @@ async def main():
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(len(seen), flush=True)
     with open(sys.argv[1], "wb") as out:
-        out.writelines(b"%s %s %.6f\n" % row for row in seen)
+        out.writelines(b"%s %s %.6f %s\n" % row for row in seen)
 
 asyncio.run(main())

@@ -14,7 +14,7 @@ void sluice_mail_stop_free(sluice_mail_stop *stop);
 typedef struct {
   /// smtp://HOST:PORT/OUR-NAME, or smtps:// for TLS from the first byte.
   const char *url;
-  /// HOST:PORT:ADDRESS[,ADDRESS]: where that host is, whatever its name means elsewhere.
+  /// HOST:PORT:ADDRESS[,ADDRESS]: where that host is, whatever its name means elsewhere; null for a host that is an address.
   const char *resolve;
   /// Whether a connection that does not begin with TLS must turn to it.
   int must_encrypt;

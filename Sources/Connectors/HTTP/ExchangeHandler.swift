@@ -2,6 +2,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOSSL
 internal import NIOTLS
+internal import Synchronization
 
 /// One request on a connection, and where its outcome goes.
 struct Exchange: Sendable {
@@ -9,6 +10,16 @@ struct Exchange: Sendable {
     let body: ByteBuffer
     let deadline: NIODeadline
     let outcome: EventLoopPromise<ExchangeOutcome>
+    /// Bytes of the answer that are kept.
+    let kept: Int
+    let mark = ExchangeMark()
+}
+
+/// Whether something of an exchange may have been written.
+final class ExchangeMark: Sendable {
+    private let isSet = Atomic(false)
+    var hasBegun: Bool { isSet.load(ordering: .relaxed) }
+    func begin() { isSet.store(true, ordering: .relaxed) }
 }
 
 struct ExchangeOutcome: Sendable {
@@ -25,8 +36,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
     typealias OutboundIn = Exchange
     typealias OutboundOut = HTTPClientRequestPart
 
-    /// Bytes of an answer that are kept, and that are read.
-    static let keptBytes = 16 << 10
+    /// Bytes of an answer that are read, whatever is kept of them.
     static let readBytes = 64 << 10
     /// After how long without a request a connection is closed: before receivers commonly do.
     private static let idle = TimeAmount.seconds(5)
@@ -73,6 +83,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
             return
         }
         self.exchange = exchange
+        exchange.mark.begin()
         (head, body, seen) = (nil, [], 0)
         let context = NIOLoopBound(context, eventLoop: context.eventLoop)
         let handler = NIOLoopBound(self, eventLoop: context.value.eventLoop)
@@ -91,9 +102,10 @@ final class ExchangeHandler: ChannelDuplexHandler {
         case .head(let head): self.head = (head, .now())
         case .body(let buffer):
             seen += buffer.readableBytes
-            let room = Self.keptBytes - body.count
+            let kept = exchange?.kept ?? 0
+            let room = kept - body.count
             if room > 0 { body.append(contentsOf: buffer.readableBytesView.prefix(room)) }
-            if seen > Self.readBytes { finish(context, cut: .size) }
+            if seen > max(Self.readBytes, kept) { finish(context, cut: .size) }
         case .end: finish(context, cut: nil)
         }
     }

@@ -201,9 +201,13 @@ public final class OutboundClient: OutboundSending {
             head: HTTPRequestHead(
                 version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.url.target,
                 headers: headers),
-            body: ByteBuffer(bytes: request.body), deadline: deadline, outcome: outcome)
-        channel.writeAndFlush(exchange).whenFailure { _ in
-            outcome.fail(OutboundFailure(.reset, "the connection ended while it was written to"))
+            body: ByteBuffer(bytes: request.body), deadline: deadline, outcome: outcome, kept: request.mostAnswer)
+        channel.writeAndFlush(exchange).whenFailure { [mark = exchange.mark] _ in
+            // One that was closed before takes nothing: another may.
+            outcome.fail(
+                mark.hasBegun
+                    ? OutboundFailure(.reset, "the connection ended while it was written to")
+                    : OutboundFailure(.notSent, "the connection has ended"))
         }
         do {
             return try await withTaskCancellationHandler {

@@ -9,6 +9,8 @@ public struct OutboundRequest: Sendable {
     public var certificate: String?
     /// How long all of it may take, the answer's body included.
     public var timeout: Duration
+    /// The bytes of the answer's body that are kept.
+    public var mostAnswer = 16 << 10
 
     public init(
         url: OutboundURL, method: String = "POST", headers: [(name: String, value: String)] = [], body: [UInt8] = [],
@@ -40,7 +42,7 @@ public struct OutboundResult: Sendable {
 public struct OutboundAnswer: Sendable {
     public var status: Int
     public var headers: [(name: String, value: String)]
-    /// The first 16 KiB of the body, as sent.
+    /// The body as sent: the first 16 KiB, or as many as the request asks for.
     public var body: [UInt8]
     /// Why the body is not whole; nil if it is, or only longer than what is kept.
     public var cut: Cut?

@@ -56,7 +56,8 @@ public protocol MailSending: Sendable {
 /// Sends mail by SMTP through libcurl, on threads of its own, since each of its calls blocks.
 public final class MailClient: MailSending {
     private static let connectLimit: Int64 = 5_000
-    private static let mostAtOnce = 16
+    /// Threads cost little; a few servers that hang leave some to the others.
+    private static let mostAtOnce = 48
 
     private let policy: OutboundPolicy
     private let resolver: any Resolving

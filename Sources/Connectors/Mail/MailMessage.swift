@@ -1,3 +1,17 @@
+/// A file that goes with a mail.
+public struct MailAttachment: Sendable, Equatable {
+    /// Of plain characters.
+    public var name: String
+    public var type: String
+    public var bytes: [UInt8]
+
+    public init(name: String, type: String, bytes: [UInt8]) {
+        self.name = name
+        self.type = type
+        self.bytes = bytes
+    }
+}
+
 /// A mail: from whom, to whom, and what it says, as text and perhaps as HTML.
 public struct MailMessage: Sendable, Equatable {
     /// The same whenever it is sent again.
@@ -7,12 +21,13 @@ public struct MailMessage: Sendable, Equatable {
     public var subject: String
     public var text: String
     public var html: String?
+    public var attachments: [MailAttachment]
     /// When it is sent, in seconds since 1970.
     public var seconds: Int64
 
     public init(
         id: String, from: MailAddress, to: [MailAddress], subject: String, text: String, html: String? = nil,
-        seconds: Int64
+        attachments: [MailAttachment] = [], seconds: Int64
     ) {
         self.id = id
         self.from = from
@@ -20,6 +35,7 @@ public struct MailMessage: Sendable, Equatable {
         self.subject = subject
         self.text = text
         self.html = html
+        self.attachments = attachments
         self.seconds = seconds
     }
 
@@ -34,13 +50,29 @@ public struct MailMessage: Sendable, Equatable {
             "Subject: \(MailText.unstructured(MailText.line(subject)))", "Message-ID: <\(id)@\(from.domain)>",
             "Auto-Submitted: auto-generated", "webhook-id: \(id)", "MIME-Version: 1.0", "",
         ].joined(separator: "\r\n")
+        // Base 64 has no underscore, so no body has a mark in it.
+        let body = content("_part_\(id.suffix(40))")
+        guard !attachments.isEmpty else { return Array((out + body).utf8) }
+        let outer = "_file_\(id.suffix(40))"
+        out += "Content-Type: multipart/mixed; boundary=\"\(outer)\"\r\n\r\n--\(outer)\r\n\(body)"
+        var bytes = Array(out.utf8)
+        for attachment in attachments {
+            let name = attachment.name.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+            bytes += Array(
+                ("--\(outer)\r\nContent-Type: \(attachment.type)\r\nContent-Transfer-Encoding: base64\r\n"
+                    + "Content-Disposition: attachment; filename=\"\(name)\"\r\n\r\n").utf8)
+            bytes += MailText.body(attachment.bytes)
+            bytes += Array("\r\n".utf8)
+        }
+        return bytes + Array("--\(outer)--\r\n".utf8)
+    }
+
+    /// What it says, as text and perhaps as HTML, with the headers of that.
+    private func content(_ mark: String) -> String {
         let plain = Self.part("plain", text)
-        guard let html else { return Array((out + plain).utf8) }
-        // Base 64 has no underscore, so no body has the mark in it.
-        let mark = "_part_\(id.suffix(40))"
-        out += "Content-Type: multipart/alternative; boundary=\"\(mark)\"\r\n\r\n"
-        out += "--\(mark)\r\n\(plain)--\(mark)\r\n\(Self.part("html", html))--\(mark)--\r\n"
-        return Array(out.utf8)
+        guard let html else { return plain }
+        return "Content-Type: multipart/alternative; boundary=\"\(mark)\"\r\n\r\n"
+            + "--\(mark)\r\n\(plain)--\(mark)\r\n\(Self.part("html", html))--\(mark)--\r\n"
     }
 
     private static func part(_ kind: String, _ text: String) -> String {

@@ -58,6 +58,13 @@ enum MailText {
         return words.joined(separator: "\r\n ")
     }
 
+    /// The bytes of a file in base 64, in lines of 76.
+    static func body(_ bytes: [UInt8]) -> [UInt8] {
+        Array(
+            Data(bytes).base64EncodedData(
+                options: [.lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed]))
+    }
+
     /// A body in base 64, in lines of 76.
     static func body(_ text: String) -> String {
         var out = ""

@@ -31,8 +31,10 @@ struct MailTransfer: Sendable {
         let bytes = message?.bytes ?? []
         var result = sluice_mail_result()
         let words = [
-            "\(scheme)://\(literal):\(server.port)/\(sender.domain)", "\(server.host):\(server.port):\(places)",
-            roots, server.username, server.password, "<\(sender.address)>",
+            "\(scheme)://\(literal):\(server.port)/\(sender.domain)",
+            // An address leads where it says; one of version 6 has colons that would be read otherwise.
+            server.address == nil ? "\(server.host):\(server.port):\(places)" : nil, roots, server.username,
+            server.password, "<\(sender.address)>",
         ]
         // Everything is lent for the call alone.
         unsafe withCStrings(words + recipients) { texts in
@@ -118,7 +120,7 @@ struct MailTransfer: Sendable {
 }
 
 /// Lends texts as C has them, null for nil.
-private func withCStrings(_ texts: [String?], _ body: ([UnsafePointer<CChar>?]) -> Void) {
+func withCStrings(_ texts: [String?], _ body: ([UnsafePointer<CChar>?]) -> Void) {
     func lend(_ place: Int, _ lent: [UnsafePointer<CChar>?]) {
         guard place < texts.count else { return unsafe body(lent) }
         guard let text = texts[place] else { return unsafe lend(place + 1, lent + [nil]) }

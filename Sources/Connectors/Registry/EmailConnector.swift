@@ -92,10 +92,21 @@ public struct EmailConnector: Connector {
     public func deliver(_ message: OutboundMessage) async -> OutboundResult {
         let document = (try? JSONValue(message.body.span)) ?? .null
         let summary = MailText.line(MessageSummary.line(document))
-        let mail = MailMessage(
-            id: message.id, from: from, to: to, subject: subject?.subject(document) ?? "[Sluice] \(summary)",
-            text: text?.plain(document) ?? "\(summary)\n\n\(document.text)\n", html: html?.html(document),
-            seconds: tools.seconds())
+        var mail = MailMessage(
+            id: message.id, from: from, to: to, subject: "[Sluice] \(summary)",
+            text: "\(summary)\n\n\(document.text)\n", seconds: tools.seconds())
+        if let subject {
+            guard let filled = subject.subject(document) else { return .tooLong("subject") }
+            mail.subject = filled
+        }
+        if let text {
+            guard let filled = text.plain(document) else { return .tooLong("text") }
+            mail.text = filled
+        }
+        if let html {
+            guard let filled = html.html(document) else { return .tooLong("html") }
+            mail.html = filled
+        }
         return await tools.mail.send(mail, by: server, sender: from, timeout: timeout)
     }
 }

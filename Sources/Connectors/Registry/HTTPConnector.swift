@@ -47,8 +47,16 @@ public struct HTTPConnector: Connector {
         if !headers.contains(where: { $0.name.lowercased() == "content-type" }) {
             all.append(("content-type", "application/json"))
         }
-        for (name, value) in headers { all.append((name, value.line(document))) }
-        let bytes = method == "GET" ? [] : body.map { Array($0.text(document).utf8) } ?? message.body
+        for (name, value) in headers {
+            guard let line = value.line(document) else { return .tooLong("headers") }
+            all.append((name, line))
+        }
+        var bytes = message.body
+        if let body {
+            guard let text = body.text(document) else { return .tooLong("body") }
+            bytes = Array(text.utf8)
+        }
+        if method == "GET" { bytes = [] }
         return await tools.http.send(
             OutboundRequest(url: url, method: method, headers: all, body: bytes, timeout: timeout))
     }

@@ -8,6 +8,8 @@ enum MessageSummary {
         func text(_ path: String...) -> String? {
             path.reduce(data) { $0[$1] ?? .null }.stringValue
         }
+        // What is told of pipelines says itself what it is.
+        if type.hasPrefix("pipeline."), let said = text("text") { return said }
         var parts: [String] = []
         if let trigger = text("trigger", "name") {
             parts.append("\(trigger) fired")

@@ -30,7 +30,12 @@ public struct SlackConnector: Connector {
 
     public func deliver(_ message: OutboundMessage) async -> OutboundResult {
         let document = (try? JSONValue(message.body.span)) ?? .null
-        let body: JSONValue = ["text": .string(Self.escaped(text?.plain(document) ?? MessageSummary.line(document)))]
+        var said = MessageSummary.line(document)
+        if let text {
+            guard let filled = text.plain(document) else { return .tooLong("text") }
+            said = filled
+        }
+        let body: JSONValue = ["text": .string(Self.escaped(said))]
         return await tools.http.send(
             OutboundRequest(
                 url: url, headers: [("content-type", "application/json"), ("user-agent", WebhookTarget.agent)],

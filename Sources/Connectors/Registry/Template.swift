@@ -39,24 +39,29 @@ public struct Template: Sendable, Equatable {
         return nil
     }
 
-    /// The text with JSON values in their places: whatever is in them, the body stays JSON.
-    public func text(_ document: JSONValue) -> String { fill(document) { $0.text } }
+    /// The most bytes that a template is filled to: a few marks can say a long message many times over.
+    public static let mostBytes = 256 << 10
+
+    /// The text with JSON values in their places: whatever is in them, the body stays JSON. Nil if it would be longer than is sent.
+    public func text(_ document: JSONValue) -> String? { fill(document) { $0.text } }
 
     /// The text with plain texts in their places.
-    func plain(_ document: JSONValue) -> String { fill(document) { value in value.stringValue ?? value.text } }
+    public func plain(_ document: JSONValue) -> String? {
+        fill(document) { value in value.stringValue ?? value.text }
+    }
 
-    /// The same without line breaks: for a header.
-    func line(_ document: JSONValue) -> String {
-        fill(document) { value in value.stringValue ?? value.text }.filter {
+    /// The same without line breaks: for a header, of at most 8 KiB.
+    func line(_ document: JSONValue) -> String? {
+        fill(document, atMost: 8 << 10) { value in value.stringValue ?? value.text }?.filter {
             $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value < 0x7f }
         }
     }
 
     /// The text in one line, whatever is put in: for a subject.
-    func subject(_ document: JSONValue) -> String { MailText.line(plain(document)) }
+    public func subject(_ document: JSONValue) -> String? { plain(document).map { MailText.line($0) } }
 
     /// The text with what is put in as HTML shows it: no mark of it means anything there.
-    func html(_ document: JSONValue) -> String {
+    func html(_ document: JSONValue) -> String? {
         fill(document) { value in
             var out = ""
             for character in value.stringValue ?? value.text {
@@ -73,12 +78,25 @@ public struct Template: Sendable, Equatable {
         }
     }
 
-    private func fill(_ document: JSONValue, _ written: (JSONValue) -> String) -> String {
-        pieces.map { piece in
+    private func fill(
+        _ document: JSONValue, atMost most: Int = mostBytes, _ written: (JSONValue) -> String
+    ) -> String? {
+        var out = ""
+        for piece in pieces {
             switch piece {
-            case .text(let text): text
-            case .path(let path): written(path.reduce(document) { $0[$1] ?? .null })
+            case .text(let text): out += text
+            case .path(let path): out += written(path.reduce(document) { $0[$1] ?? .null })
             }
-        }.joined()
+            guard out.utf8.count <= most else { return nil }
+        }
+        return out
+    }
+}
+
+extension OutboundResult {
+    /// Of what would be longer than is sent once a template is filled.
+    static func tooLong(_ name: String) -> OutboundResult {
+        OutboundResult(
+            failure: OutboundFailure(.notSent, "\"\(name)\" is longer than is sent once its marks are filled"))
     }
 }

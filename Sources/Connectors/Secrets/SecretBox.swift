@@ -41,6 +41,11 @@ public struct SecretBox: Sendable {
         return try SecretBox(key: key)
     }
 
+    /// Another key for one purpose, which says nothing about this one.
+    public func derived(for name: String) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Array(name.utf8), using: key))
+    }
+
     /// - Parameter name: what the secret belongs to; it opens under the same name only.
     public func seal(_ secret: [UInt8], for name: String) throws(ConnectorError) -> [UInt8] {
         do { return Array(try ChaChaPoly.seal(secret, using: key, authenticating: Array(name.utf8)).combined) } catch {

@@ -107,6 +107,17 @@ final class PostgresBrake: Sendable {
         }
     }
 
+    /// The columns of a query, with the numbers that PostgreSQL gives to their types.
+    func columns(of sql: String) throws(ConnectorError) -> [(name: String, oid: UInt32)] {
+        let result = unsafe PQexec(handle, sql)
+        defer { unsafe PQclear(result) }
+        unsafe try check(result)
+        return (0..<(unsafe PQnfields(result))).map { column in
+            // A text of the result, copied before it is cleared.
+            unsafe (String(cString: PQfname(result, column)), PQftype(result, column))
+        }
+    }
+
     /// Runs one statement; how many rows it was about.
     func count(_ sql: String, _ values: [String?] = []) throws(ConnectorError) -> Int64 {
         let result = unsafe lend(values) { lent in

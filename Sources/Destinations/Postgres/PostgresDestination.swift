@@ -73,6 +73,13 @@ public struct PostgresDestination: Destination {
     private func with<T: Sendable>(
         _ body: @escaping @Sendable (PostgresSession) throws -> T
     ) async throws(ConnectorError) -> T {
+        try await Self.with(target, tools, body)
+    }
+
+    static func with<T: Sendable>(
+        _ target: PostgresTarget, _ tools: DestinationTools,
+        _ body: @escaping @Sendable (PostgresConnection) throws(ConnectorError) -> T
+    ) async throws(ConnectorError) -> T {
         let parameters = try await target.parameters(tools)
         let brake = PostgresBrake()
         do {

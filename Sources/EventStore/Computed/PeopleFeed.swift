@@ -11,6 +11,13 @@ public struct PeopleChange: Sendable, Equatable {
     public let isErased: Bool
 }
 
+/// The same with their computed columns.
+public struct PeopleValues: Sendable, Equatable {
+    public let change: PeopleChange
+    /// A JSON object of the values; nil of whom the table has none.
+    public let computed: String?
+}
+
 /// Reads of the table of people.
 public enum PeopleFeed {
     /// The persons who changed after a change, in the order of their last ones.
@@ -26,6 +33,26 @@ public enum PeopleFeed {
             guard let number = row[0].int, let person = row[1].int else { return nil }
             return PeopleChange(
                 changeSeq: number, person: person, mergedInto: row[2].int, isErased: row[3].bool == true)
+        }
+    }
+
+    /// The same with what is computed of each, and how far the table is at that moment.
+    public static func values(
+        _ connection: Connection, after: Int64, limit: Int
+    ) throws -> (rows: [PeopleValues], snapshot: PeopleSnapshot) {
+        try connection.transaction { connection in
+            let rows = try connection.rows(
+                """
+                SELECT change_seq, person_id, merged_into, erased, computed FROM people_current
+                WHERE change_seq > $1 ORDER BY change_seq LIMIT $2
+                """, [.int(after), .int(Int64(limit))])
+            let values = rows.compactMap { row -> PeopleValues? in
+                guard let number = row[0].int, let person = row[1].int else { return nil }
+                let change = PeopleChange(
+                    changeSeq: number, person: person, mergedInto: row[2].int, isErased: row[3].bool == true)
+                return PeopleValues(change: change, computed: row[4].text)
+            }
+            return (values, try snapshot(connection))
         }
     }
 

@@ -6,7 +6,9 @@ public import Model
 
 extension PipelineDefinition {
     static let keys = [
-        "name", "description", "schedule", "export", "validate", "load", "on_failure", "freshness", "retain", "timeout",
+        "name", "description", "schedule", "export", "validate", "enrich", "map", "privacy", "load", "dbt",
+        "on_failure",
+        "freshness", "retain", "timeout", "after",
     ]
     static let nameRule = "1 to 63 of a-z, 0-9, _ and -, beginning with a letter or a digit"
 
@@ -26,7 +28,12 @@ extension PipelineDefinition {
         name = try nameNode.text("a name")
         guard Self.isName(name) else { throw nameNode.error("\"\(name)\" is no name: \(Self.nameRule)") }
         _ = try known["description"]?.text()
-        schedule = if let found = known["schedule"] { try Self.schedule(found) } else { nil }
+        if let found = known["schedule"], let lag = try Self.continuous(found) {
+            (schedule, self.lag) = (nil, lag)
+        } else {
+            schedule = if let found = known["schedule"] { try Self.schedule(found) } else { nil }
+        }
+        after = if let found = known["after"] { try Self.after(found, name: name) } else { [] }
         guard let exportNode = known["export"] else {
             throw node.error("\"export\" is missing: what is sent, such as { dataset: events }")
         }
@@ -37,14 +44,38 @@ extension PipelineDefinition {
         let spec = try Self.export(exportNode, mode: load.mode)
         (export, isIncremental) = (spec.json, spec.isIncremental)
         validation = if let found = known["validate"] { try ValidationPlan(found) } else { ValidationPlan() }
-        (retry, fallsBack) =
-            if let found = known["on_failure"] { try Self.failure(found) } else { (RetryPolicy(), false) }
+        transform = try TransformPlan(
+            enrich: known["enrich"], map: known["map"], privacy: known["privacy"], sources: .builtin)
+        dbt = if let found = known["dbt"] { try DbtPlan(found) } else { nil }
+        (retry, fallsBack, alerts) =
+            if let found = known["on_failure"] { try Self.failure(found) } else {
+                (RetryPolicy(), false, [AlertTarget]?.none)
+            }
         freshness = if let found = known["freshness"] { try Self.freshness(found) } else { nil }
         if let found = known["retain"] { try Self.retain(found) }
         timeout = try known["timeout"]?.duration() ?? 3_600_000_000
         json = node.json
         try checkMode(loadNode)
+        if lag != nil, !isIncremental {
+            throw (known["schedule"] ?? node).error(
+                "continuous loads what is new, again and again: it goes with incremental: true")
+        }
+        if lag != nil, let found = known["after"] { throw found.error("\"after\" does not go with continuous") }
         if case .inline(let settings) = load.target { try check(settings, registry, at: loadNode) }
+    }
+
+    /// `schedule: { continuous: true }`, or with how late something may be loaded: `{ continuous: 10s }`; nil if it is by cron.
+    private static func continuous(_ node: DocumentNode) throws(PipelineError) -> Int64? {
+        guard case .map(let entries) = node.content, entries.contains(where: { $0.key == "continuous" }) else {
+            return nil
+        }
+        let known = try node.map(["continuous"])
+        guard let found = known["continuous"] else { return nil }
+        if case .scalar(.bool(true)) = found.content { return 5_000_000 }
+        guard let lag = try? found.duration(), (1_000_000...3_600_000_000).contains(lag) else {
+            throw found.error("here should be true, or how late something may be loaded: 1s to 1h")
+        }
+        return lag
     }
 
     private static func schedule(_ node: DocumentNode) throws(PipelineError) -> Schedule {
@@ -172,7 +203,7 @@ extension PipelineDefinition {
 
     private static func failure(
         _ node: DocumentNode
-    ) throws(PipelineError) -> (RetryPolicy, Bool) {
+    ) throws(PipelineError) -> (RetryPolicy, Bool, [AlertTarget]?) {
         let known = try node.map(["retry", "fallback", "alert"])
         var policy = RetryPolicy()
         if let retry = known["retry"] {
@@ -181,16 +212,13 @@ extension PipelineDefinition {
             policy.backoff = try parts["backoff"]?.choice(RetryPolicy.Backoff.self) ?? .exponential
             policy.base = try parts["base"]?.duration() ?? policy.base
         }
-        if let alert = known["alert"] {
-            throw alert.error("alerts are not sent yet; runs that fail are in /v1/runs?status=failed")
-        }
         var fallsBack = false
         if let fallback = known["fallback"] {
             let word = try fallback.text("previous or none")
             guard ["previous", "none"].contains(word) else { throw fallback.error("here should be previous or none") }
             fallsBack = word == "previous"
         }
-        return (policy, fallsBack)
+        return (policy, fallsBack, try known["alert"].map(Self.alerts))
     }
 
     private static func freshness(_ node: DocumentNode) throws(PipelineError) -> FreshnessLimits {

@@ -4,23 +4,41 @@ public import Model
 /// What a pipeline does: read from a document, checked as far as that goes without the store.
 public struct PipelineDefinition: Sendable, Equatable {
     public var name: String
-    /// nil: it runs when somebody says so.
+    /// nil: it runs when somebody says so, or what it comes after is done.
     public var schedule: Schedule?
+    /// It runs as soon as something is new, so that what comes is loaded within this, in microseconds.
+    public var lag: Int64?
     /// What is exported, as `POST /v1/exports` takes it.
     public var export: JSONValue
     /// Whether each run covers what came since the last one; else everything.
     public var isIncremental: Bool
     public var validation: ValidationPlan
+    /// What becomes of rows before they are loaded.
+    public var transform: TransformPlan
     public var load: LoadPlan
+    /// What is built of it afterwards, if anything.
+    public var dbt: DbtPlan?
     public var retry: RetryPolicy
     /// Whether a failed run leaves what was loaded before, marked as stale, rather than being a failure only.
     public var fallsBack: Bool
     public var freshness: FreshnessLimits?
+    /// Whom alerts go to; nil: those of the project.
+    public var alerts: [AlertTarget]?
+    /// Pipelines whose runs it waits for.
+    public var after: [String] = []
     /// How long one step may take, in microseconds.
     public var timeout: Int64
 
     /// The whole document, as it is kept.
     public let json: JSONValue
+
+    /// Steps of a run that the pipeline does without.
+    var stepsLeftOut: Set<StepName> {
+        var steps: Set<StepName> = []
+        if transform.isEmpty { steps.insert(.transform) }
+        if dbt == nil { steps.insert(.dbt) }
+        return steps
+    }
 }
 
 /// Where rows go, and how.

@@ -14,9 +14,10 @@ public final class PipelineKeeper: Sendable {
         var isPoked = true
         /// When the next look at the schedules, and at what waits for its next attempt, is due.
         var nextLook: Timestamp?
+        var followed = Followed()
     }
 
-    private let tools: RunTools
+    let tools: RunTools
     /// Whether it follows schedules; not where a server ends with a command.
     private let followsSchedules: Bool
     private let atOnce: Int
@@ -28,6 +29,8 @@ public final class PipelineKeeper: Sendable {
     private static let tick = Duration.milliseconds(200)
     /// What is looked at anew whatever the clock said: it may have been put back.
     private static let longestPause: Int64 = 60_000_000
+    /// What the name of a pipeline never ends with.
+    private static let backfillKey = "#backfill"
 
     public init(tools: RunTools, followsSchedules: Bool, atOnce: Int = 2) {
         self.tools = tools
@@ -68,7 +71,10 @@ public final class PipelineKeeper: Sendable {
             while !Task.isCancelled {
                 let now = tools.now()
                 let isDue = state.withLock { state -> Bool in
-                    guard state.isPoked || state.nextLook.map({ now >= $0 }) ?? true else { return false }
+                    let isFollowing = state.followed.isDue(now) { tools.project($0)?.durable() }
+                    guard isFollowing || state.isPoked || state.nextLook.map({ now >= $0 }) ?? true else {
+                        return false
+                    }
                     state.isPoked = false
                     return true
                 }
@@ -94,18 +100,32 @@ public final class PipelineKeeper: Sendable {
     ///
     /// - Returns: when the next one is due, or something waits for its next attempt.
     func look(_ now: Timestamp) async throws -> Timestamp? {
+        try await goOnWithBackfills(now)
         let open = try await tools.control.openPipelineRuns()
         var next = open.compactMap(\.nextAttemptAt).min()
         guard followsSchedules else { return next }
+        var followed: [Followed.Entry] = []
         for pipeline in try await tools.control.pipelines(project: nil) where !pipeline.isPaused {
-            guard let definition = try? PipelineDefinition(json: pipeline.definition, registry: tools.registry),
-                let schedule = definition.schedule
-            else { continue }
-            let isWaiting = open.contains {
-                $0.project == pipeline.project && $0.pipeline == pipeline.name && $0.status == .queued
+            guard let definition = try? PipelineDefinition(json: pipeline.definition, registry: tools.registry) else {
+                continue
             }
+            let own = open.filter {
+                $0.project == pipeline.project && $0.pipeline == pipeline.name && !$0.cause.isBackfill
+            }
+            if let lag = definition.lag {
+                guard let found = try await followEvents(pipeline, lag, isOpen: !own.isEmpty, now) else { continue }
+                followed.append(Followed.Entry(project: pipeline.project, seq: found.seq, gather: lag / 4))
+                if let again = found.again { next = min(next ?? again, again) }
+                continue
+            }
+            guard let schedule = definition.schedule else {
+                if !definition.after.isEmpty { try await followUpstream(pipeline, definition, now) }
+                continue
+            }
+            let isWaiting = own.contains { $0.status == .queued }
             let agenda = Agenda(
-                schedule, pipeline: pipeline.name, through: pipeline.scheduledThrough, isWaiting: isWaiting, now: now)
+                schedule, pipeline: pipeline.name, through: try await through(pipeline, schedule, now),
+                isWaiting: isWaiting, now: now)
             for entry in agenda.entries {
                 let made = try await tools.control.createPipelineRun(
                     project: pipeline.project, pipeline: pipeline.name,
@@ -122,6 +142,7 @@ public final class PipelineKeeper: Sendable {
             }
             if let due = agenda.next { next = min(next ?? due, due) }
         }
+        state.withLock { [followed] in $0.followed.set(followed) }
         return next
     }
 
@@ -129,13 +150,17 @@ public final class PipelineKeeper: Sendable {
     func takeUp(_ now: Timestamp) async throws -> [@Sendable () async -> Void] {
         var jobs: [@Sendable () async -> Void] = []
         var held: Set<String> = []
-        for run in try await tools.control.openPipelineRuns() {
-            let key = run.project + "/" + run.pipeline
+        for open in try await tools.control.openPipelineRuns() {
+            guard let run = try await ready(open, now) else { continue }
+            // Parts of a backfill have a place of their own: neither do they hold up others, nor are they held up.
+            let isBackfill = run.cause.isBackfill
+            let key = run.project + "/" + run.pipeline + (isBackfill ? Self.backfillKey : "")
             // One that waits for its next attempt holds up those behind it.
             guard held.insert(key).inserted else { continue }
             if let moment = run.nextAttemptAt, moment > now { continue }
             let turn = state.withLock { state -> Int? in
-                guard state.atWork.count < atOnce, state.atWork[key] == nil else { return nil }
+                let alike = state.atWork.keys.count { $0.hasSuffix(Self.backfillKey) == isBackfill }
+                guard alike < (isBackfill ? 1 : atOnce), state.atWork[key] == nil else { return nil }
                 state.turns += 1
                 state.atWork[key] = (run.id, state.turns, {})
                 return state.turns

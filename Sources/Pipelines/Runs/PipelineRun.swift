@@ -14,7 +14,7 @@ struct PipelineRun {
     let definition: PipelineDefinition
     let project: PipelineProject
     var record: PipelineRunRecord
-    private var machine: RunMachine
+    var machine: RunMachine
     private var destination: (any Destination)?
     /// What that was made of.
     private var settings: (settings: JSONValue, isTrusted: Bool)?
@@ -31,7 +31,8 @@ struct PipelineRun {
         self.project = project
         self.record = record
         definition = try PipelineDefinition(json: record.definition, registry: tools.registry)
-        machine = RunMachine(json: record.steps, retry: definition.retry)
+        machine = RunMachine(
+            json: record.steps, retry: definition.retry, without: definition.stepsLeftOut)
         // What was in memory is gone whenever a run goes on, and the files may be, too.
         machine.resume()
     }
@@ -49,7 +50,9 @@ struct PipelineRun {
             machine.begin(step, at: tools.now())
             guard try await save() else { return await clean() }
             do {
-                try await within(definition.timeout, step)
+                // dbt's time has a limit of its own, and then some for ending it.
+                let limit = step == .dbt ? definition.dbt.map { $0.timeout + 60_000_000 } : nil
+                try await within(limit ?? definition.timeout, step)
             } catch {
                 // The server ends, or the run was cancelled: it stays as it is, to go on with the next start.
                 if Task.isCancelled { return }
@@ -84,7 +87,8 @@ struct PipelineRun {
             if hasPrevious { await mark(isStale: true) }
             record.reason = "\(step.rawValue): \(failure.reason)"
             record.finishedAt = tools.now()
-            _ = try await save()
+            // What was loaded stays loaded, whatever is built of it.
+            _ = try await save(watermark: step == .dbt ? record.seqTo : nil)
             await clean()
         }
         return false
@@ -112,7 +116,8 @@ struct PipelineRun {
         record.reason = nil
         record.finishedAt = tools.now()
         record.steps = machine.json
-        try await tools.control.updatePipelineRun(record, watermark: record.seqTo, at: tools.now())
+        try await tools.control.updatePipelineRun(
+            record, watermark: record.cause.isBackfill ? nil : record.seqTo, at: tools.now())
         tools.logger.info(
             "a pipeline's run is done",
             metadata: [
@@ -122,9 +127,9 @@ struct PipelineRun {
     }
 
     /// Writes down how far the run is; false if it was cancelled meanwhile.
-    private mutating func save() async throws -> Bool {
+    private mutating func save(watermark: Int64? = nil) async throws -> Bool {
         record.steps = machine.json
-        return try await tools.control.updatePipelineRun(record, at: tools.now())
+        return try await tools.control.updatePipelineRun(record, watermark: watermark, at: tools.now())
     }
 
     private func clean() async {
@@ -161,8 +166,10 @@ struct PipelineRun {
         case .window: try await pin()
         case .export: try await export()
         case .validate: try await validate()
+        case .transform: try await transform()
         case .load: try await load()
         case .verify: try await verify()
+        case .dbt: try await build()
         }
     }
 }
@@ -183,12 +190,16 @@ extension PipelineRun {
 
     private func stream() async throws -> LoadStream {
         LoadStream(
-            pipeline: record.pipeline,
+            pipeline: streamName,
             installation: try await tools.control.installation() + "/" + record.project)
     }
 
     private mutating func pin() async throws {
         let destination = try await connect()
+        if record.cause.isBackfill {
+            _ = try await pinRange(destination)
+            return machine.succeed(.window, at: tools.now())
+        }
         let position = try await destination.position(try await stream())
         let watermark = try await tools.control.watermark(
             pipeline: record.pipeline, project: record.project, target: destination.location)
@@ -227,8 +238,7 @@ extension PipelineRun {
             resolved, on: project.store, to: path, exportID: record.id, runID: record.id)
         var batch = LoadBatch(
             stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
-            isIncremental: definition.isIncremental, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: definition.mode,
-            key: definition.load.key,
+            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: loadMode, key: loadKey,
             columns: manifest.columns.filter { $0.name != LoadBatch.addedSeq }.map { LoadColumn($0.name, $0.type) },
             evolves: definition.load.evolves, file: path, format: resolved.format.rawValue,
             suffix: resolved.fileExtension, rows: manifest.rows, bytes: manifest.bytes,
@@ -238,8 +248,10 @@ extension PipelineRun {
         batch.cuts = try await tools.control.pipelineCuts(
             project: record.project, pipeline: record.pipeline, target: record.target ?? "", above: batch.seqFrom)
         self.batch = batch
-        telling = RowTelling.columns(resolved, key: definition.load.key)
-        for key in definition.load.key where !manifest.columns.contains(where: { $0.name == key }) {
+        telling = RowTelling.columns(resolved, key: loadKey)
+        // With a transformation, its rows have the key.
+        for key in definition.load.key
+        where definition.transform.isEmpty && !manifest.columns.contains(where: { $0.name == key }) {
             throw PipelineError(
                 .badDefinition,
                 "the key \"\(key)\" is no column of the export; there are \(manifest.columns.map(\.name).joined(separator: ", "))"
@@ -250,8 +262,10 @@ extension PipelineRun {
 
     private mutating func validate() async throws {
         let batch = try requireBatch()
+        // How many rows a range of time has says nothing of how many another one should.
         let previous = try await tools.control.loadedRows(
-            project: record.project, pipeline: record.pipeline, target: record.target ?? "", limit: 7)
+            project: record.project, pipeline: record.pipeline, target: record.target ?? "",
+            limit: record.cause.isBackfill ? 0 : 7)
         let validator = Validator(
             plan: definition.validation, isIncremental: definition.isIncremental, file: batch.file, folder: folder,
             format: batch.format, columns: batch.columns.map { ($0.name, $0.type) }, declared: batch.rows,
@@ -273,6 +287,19 @@ extension PipelineRun {
         machine.succeed(
             .validate, at: tools.now(), rowsIn: batch.rows, rowsOut: batch.rows, checks: findings.checks,
             note: warned.isEmpty ? nil : warned.joined(separator: "; "))
+    }
+
+    private mutating func transform() async throws {
+        let before = try requireBatch()
+        guard !hasNothingToLoad else { return machine.succeed(.transform, at: tools.now(), rowsIn: 0, rowsOut: 0) }
+        let outcome = try await Transformer(
+            plan: definition.transform, batch: before, folder: folder, sources: .builtin, tools: tools.destinations,
+            secrets: record.isTrusted ? tools.ownerSecrets : tools.secrets
+        ).run()
+        batch = outcome.batch
+        machine.succeed(
+            .transform, at: tools.now(), rowsIn: before.rows, rowsOut: outcome.batch.rows,
+            note: outcome.notes.isEmpty ? nil : outcome.notes.joined(separator: "; "))
     }
 
     private mutating func load() async throws {
@@ -319,6 +346,14 @@ extension PipelineRun {
         machine.succeed(.verify, at: tools.now(), rowsIn: receipt.rows, rowsOut: receipt.rows, checks: [check])
     }
 
+    private mutating func build() async throws {
+        guard let plan = definition.dbt else { return machine.succeed(.dbt, at: tools.now()) }
+        let step = DbtStep(
+            plan: plan, tools: tools, isTrusted: record.isTrusted, base: project.folder, folder: folder + "/dbt")
+        let found = try await step.run()
+        machine.succeed(.dbt, at: tools.now(), checks: found.checks, note: found.note)
+    }
+
     private func requireBatch() throws(PipelineError) -> LoadBatch {
         guard let batch else { throw PipelineError(.export, "the run's file is not there", isTransient: true) }
         return batch
@@ -328,6 +363,8 @@ extension PipelineRun {
 /// Rows that are not what they should be.
 struct ValidationStop: Error {
     let checks: [Check]
+    /// Whether trying again may help; the same rows would fail again.
+    var isTransient = false
 }
 
 /// A failure as a run's record has it.
@@ -341,8 +378,7 @@ struct StepFailure {
         case let stop as ValidationStop:
             checks = stop.checks
             reason = stop.checks.filter { $0.outcome == .failed }.map(\.message).joined(separator: "; ")
-            // The same rows would fail again.
-            isTransient = false
+            isTransient = stop.isTransient
         case let error as PipelineError: (reason, isTransient) = (error.message, error.isTransient)
         case let error as ConnectorError: (reason, isTransient) = (error.message, error.isTransient)
         case let error as ExportError: (reason, isTransient) = (error.message, error.isTransient)

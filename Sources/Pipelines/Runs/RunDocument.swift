@@ -12,6 +12,8 @@ public enum RunDocument {
             "scheduled_for": time(run.scheduledFor),
             "window": run.seqTo == nil
                 ? nil : ["seq_from": number(run.seqFrom), "seq_to": number(run.seqTo)],
+            "range": run.rangeFrom == nil ? nil : ["from": time(run.rangeFrom), "to": time(run.rangeTo)],
+            "upstream": run.upstream ?? .null,
             "destination": JSONValue(run.target), "rows": number(run.rows), "steps": run.steps,
             "stale": .bool(run.isStale), "reason": JSONValue(run.reason), "next_attempt_at": time(run.nextAttemptAt),
             "created_at": time(run.createdAt), "started_at": time(run.startedAt), "finished_at": time(run.finishedAt),

@@ -25,6 +25,9 @@ enum RunFolder {
         _ = unsafe rmdir(folder)
     }
 
+    /// Removes a file; nothing if it is not there. Blocks.
+    static func remove(file: String) { _ = unsafe unlink(file) }
+
     private static func make(_ path: String) throws(PipelineError) {
         guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("make the folder", path) }
     }

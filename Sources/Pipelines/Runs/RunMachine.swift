@@ -10,22 +10,25 @@ public struct RunMachine: Sendable, Equatable {
 
     public private(set) var steps: [RunStep]
     let retry: RetryPolicy
+    /// Steps that the pipeline does without.
+    let without: Set<StepName>
 
-    public init(steps: [RunStep] = [], retry: RetryPolicy) {
+    public init(steps: [RunStep] = [], retry: RetryPolicy, without: Set<StepName> = []) {
         self.steps = steps
         self.retry = retry
+        self.without = without
     }
 
     /// Reads the steps as they are kept.
-    public init(json: JSONValue, retry: RetryPolicy) {
-        self.init(steps: (json.arrayValue ?? []).compactMap(RunStep.init), retry: retry)
+    public init(json: JSONValue, retry: RetryPolicy, without: Set<StepName> = []) {
+        self.init(steps: (json.arrayValue ?? []).compactMap(RunStep.init), retry: retry, without: without)
     }
 
     public var json: JSONValue { .array(steps.map(\.json)) }
 
     /// The step to be done next; nil when all are.
     public var next: StepName? {
-        StepName.allCases.first { name in self[name]?.status != .succeeded }
+        StepName.allCases.first { name in !without.contains(name) && self[name]?.status != .succeeded }
     }
 
     public subscript(name: StepName) -> RunStep? { steps.first { $0.name == name } }

@@ -6,9 +6,13 @@ public enum StepName: String, Sendable, CaseIterable {
     case window
     case export
     case validate
+    /// Sources are joined, columns mapped and protected; not there where a pipeline does none of it.
+    case transform
     case load
     /// What was loaded is read back.
     case verify
+    /// Models are built of what was loaded; of pipelines that say so.
+    case dbt
 }
 
 /// What became of one part of a run.

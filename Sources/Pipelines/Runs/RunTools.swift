@@ -11,6 +11,7 @@ public struct RunTools: Sendable {
     public var control: ControlStore
     public var registry: DestinationRegistry
     public var destinations: DestinationTools
+    public var dbt: DbtTools
     /// Finds secrets for pipelines that came by a key.
     public var secrets: SecretResolver
     /// Finds secrets for pipelines that came from the owner of the data folder, who can read what the server can.
@@ -24,13 +25,14 @@ public struct RunTools: Sendable {
 
     public init(
         control: ControlStore, registry: DestinationRegistry = .builtin, destinations: DestinationTools,
-        secrets: SecretResolver, ownerSecrets: SecretResolver,
+        dbt: DbtTools = DbtTools(), secrets: SecretResolver, ownerSecrets: SecretResolver,
         project: @escaping @Sendable (String) -> PipelineProject?, now: @escaping @Sendable () -> Timestamp,
         boot: String, logger: Logger
     ) {
         self.control = control
         self.registry = registry
         self.destinations = destinations
+        self.dbt = dbt
         self.secrets = secrets
         self.ownerSecrets = ownerSecrets
         self.project = project
@@ -73,16 +75,20 @@ public struct PipelineProject: Sendable {
     public let folder: String
     /// Pins what is durable now, and waits until queries see it.
     public let pin: @Sendable () async throws -> Int64
+    /// The highest `seq` that is durable now; costs nothing.
+    public let durable: @Sendable () -> Int64
     /// The specification of an export, with saved segments and computed columns in the place of their names.
     public let spec: @Sendable (JSONValue, Timestamp) async throws -> ExportSpec
 
     public init(
         store: EventStore, folder: String, pin: @escaping @Sendable () async throws -> Int64,
+        durable: @escaping @Sendable () -> Int64 = { 0 },
         spec: @escaping @Sendable (JSONValue, Timestamp) async throws -> ExportSpec
     ) {
         self.store = store
         self.folder = folder
         self.pin = pin
+        self.durable = durable
         self.spec = spec
     }
 }

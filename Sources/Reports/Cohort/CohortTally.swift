@@ -37,9 +37,7 @@ struct CohortTally {
     ) throws {
         func gathered(_ selector: EventSelector, _ kind: TallyPass.Kind) throws -> TallyPass.Slots {
             let running = TallyPass(kind, spec, persons: persons)
-            let run = TallyPass.begin(running)
-            defer { TallyPass.end(run) }
-            try pass(selector, run)
+            try TallyPass.running.during(running) { run in try pass(selector, run) }
             return try running.gathered()
         }
         self.spec = spec

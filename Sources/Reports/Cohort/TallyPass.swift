@@ -37,31 +37,12 @@ final class TallyPass: Sendable {
 
     // MARK: The function
 
-    private struct Runs {
-        var last: Int64 = 0
-        var passes: [Int64: TallyPass] = [:]
-    }
-
-    /// The passes that run, by the number that their statements carry.
-    private static let runs = Mutex(Runs())
+    static let running = RunningPasses<TallyPass>()
 
     /// Makes the aggregate known to the database; a second time does nothing.
     static func register(on connection: Connection) throws(DuckDBError) {
         try connection.register(AggregateFunction(name: ReportDialect.tallyName, arity: 4) { TallyState() })
     }
-
-    /// Answers statements that carry the number, until `end`.
-    static func begin(_ pass: TallyPass) -> Int64 {
-        runs.withLock { runs in
-            runs.last += 1
-            runs.passes[runs.last] = pass
-            return runs.last
-        }
-    }
-
-    static func end(_ run: Int64) { _ = runs.withLock { $0.passes.removeValue(forKey: run) } }
-
-    fileprivate static func running(_ run: Int64) -> TallyPass? { runs.withLock { $0.passes[run] } }
 
     // MARK: Slots
 
@@ -108,7 +89,7 @@ private final class TallyState: AggregateState {
     /// Rows of the run's number, identity, time and, where an event can be both, `seq`.
     func add(_ arguments: borrowing FunctionArguments) {
         // The statement of a run that is over has nobody to answer.
-        guard let pass = TallyPass.running(arguments.int64(0, row: 0)) else { return }
+        guard let pass = TallyPass.running.pass(arguments.int64(0, row: 0)) else { return }
         var table = pass.take()
         table.count += Int64(arguments.rowCount)
         let (identities, times, order) = (arguments.int64s(1), arguments.int64s(2), arguments.int64s(3))

@@ -4,6 +4,7 @@ internal import Model
 
 extension ReportRun {
     func funnel(_ spec: FunnelSpec) throws -> (ReportAnswer.Looked, [JSONValue.Member]) {
+        if FunnelTally.takes(spec, identities: lastIdentity, in: tallied) { return try counted(spec) }
         let query = try FunnelQuery(spec, query)
         let rows = try rows(query.statement, query.needs)
         let groups = rows.map { FunnelGroup($0, spec) }
@@ -28,6 +29,18 @@ extension ReportRun {
         }
         return (looked, [.init("steps", total.json(spec)), .init("groups", .array(listed))])
     }
+
+    /// In memory.
+    private func counted(_ spec: FunnelSpec) throws -> (ReportAnswer.Looked, [JSONValue.Member]) {
+        let tally = try FunnelTally(spec, persons: persons(), in: tallied) { (step, run) in
+            var query = query
+            let test = try query.test(step)
+            let columns = [ReportDialect.gather(run, "e.identity_id", query.time)]
+            _ = try rows(query.events(columns, where: [test], in: query.frame.window), query.needs)
+        }
+        let all = FunnelGroup(steps: tally.steps.map { FunnelGroup.Step($0) })
+        return (.init(events: tally.looked, people: tally.steps[0].people), [.init("steps", all.json(spec))])
+    }
 }
 
 /// How far the people of one value came.
@@ -38,6 +51,27 @@ private struct FunnelGroup {
         /// From the first step to this one, in microseconds.
         var median: Double?
         var ninetieth: Double?
+
+        init() {}
+
+        init(people: Int64, times: Int64, median: Double?, ninetieth: Double?) {
+            (self.people, self.times, self.median, self.ninetieth) = (people, times, median, ninetieth)
+        }
+
+        init(_ counted: FunnelTally.Step) {
+            let took = counted.took.sorted()
+            self.init(
+                people: counted.people, times: counted.times, median: Self.quantile(took, 0.5),
+                ninetieth: Self.quantile(took, 0.9))
+        }
+
+        /// As the engine's `quantile_cont`: between the two numbers that are nearest.
+        private static func quantile(_ sorted: [Int64], _ share: Double) -> Double? {
+            guard !sorted.isEmpty else { return nil }
+            let place = Double(sorted.count - 1) * share
+            let (low, high) = (sorted[Int(place.rounded(.down))], sorted[Int(place.rounded(.up))])
+            return Double(low) + Double(high - low) * (place - place.rounded(.down))
+        }
     }
 
     var number: Int64 = 0

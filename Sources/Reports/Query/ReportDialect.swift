@@ -109,6 +109,14 @@ enum ReportDialect {
         "report_tally(\(run), \(identity), \(microseconds), \(seq))"
     }
 
+    /// The name of the aggregate of `gather`.
+    static let gatherName = "report_gather"
+
+    /// Takes rows into memory (`FunnelPass`).
+    static func gather(_ run: Int64, _ identity: SQLFragment, _ microseconds: SQLFragment) -> SQLFragment {
+        "report_gather(\(run), \(identity), \(microseconds))"
+    }
+
     /// The name of the function of `seen`.
     static let seenName = "report_seen"
 

@@ -23,6 +23,7 @@ struct ReportRun {
     ) throws {
         try TokenFunctions.register(on: connection)
         try TallyPass.register(on: connection)
+        try FunnelPass.register(on: connection)
         try SeenIdentities.register(on: connection)
         let name = try Report.timezone(json)
         let moments = ZoneReader(name, connection, code: .invalidReport)

@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import Model
+internal import Webhooks
 
 /// Computed columns of people: how each is defined, now and before.
 enum ColumnRoutes {
@@ -102,6 +103,11 @@ enum ColumnRoutes {
         where SegmentExpansion.columns(in: report.report).contains(name) {
             throw Problem.conflict(
                 "column_in_use", "the report \(report.id) asks for \(name); change or remove that one first")
+        }
+        for trigger in try await exchange.app.webhooks.store.triggers(project: project)
+        where SegmentExpansion.columns(in: trigger.when).contains(name) {
+            throw Problem.conflict(
+                "column_in_use", "the trigger \(trigger.id) asks for \(name); change or remove that one first")
         }
     }
 

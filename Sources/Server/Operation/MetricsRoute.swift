@@ -13,6 +13,7 @@ enum MetricsRoute {
     private static func answer(_ exchange: Exchange) async throws -> Response {
         var text = await render(exchange.app, lags: lags(exchange))
         text += await streams(exchange)
+        text += await PipelineMetrics.text(exchange)
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: .init(byteBuffer: ByteBuffer(string: text)))

@@ -44,7 +44,8 @@ enum PipelineRoutes {
             let plan = try await difference(file, exchange)
             try await exchange.app.control.applyPipelines(
                 project: caller.project, pipelines: file.pipelines.map { ($0.name, $0.json) },
-                destinations: file.destinations, isTrusted: caller.isOwner, at: exchange.receivedAt)
+                destinations: file.destinations, alerts: file.alerts, isTrusted: caller.isOwner,
+                at: exchange.receivedAt)
             exchange.app.pipelines.keeper.poke()
             return (.ok, Array(plan.text.utf8))
         }
@@ -88,6 +89,16 @@ enum PipelineRoutes {
                 "changes": .array((told ?? []).map(\.json)), "notes": [],
             ])
         }
+        let told = try await exchange.app.control.alertTargets(project: project)
+        for (name, settings) in file.alerts {
+            let old = told.first { $0.name == name }
+            let changes = old.map { PipelineChange.between($0.settings, settings) } ?? []
+            pipelines.append([
+                "kind": "alert", "name": .string(name),
+                "action": .string(old == nil ? "create" : changes.isEmpty ? "none" : "change"),
+                "changes": .array(changes.map(\.json)), "notes": [],
+            ])
+        }
         return ["data": .array(pipelines)]
     }
 
@@ -95,13 +106,13 @@ enum PipelineRoutes {
         let project = try exchange.requireCaller().project
         var rows: [JSONValue] = []
         for record in try await exchange.app.control.pipelines(project: project) {
-            rows.append(try await json(record, exchange))
+            rows.append(try await PipelineDocument.json(record, exchange))
         }
         return .page(rows, next: nil)
     }
 
     private static func show(_ exchange: Exchange) async throws -> Response {
-        .json(try await json(try await exchange.pipelineRecord(), exchange))
+        .json(try await PipelineDocument.json(try await exchange.pipelineRecord(), exchange))
     }
 
     private static func remove(_ exchange: Exchange) async throws -> Response {
@@ -134,7 +145,7 @@ enum PipelineRoutes {
                 record.name, project: record.project, isPaused: isPaused, at: exchange.receivedAt)
         else { throw Problem.notFound("there is no pipeline \(record.name)") }
         exchange.app.pipelines.keeper.poke()
-        return .json(try await json(now, exchange))
+        return .json(try await PipelineDocument.json(now, exchange))
     }
 
     private static func destinations(_ exchange: Exchange) async throws -> Response {
@@ -147,53 +158,6 @@ enum PipelineRoutes {
                     "changed_at": .string(record.changedAt.text),
                 ]
             }, next: nil)
-    }
-
-    /// A definition as the API shows it: settings of destinations without what may be a secret.
-    private static func shown(_ definition: JSONValue, _ exchange: Exchange) -> JSONValue {
-        func map(_ json: JSONValue, _ name: String, _ change: (JSONValue) -> JSONValue) -> JSONValue {
-            guard case .object(let members) = json else { return json }
-            return .object(members.map { $0.key == name ? .init(name, change($0.value)) : $0 })
-        }
-        return map(definition, "load") { load in
-            map(load, "destination") { settings in
-                guard case .object = settings else { return settings }
-                return exchange.app.pipelines.tools.registry.shown(settings)
-            }
-        }
-    }
-
-    /// A pipeline as the API shows it, with how it fares.
-    private static func json(_ record: PipelineRecord, _ exchange: Exchange) async throws -> JSONValue {
-        let definition = try? PipelineDefinition(
-            json: record.definition, registry: exchange.app.pipelines.tools.registry)
-        let runs = try await exchange.app.control.pipelineRuns(
-            project: record.project, pipeline: record.name, limit: 1)
-        let good = try await exchange.app.control.pipelineRuns(
-            project: record.project, pipeline: record.name, status: .succeeded, limit: 1
-        ).first
-        let now = exchange.receivedAt
-        var next: Timestamp?
-        if let schedule = definition?.schedule, !record.isPaused {
-            next = schedule.next(after: max(record.scheduledThrough, now)).map {
-                schedule.due($0, pipeline: record.name)
-            }
-        }
-        // What a run loaded is as fresh as its beginning.
-        let loaded = good?.startedAt
-        let state = definition?.freshness?.state(
-            age: loaded.map { now.microseconds - $0.microseconds },
-            since: now.microseconds - record.createdAt.microseconds)
-        return [
-            "name": .string(record.name), "version": JSONValue(record.version), "paused": .bool(record.isPaused),
-            "definition": shown(record.definition, exchange), "next_run_at": JSONValue(next),
-            "last_run": runs.first.map(RunDocument.json) ?? nil,
-            "freshness": [
-                "loaded_at": JSONValue(loaded), "seq": JSONValue(optional: good?.seqTo),
-                "state": JSONValue(state?.rawValue),
-            ],
-            "created_at": .string(record.createdAt.text), "changed_at": .string(record.changedAt.text),
-        ]
     }
 }
 

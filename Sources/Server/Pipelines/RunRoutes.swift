@@ -36,7 +36,22 @@ enum RunRoutes {
         let id = exchange.parameters[0]
         guard let run = try await exchange.app.control.pipelineRun(id, project: try exchange.requireCaller().project)
         else { throw Problem.notFound("there is no run \(id.prefix(64))") }
-        return .json(RunDocument.json(run))
+        guard case .object(let members) = RunDocument.json(run) else { return .json(RunDocument.json(run)) }
+        return .json(.object(members + [.init("lineage", try await lineage(run, exchange))]))
+    }
+
+    private static func lineage(_ run: PipelineRunRecord, _ exchange: Exchange) async throws -> JSONValue {
+        let (control, registry) = (exchange.app.control, exchange.app.pipelines.tools.registry)
+        var followers: [(name: String, good: PipelineRunRecord?)] = []
+        for record in try await control.pipelines(project: run.project) {
+            let definition = try? PipelineDefinition(json: record.definition, registry: registry)
+            guard definition?.after.contains(run.pipeline) ?? false else { continue }
+            followers.append(
+                (record.name, try await control.lastGoodRun(project: run.project, pipeline: record.name)))
+        }
+        let open = try await control.incidents(
+            project: run.project, pipeline: run.pipeline, isOpen: true, limit: 20)
+        return RunLineage.json(run, followers: followers, incident: open.first { $0.kind == "run" })
     }
 
     private static func cancel(_ exchange: Exchange) async throws -> Response {

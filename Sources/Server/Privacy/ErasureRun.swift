@@ -1,4 +1,5 @@
 internal import Control
+internal import Destinations
 internal import EventStore
 internal import Exports
 internal import Journal
@@ -55,11 +56,21 @@ struct ErasureRun: Sendable {
             runtime: runtime, control: control, keeper: keeper, items: request.items,
             names: NamedTexts(texts + persons)
         ).erase()
+        if let receipt = try await eraseLinks() { receipts.append(receipt) }
         // Before the control database, which is written anew without what was taken out.
         receipts.append(try await eraseMessages(request.items, names, request.texts))
         receipts.append(try await redactAudit(names))
         receipts.append(try await scrubControl(names))
         return receipts
+    }
+
+    /// Files that links lead to may have rows of anybody, and are there for some days only: all of them go.
+    private func eraseLinks() async throws -> ErasureReceipt? {
+        let shelf = webhooks.shelf
+        let (found, left) = try await Blocking.run { shelf.clear(now: nil) }
+        guard found > 0 else { return nil }
+        return ErasureReceipt(
+            kind: "link", name: "files of links", rows: Int64(found), verified: left == 0, how: "files removed")
     }
 
     /// Adds the identities that belong to the persons now.

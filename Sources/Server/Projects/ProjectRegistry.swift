@@ -47,14 +47,26 @@ final class ProjectRegistry: Service {
         }
     }
 
+    private func watchers(of runtime: ProjectRuntime) -> [TriggerWatcher] {
+        var logger = logger
+        logger[metadataKey: "project"] = .string(runtime.name)
+        return TriggerWatcher.Subject.allCases.map { subject in
+            TriggerWatcher(
+                subject: subject, project: runtime.name, journal: runtime.journal, store: runtime.store,
+                columns: runtime.columns, control: control, sender: webhooks.sender, outbox: webhooks.store,
+                reportTime: configuration.reportTime, logger: logger)
+        }
+    }
+
     func run() async throws {
         let logger = logger
         await withTaskGroup(of: Void.self) { group in
             // Appliers must go on while the journal drains, so they do not hear of the shutdown themselves.
             for await runtime in arrivals.cancelOnGracefulShutdown() {
+                let watching = watchers(of: runtime)
                 group.addTask {
                     do {
-                        try await runtime.run()
+                        try await runtime.run(watching)
                     } catch is CancellationError {
                     } catch {
                         // Collection goes on and readiness says no: the journal keeps what the store cannot take.

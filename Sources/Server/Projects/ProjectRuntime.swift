@@ -74,13 +74,14 @@ final class ProjectRuntime: Sendable {
         follower.withLock { $0 = made }
     }
 
-    /// Follows the journal until `drain`, makes cold files and keeps the table of people meanwhile.
-    func run() async throws {
+    /// Follows the journal until `drain`, makes cold files, keeps the table of people and watches what triggers ask meanwhile.
+    func run(_ watchers: [TriggerWatcher]) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let (compactor, keeper, streams) = (compactor, keeper, streams)
             group.addTask { await compactor.run() }
             group.addTask { await keeper.run() }
             group.addTask { await streams.run() }
+            for watcher in watchers { group.addTask { await watcher.run() } }
             if let follower = follower.withLock({ $0 }) { group.addTask { await follower.run() } }
             try await applier.run()
             // A merge that is cut off begins again after the next start.

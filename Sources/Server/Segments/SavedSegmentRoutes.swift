@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import Model
+internal import Webhooks
 
 /// Saved segments: made, read, changed version by version, removed.
 enum SavedSegmentRoutes {
@@ -79,6 +80,11 @@ enum SavedSegmentRoutes {
         where SegmentExpansion.names(in: report.report).contains(known.id) {
             throw Problem.conflict(
                 "segment_in_use", "the report \(report.id) names \(known.id); change or remove that one first")
+        }
+        for trigger in try await exchange.app.webhooks.store.triggers(project: project)
+        where SegmentExpansion.names(in: trigger.when).contains(known.id) {
+            throw Problem.conflict(
+                "segment_in_use", "the trigger \(trigger.id) names \(known.id); change or remove that one first")
         }
         let change = try await exchange.app.control.removeSegment(
             known.id, project: project, expected: try expected(exchange))

@@ -18,7 +18,13 @@ struct ActionMaker: ActionMaking {
     }
 
     func make(_ kind: String, _ settings: JSONValue) async throws(ConnectorError) -> any Connector {
-        let (secrets, tools) = (secrets, tools)
+        try await make(kind, settings, isTrusted: false)
+    }
+
+    func make(
+        _ kind: String, _ settings: JSONValue, isTrusted: Bool
+    ) async throws(ConnectorError) -> any Connector {
+        let (secrets, tools) = (isTrusted ? SecretResolver(environmentPrefix: "", folder: "/") : secrets, tools)
         do {
             return try await Blocking.run {
                 try ConnectorRegistry.builtin.make(kind, settings, secrets: secrets, tools: tools)

@@ -37,12 +37,14 @@ enum TriggerReads {
         guard let identity = exchange.query["identity"], !identity.isEmpty else {
             throw Problem.parameter("identity", "is missing: of whom")
         }
-        let (instances, firings) = try await exchange.app.webhooks.store.explain(record, identity: identity)
+        let (instances, firings, watch) = try await exchange.app.webhooks.store.explain(record, identity: identity)
         exchange.note.rows(instances.count + firings.count)
         var why: String?
         let hasFired = !firings.isEmpty && instances.first.map { $0.state == .fired } ?? true
-        if !hasFired {
-            let (when, policy) = try TriggerWhen.read(record.when)
+        let (when, policy) = try TriggerWhen.read(record.when)
+        if case .watched(let watched) = when {
+            if firings.isEmpty { why = try await WatchWhy.text(watched, record, kept: watch, exchange) }
+        } else if !hasFired {
             let rule = TriggerRule(
                 number: record.number, id: record.id, project: record.project, name: record.name,
                 version: record.version, when: when, policy: policy, state: record.state, since: record.sinceSeq)
@@ -51,7 +53,7 @@ enum TriggerReads {
         }
         return .json([
             "identity": .string(identity), "instances": .array(instances.map(\.json)), "firings": .array(firings),
-            "why_not": JSONValue(why),
+            "watch": watch, "why_not": JSONValue(why),
         ])
     }
 
@@ -72,26 +74,30 @@ enum TriggerReads {
 
     /// How many events and ties a dry run looks at.
     private static let mostItems = 200_000
+    /// How many bytes of them it keeps at once.
+    private static let mostBytes = 64 << 20
 
     private static func dryRun(_ exchange: Exchange) async throws -> Response {
         let record = try await exchange.trigger()
         let body = try await TriggerRoutes.optional(exchange, fields: ["from", "to", "when"])
         let when = body["when"] ?? record.when
-        switch try TriggerWhen.read(when).0 {
-        case .property, .newPerson, .watched:
-            throw Problem.badRequest(
-                "what is started by no event cannot be run over the past", code: "not_an_event")
-        case .event, .count, .absence, .silence: break
-        }
         let to = try time(body, "to") ?? exchange.receivedAt
         let from = try time(body, "from") ?? Timestamp(microseconds: to.microseconds - 7 * 86_400_000_000)
         guard from < to else { throw RequestDocument.problem("\"from\" is before \"to\"") }
+        switch try await TriggerRoutes.check(when, exchange) {
+        case .property, .newPerson:
+            throw Problem.badRequest(
+                "what a property was, and who was known, at each moment of the past is not kept: a property's change and a new person cannot be run over it",
+                code: "not_an_event")
+        case .watched(let watch): return .json(try await WatchDryRun(watch, exchange, from: from, to: to).result())
+        case .event, .count, .absence, .silence: break
+        }
         let runtime = try exchange.project()
         let seq = try await runtime.pin(exchange)
         let run = try await Blocking.run { DryRunBox(try TriggerDryRun(when, record: record, project: runtime.name)) }
         let filter = EventFilter(names: run.run.names, window: TimeWindow(from: from, to: to))
         let ties = try await self.ties(runtime.store, upTo: seq)
-        var (events, after, isCut, isOld) = ([TriggerItem](), Int64(0), false, false)
+        var (events, bytes, after, isCut, isOld) = ([TriggerItem](), 0, Int64(0), false, false)
         while true {
             let start = after
             let piece = try await runtime.store.ask { connection, pinned in
@@ -101,7 +107,13 @@ enum TriggerReads {
             for event in piece {
                 let item = TriggerItem(past: event)
                 isOld = isOld || item.receivedAt != event.receivedAt
+                bytes += item.properties.count + 200
                 events.append(item)
+                if bytes > mostBytes { break }
+            }
+            if bytes > mostBytes {
+                isCut = true
+                break
             }
             guard let last = piece.last, piece.count == 5_000 else { break }
             after = last.seq

@@ -36,7 +36,7 @@ enum TriggerRoutes {
             }
             var draft = TriggerDraft(
                 name: name, when: when, actions: try await actions(body["then"] ?? .array([]), exchange))
-            _ = try TriggerWhen.read(when)
+            try await check(when, exchange)
             if try flag(body, "enabled") == false { draft.state = .disabled }
             let runtime = try exchange.project()
             runtime.keepJournal()
@@ -66,7 +66,7 @@ enum TriggerRoutes {
     private static func change(_ exchange: Exchange) async throws -> Response {
         let body = try await RequestDocument(exchange, fields: fields + ["open"])
         let known = try await exchange.trigger()
-        if let when = body["when"] { _ = try TriggerWhen.read(when) }
+        if let when = body["when"] { try await check(when, exchange) }
         let name = try body.text("name")
         guard name != "" else { throw RequestDocument.problem("\"name\" is not empty") }
         let enabled = try flag(body, "enabled")
@@ -80,15 +80,13 @@ enum TriggerRoutes {
         }
         let new: [TriggerAction]?
         if let then = body["then"] { new = try await actions(then, exchange) } else { new = nil }
-        let service = exchange.app.webhooks
-        var record = try await service.store.update(
-            known.id, name: name, when: body["when"], actions: new, open: open, project: known.project,
-            by: try exchange.requireCaller().key, now: exchange.receivedAt)
-        if let enabled, enabled != (record.state == .enabled) {
-            record = try await setState(exchange, enabled ? .enabled : .disabled)
-        } else {
-            try await service.sender.reload()
-        }
+        let (service, runtime) = (exchange.app.webhooks, try exchange.project())
+        var state: TriggerRule.State?
+        if let enabled, enabled != (known.state == .enabled) { state = enabled ? .enabled : .disabled }
+        let record = try await service.store.update(
+            known.id, name: name, when: body["when"], actions: new, open: open, state: state, project: known.project,
+            by: try exchange.requireCaller().key, now: exchange.receivedAt, durable: { runtime.journal.durableSeq })
+        try await service.sender.reload()
         return .json(document(record))
     }
 

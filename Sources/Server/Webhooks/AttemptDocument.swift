@@ -14,15 +14,33 @@ enum AttemptDocument {
             "delivery": .string(DeliveryRecord.id(attempt.delivery)), "webhook_id": .string(attempt.messageID),
             "type": .string(attempt.type), "attempt": JSONValue(attempt.attempt), "at": .string(attempt.at.text),
             "cause": .string(attempt.cause), "url": .string(attempt.url), "status": JSONValue(optional: attempt.status),
-            "error": JSONValue(attempt.error), "detail": JSONValue(attempt.detail), "peer": JSONValue(attempt.peer),
+            "error": JSONValue(attempt.error),
+            "detail": attempt.detail.map { .string(showsBodies || isOurs($0) ? $0 : hidden) } ?? .null,
+            "peer": JSONValue(attempt.peer),
             "timings_ms": .object(attempt.timings.map { .init($0.name, milliseconds($0.value)) }),
             "next_attempt_at": JSONValue(attempt.nextAt),
-            "response_headers": attempt.responseHeaders.flatMap { try? JSONValue(text: $0) } ?? .null,
+            "response_headers": attempt.responseHeaders.flatMap { try? JSONValue(text: $0) }.map {
+                showsBodies ? $0 : plainHeaders($0)
+            } ?? .null,
             "response_body": attempt.responseBody.map {
                 .string(showsBodies ? String(decoding: $0, as: UTF8.self) : hidden)
             } ?? .null,
             "response_cut": JSONValue(attempt.cut),
         ]
+    }
+
+    /// Whether nothing of a detail is the receiver's: where it led to, or what a mail server said, may repeat what it was sent.
+    private static func isOurs(_ detail: String) -> Bool {
+        !["redirect to ", "the mail server "].contains { detail.hasPrefix($0) }
+    }
+
+    /// Headers that say how something was answered; the others by their names.
+    private static func plainHeaders(_ headers: JSONValue) -> JSONValue {
+        guard case .object(let members) = headers else { return headers }
+        let plain: Set<String> = [
+            "content-length", "content-type", "date", "retry-after", "server", "webhook-delivery",
+        ]
+        return .object(members.map { plain.contains($0.key) ? $0 : .init($0.key, .string(hidden)) })
     }
 
     static func document(_ delivery: DeliveryRecord) -> JSONValue {

@@ -66,7 +66,7 @@ enum DeliveryRoutes {
 
     /// Sends many again, behind what is new.
     private static func replayMany(_ exchange: Exchange) async throws -> Response {
-        let body = try await RequestDocument(exchange, fields: ["endpoint", "from", "to", "status"])
+        let body = try await RequestDocument(exchange, fields: ["endpoint", "from", "to", "status", "preview"])
         let (service, project) = (exchange.app.webhooks, try exchange.project().name)
         guard let id = try body.text("endpoint") else {
             throw RequestDocument.problem("\"endpoint\" is missing: its id")
@@ -87,6 +87,15 @@ enum DeliveryRoutes {
         }
         filter.from = try time(body, "from")
         filter.to = try time(body, "to")
+        if let preview = body["preview"] {
+            guard let isPreview = preview.boolValue else {
+                throw RequestDocument.problem("\"preview\" is true to be told how many it would be")
+            }
+            if isPreview {
+                let count = try await service.store.replayable(filter, project: project)
+                return .json(["would_replay": JSONValue(Int64(count))])
+            }
+        }
         let count = try await service.store.replay(filter, project: project, now: exchange.receivedAt)
         service.sender.nudge()
         return .json(["replayed": JSONValue(Int64(count))], status: .accepted)

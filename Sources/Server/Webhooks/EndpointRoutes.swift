@@ -156,7 +156,7 @@ enum EndpointRoutes {
         }
         let name = try body.text("event") ?? record.definition.events.first { $0 != "*" } ?? "Sample Event"
         let id = WebhookSigning.messageID(["test", record.id, exchange.requestID])
-        let message = SampleMessage.message(event: name, at: exchange.receivedAt, id: id)
+        let message = SampleMessage.message(name, for: record, at: exchange.receivedAt, id: id)
         let target = WebhookTarget(
             url: try OutboundURL(record.definition.url), secrets: [secret],
             headers: try await service.store.headers(record), timeout: .seconds(record.definition.timeout))
@@ -182,9 +182,15 @@ enum EndpointRoutes {
 
     private static func stats(_ exchange: Exchange) async throws -> Response {
         let record = try await exchange.endpoint()
-        let stats = try await exchange.app.webhooks.store.stats(record, now: exchange.receivedAt)
-        guard record.definition.mode == .stream, case .object(let members) = stats else { return .json(stats) }
-        return .json(.object(members + [.init("stream", try await StreamRoutes.document(record, exchange))]))
+        let service = exchange.app.webhooks
+        guard case .object(var members) = try await service.store.stats(record, now: exchange.receivedAt) else {
+            return .json(.object([]))
+        }
+        members.append(.init("sending", service.sender.condition(of: record)))
+        if record.definition.mode == .stream {
+            members.append(.init("stream", try await StreamRoutes.document(record, exchange)))
+        }
+        return .json(.object(members))
     }
 
     // MARK: Documents

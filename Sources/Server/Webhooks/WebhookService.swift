@@ -1,4 +1,6 @@
 internal import Connectors
+internal import Control
+internal import Destinations
 internal import Logging
 internal import Model
 internal import ServiceLifecycle
@@ -10,25 +12,32 @@ final class WebhookService: Service {
     let sender: Sender
     let policy: OutboundPolicy
     let client: OutboundClient
+    let mail: MailClient
+    /// Files that are given out by links.
+    let shelf: FileShelf
     let actions: ActionMaker
+    private let control: ControlStore
     private let logger: Logger
 
     /// Opens the outbox. Blocking.
-    init(_ configuration: ServerConfiguration, logger: Logger) throws {
+    init(_ configuration: ServerConfiguration, control: ControlStore, logger: Logger) throws {
         let box = try SecretBox.open(directory: configuration.directory, text: configuration.masterKey)
+        shelf = FileShelf(
+            folder: configuration.directory + "/links", key: box.derived(for: "links"), base: configuration.publicURL)
         store = try DeliveryStore(path: configuration.directory + "/" + DeliveryStore.fileName, box: box)
         policy = OutboundPolicy(allowed: configuration.allowPrivate, own: { OwnAddresses.current() })
         let resolver = SystemResolver()
         client = try OutboundClient(policy: policy, resolver: resolver, trusted: configuration.outboundRoots)
+        mail = MailClient(policy: policy, resolver: resolver, trusted: configuration.outboundRoots)
         actions = ActionMaker(
             secrets: configuration.secrets,
             tools: ConnectorTools(
                 http: client,
-                mail: MailClient(policy: policy, resolver: resolver, trusted: configuration.outboundRoots),
-                policy: policy, seconds: { SystemClock.now().microseconds / 1_000_000 }))
+                mail: mail, policy: policy, seconds: { SystemClock.now().microseconds / 1_000_000 }))
         sender = Sender(
             store: store, http: client, actions: actions, sends: configuration.delivers,
             clock: { SystemClock.now() }, logger: logger)
+        self.control = control
         self.logger = logger
         for range in configuration.allowPrivate {
             logger.notice("webhooks may go to a private range", metadata: ["range": "\(range)"])
@@ -61,6 +70,8 @@ final class WebhookService: Service {
     func follower(_ runtime: ProjectRuntime, logger: Logger) -> EventFollower {
         EventFollower(
             project: runtime.name, journal: runtime.journal, store: runtime.store, sender: sender,
+            segments: SavedSegments(
+                control: control, store: runtime.store, project: runtime.name, columns: runtime.columns),
             logger: logger)
     }
 }

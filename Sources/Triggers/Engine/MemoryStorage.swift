@@ -31,6 +31,8 @@ public final class MemoryStorage: TriggerStorage {
     public private(set) var firings: [TriggerFiring] = []
     public private(set) var counts: [TriggerCount: Int] = [:]
     private var firingKeys: [ExactText] = []
+    private var watched: [Int64: [Int64: WatchRow]] = [:]
+    public private(set) var places: [Int64: WatchPlace] = [:]
 
     public init() {}
 
@@ -132,9 +134,15 @@ public final class MemoryStorage: TriggerStorage {
                 identity: ExactText(identity), mark: mark, content: value))
     }
 
+    public func watched(rule: Int64, person: Int64) -> WatchRow? { watched[rule]?[person] }
+    public func keepWatched(rule: Int64, _ row: WatchRow) { watched[rule, default: [:]][row.person] = row }
+    public func forgetWatched(rule: Int64, person: Int64) { watched[rule]?[person] = nil }
+    public func forgetWatched(rule: Int64) { watched[rule] = nil }
+    public func setPlace(rule: Int64, _ place: WatchPlace) { places[rule] = place }
+
     public func lastFiring(rule: Int64, key: String) -> Timestamp? {
         zip(firings, firingKeys).filter {
-            $0.0.rule == rule && $0.1 == ExactText(key) && $0.0.type != TriggerFiring.retractedType
+            $0.0.rule == rule && $0.1 == ExactText(key) && !TriggerFiring.followUps.contains($0.0.type)
         }
         .map(\.0.firedAt).max()
     }

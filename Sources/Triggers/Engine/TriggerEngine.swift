@@ -8,7 +8,8 @@ public struct TriggerEngine {
     public static let mostOpen = 25
     /// So many triggers in a row may cause one another.
     public static let mostDepth: Int64 = 3
-    /// What who writes events back because of a message sets to that message's `webhook-trigger-depth`.
+    /// The property that whoever writes events or people's properties back because of a message sets to that message's
+    /// `webhook-trigger-depth`.
     public static let depthProperty = "$trigger_depth"
     /// How far ahead of the server an event's own clock may be, in microseconds.
     static let mostSkew: Int64 = 300_000_000
@@ -96,7 +97,7 @@ public struct TriggerEngine {
         let firing = TriggerFiring(
             rule: rule.number, ruleID: rule.id, ruleName: rule.name, version: rule.version, type: type,
             instance: instance,
-            message: type == TriggerFiring.retractedType
+            message: TriggerFiring.followUps.contains(type)
                 ? WebhookSigning.messageID([type, instance]) : "msg_" + instance.dropFirst(3), key: key,
             identity: identity, person: person, seq: seq, eventID: eventID, event: event, firedAt: now,
             lateBy: max(0, lateBy), change: change, depth: depth + 1)
@@ -113,50 +114,5 @@ public struct TriggerEngine {
             [TriggerFiring.firedType, rule.project, rule.id, "\(rule.version)"]
                 + [key, correlation, event].map { JSONValue.string($0).text })
         return "ti_" + id.dropFirst(4)
-    }
-}
-
-/// Something that is not an item of the journal became different: a person entered a segment, a number crossed a bound.
-public struct TriggerTransition: Sendable {
-    /// The trigger's number and version, as whoever watches read them.
-    public let rule: Int64
-    public let version: Int64
-    /// An identity of the person; nil if it is about nobody.
-    public let identity: String?
-    public let person: Int64?
-    public let old: JSONValue
-    public let new: JSONValue
-    public let at: Timestamp
-    /// Further members of `change`: the bound, the segment.
-    public let detail: [JSONValue.Member]
-
-    public init(
-        rule: Int64, version: Int64, identity: String?, person: Int64?, old: JSONValue, new: JSONValue, at: Timestamp,
-        detail: [JSONValue.Member] = []
-    ) {
-        self.rule = rule
-        self.version = version
-        self.identity = identity
-        self.person = person
-        self.old = old
-        self.new = new
-        self.at = at
-        self.detail = detail
-    }
-}
-
-extension TriggerEngine {
-    /// Fires because of a transition that somebody else has seen. The same one twice fires once.
-    public func cross(_ transition: TriggerTransition) throws {
-        guard let rule = rules.rule(transition.rule, transition.version), rule.starts else { return }
-        let key = try transition.identity.map { try storage.key(of: $0) } ?? ""
-        guard try !rests(rule, key) else { return try storage.count(.ignored, rule: rule.number) }
-        let cause = "\(transition.at.microseconds)"
-        let change = JSONValue.object(
-            [.init("old", transition.old), .init("new", transition.new)] + transition.detail)
-        try fire(
-            rule, instance: Self.instanceID(rule, key: key, correlation: "", event: cause), key: key,
-            identity: transition.identity, person: transition.person, seq: nil, eventID: cause, event: nil,
-            lateBy: 0, change: change, depth: 0)
     }
 }

@@ -69,6 +69,9 @@ public struct TriggerFiring: Sendable, Equatable {
     public static let firedType = "trigger.fired"
     public static let retractedType = "trigger.retracted"
     public static let identifiedType = "person.identified"
+    public static let recoveredType = "trigger.recovered"
+    /// What follows a firing and is none.
+    public static let followUps = [retractedType, recoveredType]
 
     public let rule: Int64
     public let ruleID: String
@@ -109,6 +112,8 @@ public enum TriggerCount: String, Sendable, CaseIterable {
     case looped
     /// Came due while the trigger was disabled.
     case dropped
+    /// Values that are back from beyond the bound.
+    case recovered
 }
 
 /// A time at which something happened that a rule remembers.

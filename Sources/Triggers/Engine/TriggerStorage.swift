@@ -50,6 +50,17 @@ public protocol TriggerStorage: AnyObject {
     func value(rule: Int64, key: String) throws -> (value: JSONValue, mark: TriggerMark)?
     func setValue(rule: Int64, key: String, identity: String, _ value: JSONValue, _ mark: TriggerMark) throws
 
+    // What a watcher saw last.
+
+    func watched(rule: Int64, person: Int64) throws -> WatchRow?
+    /// Writes a row, in the place of the one that is there.
+    func keepWatched(rule: Int64, _ row: WatchRow) throws
+    func forgetWatched(rule: Int64, person: Int64) throws
+    /// Forgets all rows of a rule.
+    func forgetWatched(rule: Int64) throws
+    /// Notes how far a watcher is. What went wrong before is over.
+    func setPlace(rule: Int64, _ place: WatchPlace) throws
+
     // What comes of it.
 
     func lastFiring(rule: Int64, key: String) throws -> Timestamp?

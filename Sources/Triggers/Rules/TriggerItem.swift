@@ -96,7 +96,7 @@ public struct TriggerItem: Sendable {
 
     /// How many triggers have led to it, as whoever writes events back says.
     var depth: Int64 {
-        guard kind == .event, properties.count > 20 else { return 0 }
+        guard kind == .event || kind == .set, properties.count > 20 else { return 0 }
         let key = Array(TriggerEngine.depthProperty.utf8)
         guard let place = PropertyText.token(of: key.span, in: properties.span) else { return 0 }
         return Int64(String(decoding: properties[place], as: UTF8.self)) ?? 0

@@ -2,9 +2,9 @@ internal import EventStore
 public import Model
 
 extension TriggerWhen {
-    private static let kinds = ["event", "absent", "count", "property", "new_person", "silence"]
-    /// What the journal alone does not tell. Nobody watches these yet.
-    private static let unwatched = ["segment", "column", "report"]
+    private static let kinds = [
+        "event", "absent", "count", "property", "new_person", "silence", "segment", "column", "report",
+    ]
 
     /// Reads `when`. Errors name the node: `when.absent.within`.
     ///
@@ -45,9 +45,7 @@ extension TriggerWhen {
             try node.allow(["event", "where"] + shared)
             return (.event(try events(node)), policy)
         }
-        if let kind = unwatched.first(where: { node[$0] != nil }) {
-            throw node.error(kind, "cannot be watched by this version: there are \(kinds.joined(separator: ", "))")
-        }
+        if let watch = try watched(node) { return (.watched(watch), policy) }
         throw TriggerError(at: path, "needs one of \(kinds.map { "\"\($0)\"" }.joined(separator: ", "))")
     }
 

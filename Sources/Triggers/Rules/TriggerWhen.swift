@@ -27,9 +27,9 @@ public enum TriggerWhen: Sendable, Equatable {
     case absence(Absence)
     /// No such event of anybody for so long.
     case silence(Silence)
-    /// What is not told by an item of the journal: a segment's people, a computed column, a report's number. Whoever watches it hands
-    /// transitions in (`TriggerEngine.cross`).
-    case watched
+    /// What is not told by an item of the journal: a segment's people, a computed column, a report's number. Whoever watches it hands in
+    /// what was seen (`TriggerEngine.watch`).
+    case watched(TriggerWatch)
 
     public struct Count: Sendable, Equatable {
         public enum Rearm: String, Sendable, CaseIterable {

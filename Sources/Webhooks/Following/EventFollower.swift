@@ -22,13 +22,16 @@ public struct EventFollower: Sendable {
     private let passed = Signal(-1)
     private let logger: Logger
 
-    public init(project: String, journal: Journal, store: EventStore, sender: Sender, logger: Logger) {
+    public init(
+        project: String, journal: Journal, store: EventStore, sender: Sender,
+        segments: any SegmentSource = NoSegments(), logger: Logger
+    ) {
         self.project = project
         self.journal = journal
         self.sender = sender
         self.logger = logger
         self.store = store
-        persons = PersonFinder(store: store)
+        persons = PersonFinder(store: store, segments: segments)
         names = NameFormFinder(store: store)
     }
 

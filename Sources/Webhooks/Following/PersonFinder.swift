@@ -19,9 +19,13 @@ final class PersonFinder: Sendable {
     }
 
     private let store: EventStore
+    private let segments: any SegmentSource
     private let kept = Mutex(Kept())
 
-    init(store: EventStore) { self.store = store }
+    init(store: EventStore, segments: any SegmentSource = NoSegments()) {
+        self.store = store
+        self.segments = segments
+    }
 
     /// Notes of each event whose it is.
     func find(
@@ -94,14 +98,26 @@ final class PersonFinder: Sendable {
         return set.columns(on: try await store.day(of: moment, in: set.timezone))
     }
 
+    /// The saved segments, likewise.
+    private func segments(_ wanted: [WantedEvent]) async throws -> [NamedSegment] {
+        guard let moment = wanted.map(\.event.receivedAt).max() else { return [] }
+        return try await segments.segments(at: moment)
+    }
+
     /// Adds what is to be told of the persons.
     private func tell(_ wanted: inout [WantedEvent], _ include: Set<EndpointDefinition.Include>) async throws {
         let ids = Array(Set(wanted.compactMap(\.event.person)))
         guard !ids.isEmpty else { return }
         let columns = include.contains(.computed) ? try await columns(wanted) : []
-        let (people, computed) = try await store.readPinned { connection, pinned in
+        let segments = include.contains(.segments) ? try await segments(wanted) : []
+        let (people, computed, held) = try await store.readPinned { connection, pinned in
             let reader = PeopleReader(connection, pinned)
-            return (try reader.people(ids), columns.isEmpty ? [:] : try reader.computed(columns, of: ids))
+            var held: [PersonID: [JSONValue]] = [:]
+            for id in ids where !segments.isEmpty {
+                let found = try reader.explain(segments.map { ($0.tree, $0.json) }, of: id)
+                held[id] = zip(segments, found).filter { $1.holds }.map { segment, _ in segment.document }
+            }
+            return (try reader.people(ids), columns.isEmpty ? [:] : try reader.computed(columns, of: ids), held)
         }
         let documents = Dictionary(people.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for place in wanted.indices {
@@ -115,6 +131,7 @@ final class PersonFinder: Sendable {
                 let properties = person.properties
                 members.append(.init("properties", (try? JSONValue(properties.span)) ?? .object([])))
             }
+            if forms.contains(.segments) { members.append(.init("segments", .array(held[id] ?? []))) }
             if forms.contains(.computed) { members.append(.init("computed", computed[id] ?? .object([]))) }
             wanted[place].event.included = .object(members)
         }

@@ -9,6 +9,8 @@ struct DispatchState: Sendable {
     private var turn = 0
     private(set) var inFlight = 0
     let mostInFlight: Int
+    /// Where so many bytes wait here already, nobody gets more than the next message.
+    static let mostBytes = 64 << 20
 
     init(mostInFlight: Int = 1_024) { self.mostInFlight = mostInFlight }
 
@@ -30,9 +32,10 @@ struct DispatchState: Sendable {
     /// What to claim.
     mutating func rooms(now: Timestamp) -> [(endpoint: Int64, count: Int, isOrdered: Bool)] {
         var rooms: [(endpoint: Int64, count: Int, isOrdered: Bool)] = []
+        let isFull = runs.values.reduce(0) { $0 + $1.waitingBytes } > Self.mostBytes
         for number in turns {
             guard var run = runs[number] else { continue }
-            let count = run.room(now: now)
+            let count = isFull ? min(run.room(now: now), run.waiting > 0 ? 0 : 1) : run.room(now: now)
             // Whoever finds more meanwhile says so again.
             if count > 0 { run.mayBeDue = false }
             runs[number] = run

@@ -15,6 +15,8 @@ struct EndpointRun: Sendable {
     /// Claimed deliveries that wait for their turn.
     private(set) var queue: [ClaimedDelivery] = []
     private var next = 0
+    /// Bytes of what waits.
+    private(set) var waitingBytes = 0
     /// Whether there may be something due that is not claimed.
     var mayBeDue = true
     /// Whether it has answered that it wants nothing more, before that is written.
@@ -69,6 +71,7 @@ struct EndpointRun: Sendable {
 
     mutating func add(_ claimed: ClaimedDelivery) {
         queue.append(claimed)
+        waitingBytes += claimed.message.body.count
         bucket?.take(1)
     }
 
@@ -83,6 +86,7 @@ struct EndpointRun: Sendable {
         breaker.sends(now: now)
         let claimed = queue[next]
         next += 1
+        waitingBytes -= claimed.message.body.count
         if next == queue.count { (queue, next) = ([], 0) }
         inFlight += 1
         return claimed
@@ -90,7 +94,7 @@ struct EndpointRun: Sendable {
 
     /// What is claimed and not to be sent now: it goes back.
     mutating func release() -> [ClaimedDelivery] {
-        defer { (queue, next) = ([], 0) }
+        defer { (queue, next, waitingBytes) = ([], 0, 0) }
         return Array(queue[next...])
     }
 
@@ -105,6 +109,7 @@ struct EndpointRun: Sendable {
     mutating func discard(_ numbers: Set<Int64>) {
         queue = queue[next...].filter { !numbers.contains($0.number) }
         next = 0
+        waitingBytes = queue.reduce(0) { $0 + $1.message.body.count }
     }
 
     /// An attempt has ended; what is to be written of the endpoint.
@@ -117,7 +122,12 @@ struct EndpointRun: Sendable {
             return (nil, nil)
         }
         isSlow = result.timings.total > Self.slow
-        breaker.came(ok: verdict.isSuccess, now: now)
+        // Whoever refuses one message for good is there all the same: the others need not wait.
+        if case .aborted = verdict {
+            breaker.came(ok: true, now: now)
+        } else {
+            breaker.came(ok: verdict.isSuccess, now: now)
+        }
         if let until = Verdict.throttle(result, now: now) { throttledUntil = max(throttledUntil, until) }
         if case .ends = verdict {
             hasEnded = true

@@ -29,7 +29,7 @@ extension Sender {
         let at = clock()
         var result = OutboundResult()
         if let live, let kind = live.connector {
-            result = await act(kind, live.settings, claimed)
+            result = await act(kind, live, claimed)
         } else if let live, let url = live.url {
             let secrets = live.secrets(now: at)
             if secrets.isEmpty {
@@ -65,15 +65,15 @@ extension Sender {
     }
 
     /// By a connector, made anew each time, so that a secret that was changed is the one that is used.
-    private func act(_ kind: String, _ settings: JSONValue?, _ claimed: ClaimedDelivery) async -> OutboundResult {
+    private func act(_ kind: String, _ live: LiveEndpoint, _ claimed: ClaimedDelivery) async -> OutboundResult {
         var result = OutboundResult()
-        guard let settings else {
+        guard let settings = live.settings else {
             result.failure = OutboundFailure(
                 .notSent, "the action's settings cannot be opened with the server's master key")
             return result
         }
         do throws(ConnectorError) {
-            return await (try await actions.make(kind, settings)).deliver(claimed.message)
+            return await (try await actions.make(kind, settings, isTrusted: live.isTrusted)).deliver(claimed.message)
         } catch {
             result.failure = OutboundFailure(.notSent, error.message)
             return result

@@ -43,13 +43,13 @@ extension Sender {
                 pause = min(pause * 2, .seconds(5))
             }
         }
-        let (waiting, writers) = state.withLock { state in
-            defer { (state.waiting, state.writers) = ([], []) }
+        let writers = state.withLock { state in
+            defer { state.writers = [] }
             state.hasEnded = true
-            return (state.waiting, state.writers)
+            return state.writers
         }
-        for waiter in waiting { waiter.resume() }
         for writer in writers { writer.resume(throwing: CancellationError()) }
+        changes.raise(to: .max)
         timers.raise()
     }
 

@@ -48,17 +48,6 @@ extension Sender {
         timers.raise()
         nudge()
     }
-
-    /// Fires triggers because of what is not told by the journal: a segment, a computed column, a report's number. False if triggers
-    /// were changed since the transitions were seen: look again.
-    ///
-    /// - Parameter change: that of the triggers by which they were seen.
-    func fire(_ transitions: [TriggerTransition], project: String, change: Int64) async throws -> Bool {
-        var work = TriggerWork(triggers: listening(of: project).triggers)
-        work.transitions = transitions
-        return try await submit(
-            OutboxBatch(project: project, change: change, messages: [], checkpoint: nil, triggers: work))
-    }
 }
 
 /// Who looks at a project's events.

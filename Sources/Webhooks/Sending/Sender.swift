@@ -16,7 +16,6 @@ public final class Sender: Sendable {
         var isStopping = false
         var hasEnded = false
         var live = LiveState()
-        var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     let store: DeliveryStore
@@ -32,6 +31,8 @@ public final class Sender: Sendable {
     let state = Mutex(State())
     /// Raised whenever a timer may have become due earlier.
     let timers = Signal()
+    /// The change of the endpoints and triggers that were read last.
+    let changes = Signal(-1)
     let claims: AsyncStream<ClaimedDelivery>
     let send: AsyncStream<ClaimedDelivery>.Continuation
 
@@ -63,38 +64,18 @@ public final class Sender: Sendable {
     public func reload() async throws(WebhookError) {
         let live = try await store.live()
         let now = clock()
-        let waiting = state.withLock { state in
-            guard live.change >= state.live.change else { return [] as [CheckedContinuation<Void, Never>] }
+        state.withLock { state in
+            guard live.change >= state.live.change else { return }
             state.live = live
             if sends { state.dispatch.update(live.endpoints, now: now) }
-            defer { state.waiting = [] }
-            return state.waiting
         }
-        for waiter in waiting { waiter.resume() }
+        changes.raise(to: live.change)
         timers.raise()
         wake()
     }
 
     /// Returns once endpoints were changed since, or the task is cancelled or the server ends.
-    func waitForChange(since change: Int64) async {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state in
-                    if state.live.change != change || state.hasEnded || Task.isCancelled { return true }
-                    state.waiting.append(continuation)
-                    return false
-                }
-                if isOver { continuation.resume() }
-            }
-        } onCancel: {
-            let waiting = state.withLock { state in
-                defer { state.waiting = [] }
-                return state.waiting
-            }
-            // The others look again, and wait again.
-            for waiter in waiting { waiter.resume() }
-        }
-    }
+    func waitForChange(since change: Int64) async { await changes.wait(above: change) }
 
     /// Writes a batch. False if endpoints were changed since its events were looked at.
     func submit(_ batch: OutboxBatch) async throws -> Bool {
@@ -126,6 +107,23 @@ public final class Sender: Sendable {
     /// Attempts under way and claimed, for the metrics.
     public var load: (inFlight: Int, endpoints: Int) {
         state.withLock { ($0.dispatch.inFlight, $0.dispatch.runs.count) }
+    }
+
+    /// How an endpoint is sent to at this moment: what is under way and waits here, and what holds it back.
+    public func condition(of endpoint: EndpointRecord) -> JSONValue {
+        let now = clock()
+        guard let run = state.withLock({ $0.dispatch.runs[endpoint.number] }) else { return .null }
+        var trippedUntil: Timestamp?
+        if case .open(let until) = run.breaker.state { trippedUntil = max(until, now) }
+        let throttled = run.throttledUntil > now ? run.throttledUntil : nil
+        let isTripped = run.breaker.state != .closed
+        let active = isTripped ? "tripped" : throttled == nil ? "active" : "throttled"
+        let word = endpoint.state == .active ? active : endpoint.state.rawValue
+        return [
+            "state": .string(word), "in_flight": JSONValue(Int64(run.inFlight)),
+            "claimed": JSONValue(Int64(run.waiting)), "throttled_until": JSONValue(throttled?.text),
+            "next_probe_at": JSONValue(trippedUntil?.text),
+        ]
     }
 
     /// Begins the end: nothing more is claimed, and what is under way gets a few seconds.

@@ -7,7 +7,26 @@ enum DeliveryMigrations {
         migrator.registerMigration("001_outbox", migrate: outbox)
         migrator.registerMigration("002_triggers", migrate: TriggerMigration.make)
         migrator.registerMigration("003_hook_streams", migrate: StreamMigration.make)
+        migrator.registerMigration("004_whose", migrate: whose)
+        migrator.registerMigration("005_alerts", migrate: AlertMigration.make)
+        migrator.registerMigration("006_trigger_watches", migrate: WatchMigration.make)
         return migrator
+    }
+
+    /// A trigger that is removed takes the list of its firings along; whom a message is of stays known for as long as what it says.
+    private static func whose(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                ALTER TABLE messages ADD COLUMN identity TEXT;
+                CREATE INDEX messages_identity ON messages (project, identity) WHERE identity IS NOT NULL;
+                UPDATE messages SET identity = f.identity FROM trigger_firings f
+                    WHERE f.project = messages.project AND f.message = messages.id AND f.identity <> ''
+                    AND messages.body IS NOT NULL;
+                -- when somebody was told last that messages of an endpoint did not arrive
+                ALTER TABLE endpoints ADD COLUMN exhausted_told_at INTEGER;
+                -- what did not arrive is looked for among much that did
+                CREATE INDEX deliveries_dead ON deliveries (endpoint, number) WHERE state >= 3;
+                """)
     }
 
     private static func outbox(_ db: Database) throws {

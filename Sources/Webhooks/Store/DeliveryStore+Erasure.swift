@@ -20,20 +20,7 @@ extension DeliveryStore {
                     db,
                     sql: "SELECT count(*) FROM (\(chosen)) c JOIN messages m USING (number) WHERE m.body IS NOT NULL",
                     arguments: [project, part])
-                try db.execute(
-                    sql: """
-                        UPDATE attempts SET detail = NULL, response_headers = NULL, response_body = NULL
-                        WHERE delivery IN (SELECT number FROM deliveries WHERE message IN (\(chosen)))
-                        """, arguments: [project, part])
-                try db.execute(
-                    sql: """
-                        UPDATE deliveries SET order_key = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
-                            reason = CASE WHEN state < 2 THEN 'erased' ELSE reason END,
-                            finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
-                        WHERE message IN (\(chosen))
-                        """, arguments: [project, part])
-                try db.execute(
-                    sql: "UPDATE messages SET body = NULL WHERE number IN (\(chosen))", arguments: [project, part])
+                try Self.empty(db, chosen, [project, part], now)
                 let left = try Int64.fetchOne(
                     db,
                     sql: "SELECT count(*) FROM (\(chosen)) c JOIN messages m USING (number) WHERE m.body IS NOT NULL",
@@ -42,6 +29,14 @@ extension DeliveryStore {
             }
             rows += count
             isGone = isGone && left == 0
+        }
+        // What a receiver said last to a stream may be of anybody.
+        try await write { db in
+            try db.execute(
+                sql: """
+                    UPDATE streams SET last_detail = NULL
+                    WHERE endpoint IN (SELECT number FROM endpoints WHERE project = ?) AND last_detail IS NOT NULL
+                    """, arguments: [project])
         }
         // The log still has the pages as they were.
         do { _ = try await pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) } } catch {
@@ -78,26 +73,38 @@ extension DeliveryStore {
         return (rows, isGone)
     }
 
+    /// Takes out what some messages say and what was answered to them; what still waits of them is not sent.
+    ///
+    /// - Parameter chosen: finds their numbers.
+    private static func empty(
+        _ db: Database, _ chosen: String, _ arguments: StatementArguments, _ now: Timestamp
+    ) throws {
+        try db.execute(
+            sql: """
+                UPDATE attempts SET detail = NULL, response_headers = NULL, response_body = NULL
+                WHERE delivery IN (SELECT number FROM deliveries WHERE message IN (\(chosen)))
+                """, arguments: arguments)
+        // Why one was refused is in the receiver's words.
+        try db.execute(
+            sql: """
+                UPDATE deliveries SET order_key = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
+                    reason = CASE WHEN state < 2 THEN 'erased' WHEN state = 5 THEN 'the receiver refused it' ELSE reason END,
+                    finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
+                WHERE message IN (\(chosen))
+                """, arguments: arguments)
+        try db.execute(
+            sql: "UPDATE messages SET body = NULL, identity = NULL WHERE number IN (\(chosen))", arguments: arguments)
+    }
+
     private static func eraseTriggers(
         _ db: Database, _ column: String, _ list: String, _ project: String, _ now: Timestamp
     ) throws -> Int64 {
         let arguments: StatementArguments = [project, list]
         let whose = "project = ?1 AND \(column) IN (SELECT value FROM json_each(?2))"
-        let messages =
-            "SELECT number FROM messages WHERE project = ?1 AND id IN (SELECT message FROM trigger_firings WHERE \(whose))"
-        try db.execute(
-            sql: """
-                UPDATE attempts SET detail = NULL, response_headers = NULL, response_body = NULL
-                WHERE delivery IN (SELECT number FROM deliveries WHERE message IN (\(messages)))
-                """, arguments: arguments)
-        try db.execute(
-            sql: """
-                UPDATE deliveries SET order_key = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
-                    reason = CASE WHEN state < 2 THEN 'erased' ELSE reason END,
-                    finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
-                WHERE message IN (\(messages))
-                """, arguments: arguments)
-        try db.execute(sql: "UPDATE messages SET body = NULL WHERE number IN (\(messages))", arguments: arguments)
+        let fired = "SELECT message FROM trigger_firings WHERE \(whose)"
+        try empty(db, "SELECT number FROM messages WHERE project = ?1 AND id IN (\(fired))", arguments, now)
+        // Those of triggers that are gone, too.
+        if column == "identity" { try empty(db, "SELECT number FROM messages WHERE \(whose)", arguments, now) }
         try db.execute(
             sql: """
                 UPDATE trigger_instances SET ended_by = CASE WHEN state < 2 THEN 'erased' ELSE NULL END,
@@ -113,6 +120,12 @@ extension DeliveryStore {
             try db.execute(sql: "DELETE FROM \(table) WHERE \(whose)", arguments: arguments)
         }
         guard column == "identity" else { return count }
+        try db.execute(
+            sql: """
+                UPDATE trigger_watches SET generation = generation + 1
+                WHERE trigger_number IN (SELECT trigger_number FROM trigger_watched WHERE \(whose))
+                """, arguments: arguments)
+        try db.execute(sql: "DELETE FROM trigger_watched WHERE \(whose)", arguments: arguments)
         try db.execute(sql: "DELETE FROM trigger_people WHERE \(whose)", arguments: arguments)
         try db.execute(
             sql: """
@@ -125,12 +138,17 @@ extension DeliveryStore {
     /// How many rows still say something of them.
     private static func left(_ db: Database, _ column: String, _ list: String, _ project: String) throws -> Int64 {
         let whose = "project = ?1 AND \(column) IN (SELECT value FROM json_each(?2))"
+        // Messages of events are taken out by `erase(seqs:)`, which counts them.
+        let messages =
+            column == "identity" ? "(SELECT count(*) FROM messages WHERE \(whose) AND body IS NOT NULL)" : "0"
+        let watched = column == "identity" ? "(SELECT count(*) FROM trigger_watched WHERE \(whose))" : "0"
         return try Int64.fetchOne(
             db,
             sql: """
                 SELECT (SELECT count(*) FROM trigger_instances WHERE \(whose) AND (identity <> '' OR event IS NOT NULL))
                     + (SELECT count(*) FROM trigger_firings WHERE \(whose) AND identity <> '')
                     + (SELECT count(*) FROM trigger_marks WHERE \(whose)) + (SELECT count(*) FROM trigger_values WHERE \(whose))
+                    + \(messages) + \(watched)
                 """, arguments: [project, list]) ?? 0
     }
 
@@ -197,6 +215,7 @@ extension DeliveryStore {
                 var definition = record.definition
                 definition.condition = definition.condition.map(rewrite)
                 definition.description = description(definition.description)
+                definition.body = definition.body.map(description)
                 guard definition != record.definition else { continue }
                 try db.execute(
                     sql: "UPDATE endpoints SET definition = ? WHERE number = ?",

@@ -45,14 +45,15 @@ extension DeliveryStore {
     ) throws {
         let add = try db.cachedStatement(
             sql: """
-                INSERT INTO messages (project, id, variant, type, seq, made_at, body, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO messages (project, id, variant, type, seq, made_at, body, depth, identity)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (project, id, variant) DO UPDATE SET id = id RETURNING number
                 """)
         let number = try Int64.fetchOne(
             add,
             arguments: [
                 project, message.id, message.variant, message.type, message.seq, now.microseconds,
-                Blob(message.body).data, message.depth,
+                Blob(message.body).data, message.depth, message.identity,
             ])
         guard let number else { return }
         let deliver = try db.cachedStatement(
@@ -68,55 +69,6 @@ extension DeliveryStore {
                 arguments: [project, target.endpoint, number, target.orderKey, now.microseconds])
             answer.fed.insert(target.endpoint)
         }
-    }
-
-    // MARK: What goes out
-
-    private static func claim(
-        _ room: (endpoint: Int64, count: Int, isOrdered: Bool), _ db: Database, _ now: Timestamp,
-        _ answer: inout LedgerAnswer
-    ) throws {
-        // Of a person's messages the first that is not done with.
-        let first =
-            room.isOrdered
-            ? """
-            AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.endpoint = d.endpoint AND e.order_key = d.order_key
-                AND e.state < 2 AND e.number < d.number)
-            """ : ""
-        let statement = try db.cachedStatement(
-            sql: """
-                UPDATE deliveries SET state = 1, attempts = attempts + 1 WHERE number IN (
-                    SELECT d.number FROM deliveries d JOIN endpoints p ON p.number = d.endpoint
-                    WHERE d.endpoint = ? AND d.lane = ? AND d.state = 0 AND d.next_at <= ? AND p.state = 'active' \(first)
-                    ORDER BY d.next_at, d.number LIMIT ?)
-                RETURNING number, message, attempts, forgiven, lane
-                """)
-        // A lane at a time, each by its index: what is due later is not looked at.
-        var rows = try Row.fetchAll(statement, arguments: [room.endpoint, 0, now.microseconds, room.count])
-        if rows.count < room.count {
-            rows += try Row.fetchAll(
-                statement, arguments: [room.endpoint, 1, now.microseconds, room.count - rows.count])
-        }
-        if rows.count == room.count { answer.full.insert(room.endpoint) }
-        let body = try db.cachedStatement(sql: "SELECT id, type, body, depth FROM messages WHERE number = ?")
-        var claimed: [ClaimedDelivery] = []
-        for row in rows {
-            let (number, attempt, forgiven): (Int64, Int64, Int64) = (row[0], row[2], row[3])
-            let message: Int64 = row[1]
-            guard let found = try Row.fetchOne(body, arguments: [message]), let bytes = found.bytes(at: 2) else {
-                try finish(db, number, .aborted, reason: "what it says is gone", now)
-                continue
-            }
-            let lane: Int64 = row[4]
-            let cause = forgiven > 0 && attempt == forgiven + 1 ? (lane == 1 ? "bulk" : "manual") : "auto"
-            claimed.append(
-                ClaimedDelivery(
-                    number: number, endpoint: room.endpoint,
-                    message: OutboundMessage(id: found[0], type: found[1], body: bytes, depth: found[3]),
-                    attempt: attempt,
-                    forgiven: forgiven, cause: cause))
-        }
-        answer.claimed += claimed.sorted { $0.number < $1.number }
     }
 
     // MARK: What came of it
@@ -150,19 +102,41 @@ extension DeliveryStore {
         }
         switch outcome.verdict {
         case .ends(let reason): try end(claimed.endpoint, isHook: outcome.isHook, reason, db, now, &answer)
-        // Of what tells of others nothing is told: two that tell of each other would never end.
-        case .exhausted
-        where !claimed.message.type.hasPrefix("endpoint.") && !claimed.message.type.hasPrefix("message."):
-            try notify(
-                "message.exhausted", about: claimed.endpoint,
-                [
-                    .init("webhook_id", .string(claimed.message.id)),
-                    .init("delivery", .string(DeliveryRecord.id(number))),
-                ],
-                cause: "\(number)", db, now, &answer)
+        case .exhausted: try tellExhausted(claimed, "all attempts failed", db, now, &answer)
+        case .aborted(let reason): try tellExhausted(claimed, reason, db, now, &answer)
         default: break
         }
         try tell(outcome.notice, claimed.endpoint, outcome.health, db, now, &answer)
+    }
+
+    /// One endpoint's dead letters are told of so often at most: whoever is told looks at the list, where all of them are.
+    private static let exhaustedPause: Int64 = 600_000_000
+
+    private static func tellExhausted(
+        _ claimed: ClaimedDelivery, _ reason: String, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
+    ) throws {
+        let type = claimed.message.type
+        // Of what tells of others nothing is told: two that tell of each other would never end.
+        guard !type.hasPrefix("endpoint."), !type.hasPrefix("message.") else { return }
+        guard try mayTellExhausted(claimed.endpoint, db, now) else { return }
+        try notify(
+            "message.exhausted", about: claimed.endpoint,
+            [
+                .init("webhook_id", .string(claimed.message.id)),
+                .init("delivery", .string(DeliveryRecord.id(claimed.number))), .init("reason", .string(reason)),
+            ],
+            cause: "\(claimed.number) \(now.microseconds)", db, now, &answer)
+    }
+
+    /// Whether dead letters of an endpoint are told of now; if so it is noted.
+    static func mayTellExhausted(_ endpoint: Int64, _ db: Database, _ now: Timestamp) throws -> Bool {
+        let told = try Int64.fetchOne(
+            db, sql: "SELECT exhausted_told_at FROM endpoints WHERE number = ?", arguments: [endpoint])
+        // A clock that was set back tells once more rather than never.
+        if let told, (0..<exhaustedPause).contains(now.microseconds - told) { return false }
+        try db.execute(
+            sql: "UPDATE endpoints SET exhausted_told_at = ? WHERE number = ?", arguments: [now.microseconds, endpoint])
+        return true
     }
 
     static func end(
@@ -229,7 +203,7 @@ extension DeliveryStore {
         try insert(message, project: project, db, now, &answer)
     }
 
-    private static func finish(
+    static func finish(
         _ db: Database, _ number: Int64, _ state: DeliveryState, reason: String?, _ now: Timestamp
     ) throws {
         let statement = try db.cachedStatement(

@@ -103,21 +103,46 @@ extension DeliveryStore {
         }
     }
 
-    /// Sends again what a filter finds and is not on its way, behind everything new. How many.
-    public func replay(_ filter: DeliveryFilter, project: String, now: Timestamp) async throws(WebhookError) -> Int {
-        try await write { db in
-            try Self.again(
-                db,
-                """
-                state <> 1 AND number IN (
-                    SELECT d.number FROM \(Self.tables)
-                    WHERE d.project = ? AND e.id = coalesce(?, e.id) AND d.state IN (\(Self.list(filter.states)))
-                        AND d.created_at >= coalesce(?, d.created_at) AND d.created_at < coalesce(?, d.created_at + 1)
-                        AND m.body IS NOT NULL)
-                """,
-                [project, filter.endpoint, filter.from?.microseconds, filter.to?.microseconds], lane: 1, now)
-            return db.changesCount
+    /// How many a filter finds that could be sent again.
+    public func replayable(_ filter: DeliveryFilter, project: String) async throws(WebhookError) -> Int {
+        try await read { db in
+            try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM (\(Self.replayed(filter)))",
+                arguments: Self.arguments(filter, project) + [0]) ?? 0
         }
+    }
+
+    /// Sends again what a filter finds and is not on its way, behind everything new; piece by piece, so that what is new is written
+    /// meanwhile. How many.
+    public func replay(_ filter: DeliveryFilter, project: String, now: Timestamp) async throws(WebhookError) -> Int {
+        var (count, after): (Int, Int64) = (0, 0)
+        while true {
+            let start = after
+            let found = try await write { db in
+                let found = try Int64.fetchAll(
+                    db, sql: "\(Self.replayed(filter)) ORDER BY d.number LIMIT \(Self.chunk)",
+                    arguments: Self.arguments(filter, project) + [start])
+                let list = JSONValue.array(found.map { JSONValue($0) }).text
+                try Self.again(db, "number IN (SELECT value FROM json_each(?))", [list], lane: 1, now)
+                return found
+            }
+            count += found.count
+            guard found.count == Self.chunk, let last = found.last else { return count }
+            after = last
+        }
+    }
+
+    private static func replayed(_ filter: DeliveryFilter) -> String {
+        """
+        SELECT d.number FROM \(tables)
+        WHERE d.project = ? AND e.id = coalesce(?, e.id) AND d.state IN (\(list(filter.states))) AND d.state <> 1
+            AND d.created_at >= coalesce(?, d.created_at) AND d.created_at < coalesce(?, d.created_at + 1)
+            AND m.body IS NOT NULL AND d.number > ?
+        """
+    }
+
+    private static func arguments(_ filter: DeliveryFilter, _ project: String) -> StatementArguments {
+        [project, filter.endpoint, filter.from?.microseconds, filter.to?.microseconds]
     }
 
     private static func again(

@@ -12,6 +12,8 @@ struct LiveEndpoint: Sendable {
     /// Of an action its kind, and its settings as JSON; nil where the master key is another one.
     var connector: String?
     var settings: JSONValue?
+    /// Whether its secrets are looked up as the data folder's owner can.
+    var isTrusted = false
     /// A client's certificate with its key, in PEM, or a reference to it.
     var certificate: String?
 
@@ -68,8 +70,11 @@ extension DeliveryStore {
 
     private static func readAction(_ db: Database, _ live: inout LiveEndpoint, _ box: SecretBox) throws {
         let row = try Row.fetchOne(
-            db, sql: "SELECT connector, settings FROM endpoints WHERE number = ?", arguments: [live.record.number])
+            db, sql: "SELECT connector, settings, is_trusted FROM endpoints WHERE number = ?",
+            arguments: [live.record.number])
         live.connector = row?["connector"]
+        let isTrusted: Bool? = row?["is_trusted"]
+        live.isTrusted = isTrusted ?? false
         guard let sealed = row?.bytes("settings"), let bytes = try? box.open(sealed, for: live.record.id) else {
             return
         }

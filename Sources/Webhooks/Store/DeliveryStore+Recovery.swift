@@ -41,10 +41,16 @@ extension DeliveryStore {
         }
     }
 
-    /// The same for the start, with whether anybody listens. Blocking.
+    /// The same for the start, with whether anybody listens. Where a stream stands counts, too: what gets a number below that would
+    /// never reach it. Blocking.
     public func start(project: String) throws(WebhookError) -> (checkpoint: Int64, listens: Bool) {
         try readBlocking { db in
-            let seq = try Int64.fetchOne(db, sql: "SELECT seq FROM checkpoints WHERE project = ?", arguments: [project])
+            let seq = try Int64.fetchOne(
+                db,
+                sql: """
+                    SELECT max(coalesce((SELECT seq FROM checkpoints WHERE project = ?1), 0), coalesce((SELECT max(s.seq)
+                        FROM streams s JOIN endpoints e ON e.number = s.endpoint WHERE e.project = ?1), 0))
+                    """, arguments: [project])
             return (seq ?? 0, try Self.isFollowed(db, project))
         }
     }
@@ -85,7 +91,7 @@ extension DeliveryStore {
                     arguments: [now.microseconds, endpoint, now.microseconds - Self.longestWaiting, over])
                 let count = Int64(db.changesCount)
                 dropped += count
-                guard count > 0 else { continue }
+                guard count > 0, try Self.mayTellExhausted(endpoint, db, now) else { continue }
                 try Self.notify(
                     "message.exhausted", about: endpoint,
                     [.init("count", JSONValue(count)), .init("reason", "more waits than is kept, or for longer")],
@@ -95,26 +101,42 @@ extension DeliveryStore {
         }
     }
 
+    /// How many rows are written at once where there may be very many: whatever else is to be written waits so long at most.
+    static let chunk = 5_000
+
     /// Forgets what was kept for long enough. What still waits keeps its body.
     func prune(now: Timestamp) async throws(WebhookError) {
         let day: Int64 = 86_400_000_000
-        try await write { db in
-            try db.execute(
-                sql: """
-                    UPDATE messages SET body = NULL WHERE made_at < ? AND body IS NOT NULL
-                    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND state < 2)
-                    """, arguments: [now.microseconds - Self.bodyDays * day])
-            try db.execute(
-                sql:
-                    "UPDATE attempts SET response_body = NULL, response_headers = NULL WHERE at < ? AND response_headers IS NOT NULL",
-                arguments: [now.microseconds - Self.bodyDays * day])
-            try db.execute(
-                sql: """
-                    DELETE FROM messages WHERE made_at < ?
-                    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND state < 2)
-                    """, arguments: [now.microseconds - Self.logDays * day])
-            try Self.pruneTriggers(db, now)
+        let (bodies, log) = (now.microseconds - Self.bodyDays * day, now.microseconds - Self.logDays * day)
+        let waits = "EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND state < 2)"
+        let steps: [(sql: String, before: Int64)] = [
+            (
+                """
+                UPDATE messages SET body = NULL, identity = NULL WHERE number IN (
+                    SELECT number FROM messages WHERE made_at < ? AND body IS NOT NULL AND NOT \(waits) LIMIT \(Self.chunk))
+                """, bodies
+            ),
+            (
+                """
+                UPDATE attempts SET response_body = NULL, response_headers = NULL, detail = NULL WHERE number IN (
+                    SELECT number FROM attempts WHERE at < ?
+                    AND (response_headers IS NOT NULL OR detail IS NOT NULL) LIMIT \(Self.chunk))
+                """, bodies
+            ),
+            (
+                """
+                DELETE FROM messages WHERE number IN (
+                    SELECT number FROM messages WHERE made_at < ? AND NOT \(waits) LIMIT \(Self.chunk))
+                """, log
+            ),
+        ]
+        for (sql, before) in steps {
+            while try await write({ db in
+                try db.execute(sql: sql, arguments: [before])
+                return db.changesCount
+            }) == Self.chunk {}
         }
+        try await write { db in try Self.pruneTriggers(db, now) }
     }
 
     /// What triggers need no more: waits that are over and firings as long as messages are kept; what happened of late as long as a

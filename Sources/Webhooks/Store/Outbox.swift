@@ -16,6 +16,8 @@ struct OutboxMessage: Sendable {
     let targets: [Target]
     /// How many triggers led to it.
     var depth: Int64 = 0
+    /// Whose it is, of what is of no event: by it an erasure finds it.
+    var identity: String?
 }
 
 /// What a follower found in a piece of a project's journal, to be written in one transaction with how far it was followed.

@@ -18,6 +18,9 @@ struct StreamRun: Sendable {
     /// How far is read at once, and how many batches of it are kept.
     private static let window: Int64 = 50_000
     private static let batchesRead = 10
+    private static let mostRead = 4_000
+    /// Bytes that are read at once, as far as the events before tell how long events are.
+    private static let bytesRead = 8 << 20
     /// A receiver that is down is asked again at least so often.
     private static let longestPause: Int64 = 900_000_000
 
@@ -38,6 +41,7 @@ struct StreamRun: Sendable {
         var health: EndpointHealth?
         var bucket: RateBucket?
         var pause = Duration.milliseconds(100)
+        var length = 16 << 10
         defer { sender.streams.note(number, nil) }
         while !Task.isCancelled, !sender.hasEnded {
             let (endpoints, change) = sender.streams(of: project)
@@ -45,15 +49,16 @@ struct StreamRun: Sendable {
             if health == nil { health = live.record.health }
             do {
                 guard let state = try await sender.store.stream(number) else { return }
+                // What was read is of elsewhere, has what was erased since, or is of another condition.
+                if read?.base != state.seq || read?.epoch != store.erasureEpoch || read?.change != change { read = nil }
                 if let next = state.nextAt, next > sender.clock() {
                     let wait = min(next.microseconds - sender.clock().microseconds, 1_000_000)
                     await untilChange(change) { try? await Task.sleep(for: .microseconds(wait)) }
                     continue
                 }
-                if read?.base != state.seq || read?.epoch != store.erasureEpoch || read?.change != change { read = nil }
                 if read?.events.isEmpty ?? true {
                     let reached = read?.reached ?? state.seq
-                    read = try await look(live, state.seq, after: reached, change)
+                    read = try await look(live, state.seq, after: reached, change, &length)
                     if read == nil { continue }
                 }
                 guard let known = read, !known.events.isEmpty else {
@@ -90,7 +95,11 @@ struct StreamRun: Sendable {
     }
 
     /// Reads what comes after a `seq`; nil if there was nothing and something may have changed.
-    private func look(_ live: LiveEndpoint, _ base: Int64, after: Int64, _ change: Int64) async throws -> Read? {
+    ///
+    /// - Parameter length: how long an event is thought to be, in bytes.
+    private func look(
+        _ live: LiveEndpoint, _ base: Int64, after: Int64, _ change: Int64, _ length: inout Int
+    ) async throws -> Read? {
         let definition = live.record.definition
         guard journal.durableSeq > after else {
             sender.streams.note(number, nil)
@@ -115,10 +124,14 @@ struct StreamRun: Sendable {
         let through = min(store.appliedSeq, after + Self.window)
         let isAll = definition.events.contains(EndpointDefinition.all)
         let filter = EventFilter(names: isAll ? nil : definition.events, condition: try definition.tree())
-        let most = Int(definition.batch) * Self.batchesRead
+        let most = min(Int(definition.batch) * Self.batchesRead, Self.mostRead, max(1, Self.bytesRead / length))
         let events = try await store.readPinned { connection, pinned in
             try PeopleReader(connection, pinned, asOf: through)
                 .events(filter, after: after, through: through, limit: most)
+        }
+        if !events.isEmpty {
+            let mean = events.reduce(0) { $0 + $1.properties.count } / events.count + 256
+            length = max(mean, length / 2)
         }
         let reached = events.count == most ? events.last?.seq ?? through : through
         sender.streams.note(number, events.first?.receivedAt)

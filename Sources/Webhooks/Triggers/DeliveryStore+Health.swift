@@ -27,11 +27,12 @@ extension DeliveryStore {
                 "counts": .object(counts), "open": JSONValue(open), "held": JSONValue(held),
                 "next_due_at": Self.time(next), "last_fired_at": Self.time(last),
                 "overdue_seconds": next.map { .number(String(Double(max(0, now.microseconds - $0)) / 1_000_000)) } ?? 0,
+                "watch": try Self.watchHealth(db, trigger),
             ]
         }
     }
 
-    private static func time(_ microseconds: Int64?) -> JSONValue {
+    static func time(_ microseconds: Int64?) -> JSONValue {
         JSONValue(microseconds.map { Timestamp(microseconds: $0).text })
     }
 
@@ -40,7 +41,7 @@ extension DeliveryStore {
     /// What a trigger did because of somebody, the newest first: each wait with what ended it, each firing with its deliveries.
     public func explain(
         _ trigger: TriggerRecord, identity: String
-    ) async throws(WebhookError) -> (instances: [TriggerInstance], firings: [JSONValue]) {
+    ) async throws(WebhookError) -> (instances: [TriggerInstance], firings: [JSONValue], watch: JSONValue) {
         try await read { db in
             let tables = TriggerTables(
                 db, project: trigger.project, now: trigger.updatedAt, targets: TriggerTargets())
@@ -61,7 +62,7 @@ extension DeliveryStore {
                         AND identity IN (SELECT value FROM json_each(?)) ORDER BY number DESC LIMIT \(Self.mostShown)
                     """, arguments: [trigger.project, trigger.number, names]
             ).map { row in try Self.firing(db, row, trigger.project) }
-            return (instances, firings)
+            return (instances, firings, try Self.watchState(db, trigger, names: names))
         }
     }
 

@@ -22,7 +22,8 @@ struct TriggerWork: Sendable {
     var dueUntil: Timestamp?
     /// What the store knows of identities that were not known when something was armed for them.
     var persons: [String: Int64] = [:]
-    var transitions: [TriggerTransition] = []
+    /// What watchers saw.
+    var steps: [WatchStep] = []
 
     /// Timers that are run in one transaction.
     static let mostTimers = 500
@@ -49,7 +50,7 @@ extension DeliveryStore {
         let engine = TriggerEngine(work.triggers.rules, tables, now: now)
         for item in work.items { try engine.take(item) }
         for heard in work.heard { try engine.heard(rule: heard.rule, version: heard.version, at: heard.at) }
-        for transition in work.transitions { try engine.cross(transition) }
+        for step in work.steps { try engine.watch(step) }
         if let until = work.dueUntil {
             try engine.fireDue(until: until, limit: TriggerWork.mostTimers, persons: work.persons)
         }

@@ -74,9 +74,14 @@ extension DeliveryStore {
     }
 
     /// Changes a trigger. Another `when` is another version.
+    ///
+    /// - Parameters:
+    ///   - state: what it is to be; nil to let it be as it is.
+    ///   - durable: the highest `seq` that is on disk now; asked within the transaction.
     public func update(
-        _ id: String, name: String?, when: JSONValue?, actions: [TriggerAction]?, open: OpenInstances, project: String,
-        by key: String, now: Timestamp
+        _ id: String, name: String?, when: JSONValue?, actions: [TriggerAction]?, open: OpenInstances,
+        state: TriggerRule.State? = nil, project: String, by key: String, now: Timestamp,
+        durable: @escaping @Sendable () -> Int64 = { 0 }
     ) async throws(WebhookError) -> TriggerRecord {
         let box = box
         return try await write { db in
@@ -87,7 +92,17 @@ extension DeliveryStore {
             if let actions { try Self.setActions(db, known.number, actions, project, by: key, now, box) }
             if let when, when != known.when {
                 try Self.addVersion(db, known, when, open, now)
+                if case .watched = try TriggerWhen.read(when).0 {
+                    // Who is beyond the bound by now has not crossed it.
+                    try db.execute(
+                        sql: "UPDATE triggers SET since_seq = max(since_seq, ?) WHERE number = ?",
+                        arguments: [durable(), known.number])
+                }
                 try Self.listen(db, known.number, project, now)
+            }
+            if let state, state != known.state {
+                let changed = try Self.requireTrigger(db, id, project)
+                try Self.setState(db, changed, state, sendsHeld: nil, by: key, now, durable)
             }
             try Self.noteChange(db)
             return try Self.requireTrigger(db, id, project)
@@ -146,44 +161,55 @@ extension DeliveryStore {
     ) async throws(WebhookError) -> TriggerRecord {
         try await write { db in
             let known = try Self.requireTrigger(db, id, project)
-            let held = try Int64.fetchOne(
-                db, sql: "SELECT count(*) FROM trigger_instances WHERE trigger_number = ? AND state = 1",
-                arguments: [known.number])
-            if state == .enabled, let held, held > 0 {
-                guard let sendsHeld else {
-                    throw WebhookError(
-                        .conflict,
-                        "\(held) firings were held back; enable it with {\"held\": \"send\"} or {\"held\": \"drop\"}, by POST …/enable"
-                    )
-                }
-                if sendsHeld {
-                    // Armed again: what came meanwhile is looked at before they fire.
-                    try db.execute(
-                        sql: "UPDATE trigger_instances SET state = 0 WHERE trigger_number = ? AND state = 1",
-                        arguments: [known.number])
-                } else {
-                    try db.execute(
-                        sql: """
-                            UPDATE trigger_instances SET state = \(TriggerInstance.State.cancelled.number),
-                                ended_by = 'dropped', ended_at = ? WHERE trigger_number = ? AND state = 1
-                            """, arguments: [now.microseconds, known.number])
-                }
-            }
-            let since = state == .enabled && known.state != .enabled ? max(durable(), known.sinceSeq) : known.sinceSeq
-            try db.execute(
-                sql: "UPDATE triggers SET state = ?, changed_by = ?, state_at = ?, since_seq = ? WHERE number = ?",
-                arguments: [state.rawValue, key, now.microseconds, since, known.number])
-            if state == .enabled {
-                // An action that was disabled by what it answered gets a new chance with its trigger.
-                try db.execute(
-                    sql: """
-                        UPDATE endpoints SET state = 'active', reason = NULL, changed_by = ?, state_at = ?, failing_since = NULL,
-                            failures = 0, told = 0 WHERE trigger_number = ? AND state <> 'active'
-                        """, arguments: [key, now.microseconds, known.number])
-                try Self.listen(db, known.number, project, now)
-            }
+            try Self.setState(db, known, state, sendsHeld: sendsHeld, by: key, now, durable)
             try Self.noteChange(db)
             return try Self.requireTrigger(db, id, project)
+        }
+    }
+
+    private static func setState(
+        _ db: Database, _ known: TriggerRecord, _ state: TriggerRule.State, sendsHeld: Bool?, by key: String,
+        _ now: Timestamp, _ durable: @Sendable () -> Int64
+    ) throws {
+        let held = try Int64.fetchOne(
+            db, sql: "SELECT count(*) FROM trigger_instances WHERE trigger_number = ? AND state = 1",
+            arguments: [known.number])
+        if state == .enabled, let held, held > 0 {
+            guard let sendsHeld else {
+                throw WebhookError(
+                    .conflict,
+                    "\(held) firings were held back; enable it with {\"held\": \"send\"} or {\"held\": \"drop\"}, by POST …/enable"
+                )
+            }
+            if sendsHeld {
+                // Armed again: what came meanwhile is looked at before they fire.
+                try db.execute(
+                    sql: "UPDATE trigger_instances SET state = 0 WHERE trigger_number = ? AND state = 1",
+                    arguments: [known.number])
+            } else {
+                try db.execute(
+                    sql: """
+                        UPDATE trigger_instances SET state = \(TriggerInstance.State.cancelled.number),
+                            ended_by = 'dropped', ended_at = ? WHERE trigger_number = ? AND state = 1
+                        """, arguments: [now.microseconds, known.number])
+            }
+        }
+        let since = state == .enabled && known.state != .enabled ? max(durable(), known.sinceSeq) : known.sinceSeq
+        try db.execute(
+            sql: "UPDATE triggers SET state = ?, changed_by = ?, state_at = ?, since_seq = ? WHERE number = ?",
+            arguments: [state.rawValue, key, now.microseconds, since, known.number])
+        if state == .enabled {
+            // An action that was disabled by what it answered gets a new chance with its trigger.
+            try db.execute(
+                sql: """
+                    UPDATE endpoints SET state = 'active', reason = NULL, changed_by = ?, state_at = ?, failing_since = NULL,
+                        failures = 0, told = 0 WHERE trigger_number = ? AND state <> 'active'
+                    """, arguments: [key, now.microseconds, known.number])
+            try listen(db, known.number, known.project, now)
+            if known.state != .enabled {
+                // What became so meanwhile is no news.
+                try db.execute(sql: "DELETE FROM trigger_watches WHERE trigger_number = ?", arguments: [known.number])
+            }
         }
     }
 

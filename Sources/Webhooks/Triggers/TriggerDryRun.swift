@@ -81,7 +81,7 @@ public final class TriggerDryRun {
         try queue.read { db in
             let fires = try Int64.fetchOne(
                 db,
-                sql: "SELECT count(*) FROM trigger_firings WHERE type <> ?", arguments: [TriggerFiring.retractedType])
+                sql: "SELECT count(*) FROM trigger_firings WHERE type = ?", arguments: [TriggerFiring.firedType])
             let samples = try Row.fetchAll(
                 db,
                 sql: """

@@ -18,11 +18,11 @@ final class TriggerTables: TriggerStorage {
         self.targets = targets
     }
 
-    private func run(_ sql: String, _ arguments: StatementArguments) throws {
+    func run(_ sql: String, _ arguments: StatementArguments) throws {
         try db.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 
-    private func rows(_ sql: String, _ arguments: StatementArguments) throws -> [Row] {
+    func rows(_ sql: String, _ arguments: StatementArguments) throws -> [Row] {
         try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments)
     }
 
@@ -202,7 +202,7 @@ final class TriggerTables: TriggerStorage {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT max(fired_at) FROM trigger_firings WHERE trigger_number = ? AND key = ?
-                AND type <> '\(TriggerFiring.retractedType)'
+                AND type NOT IN ('\(TriggerFiring.followUps.joined(separator: "', '"))')
                 """)
         return try Int64.fetchOne(statement, arguments: [rule, key]).map { Timestamp(microseconds: $0) }
     }

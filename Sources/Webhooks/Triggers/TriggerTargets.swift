@@ -14,7 +14,7 @@ struct TriggerTargets: Sendable {
     /// Those that name a type of messages.
     private var byType: [String: [Target]] = [:]
 
-    static let types = [TriggerFiring.firedType, TriggerFiring.retractedType, TriggerFiring.identifiedType]
+    static let types = [TriggerFiring.firedType, TriggerFiring.identifiedType] + TriggerFiring.followUps
 
     init() {}
 
@@ -60,11 +60,14 @@ struct TriggerTargets: Sendable {
         return variants.compactMap { name, chosen in
             guard let first = chosen.first else { return nil }
             let key = firing.person.map { PersonID($0).text } ?? firing.identity.map { "i_" + $0 }
+            // What is too long in a form of one's own is said of ids alone.
+            let thin = FiringBody.bytes(firing, isThin: true)
+            let body = first.definition.formed(FiringBody.bytes(firing, isThin: first.isThin))
             return OutboxMessage(
                 id: firing.message, type: firing.type, variant: name, seq: firing.seq,
-                body: first.definition.formed(FiringBody.bytes(firing, isThin: first.isThin)),
+                body: body ?? first.definition.formed(thin) ?? thin,
                 targets: chosen.map { .init(endpoint: $0.endpoint, orderKey: $0.isOrdered ? key : nil) },
-                depth: firing.depth)
+                depth: firing.depth, identity: firing.identity)
         }
     }
 }

@@ -19,6 +19,7 @@ enum LocalServer {
         configuration.followsSchedules = false
         configuration.allowPrivate = try Operator.ranges([])
         configuration.allowFolders = try Operator.folders([])
+        (configuration.dbtProgram, configuration.dbtFolders) = (try Operator.dbt(nil), try Operator.dbtFolders([]))
         configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
         if onlyExports { configuration.passingMemory = 64 << 20 }
         // Errors reach the command as answers; the log would only repeat them.

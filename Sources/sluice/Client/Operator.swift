@@ -15,14 +15,42 @@ enum Operator {
 
     /// Folders below which pipelines may write, as absolute paths.
     static func folders(_ flags: [String]) throws -> [String] {
-        try parts(flags, Environment["SLUICE_ALLOW_FOLDER"], separator: ":").map { text in
-            // realpath's buffer is ours to free.
-            guard let found = unsafe realpath(text, nil) else {
-                throw Failure(.usage, "--allow-folder \(text): \(systemReason())")
-            }
-            defer { unsafe free(found) }
-            return unsafe String(cString: found)
+        try parts(flags, Environment["SLUICE_ALLOW_FOLDER"], separator: ":").map { try real($0, "--allow-folder") }
+    }
+
+    /// Folders below which dbt's projects lie, as absolute paths.
+    static func dbtFolders(_ flags: [String]) throws -> [String] {
+        try parts(flags, Environment["SLUICE_DBT_FOLDER"], separator: ":").map { try real($0, "--dbt-folder") }
+    }
+
+    /// The path of dbt; nil if none was named.
+    static func dbt(_ flag: String?) throws -> String? {
+        guard let text = flag ?? Environment["SLUICE_DBT"], !text.isEmpty else { return nil }
+        let folders =
+            text.contains("/") ? [""] : (Environment["PATH"] ?? "").split(separator: ":").map { String($0) + "/" }
+        guard let found = folders.first(where: { unsafe access($0 + text, X_OK) == 0 }) else {
+            throw Failure(.usage, "--dbt \(text): there is no such program")
         }
+        return try real(found + text, "--dbt")
+    }
+
+    private static func real(_ path: String, _ flag: String) throws -> String {
+        // realpath's buffer is ours to free.
+        guard let found = unsafe realpath(path, nil) else {
+            throw Failure(.usage, "\(flag) \(path): \(systemReason())")
+        }
+        defer { unsafe free(found) }
+        return unsafe String(cString: found)
+    }
+
+    /// Where the server is reached from outside, by a flag or SLUICE_PUBLIC_URL.
+    static func url(_ flag: String?) throws -> String? {
+        guard let text = flag ?? Environment["SLUICE_PUBLIC_URL"], !text.isEmpty else { return nil }
+        let rest = text.hasPrefix("https://") ? text.dropFirst(8) : text.hasPrefix("http://") ? text.dropFirst(7) : ""
+        guard !rest.isEmpty, rest.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != 0x3f && $0 != 0x23 }) else {
+            throw Failure(.usage, "--public-url \(text): give an address such as https://sluice.example.com")
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
     /// What the names of variables begin with that may be secrets; nil if nothing was said.

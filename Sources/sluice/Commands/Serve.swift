@@ -12,7 +12,7 @@ struct Serve: AsyncParsableCommand {
 
             The environment says the same as the flags: SLUICE_DATA, SLUICE_LISTEN, SLUICE_LOG_LEVEL, \
             SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG, SLUICE_TLS_CERTIFICATE, SLUICE_TLS_KEY, \
-            SLUICE_ALLOW_PRIVATE, SLUICE_ALLOW_FOLDER, SLUICE_SECRET_ENV, SLUICE_SECRET_FILES, SLUICE_WEBHOOK_CA. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
+            SLUICE_ALLOW_PRIVATE, SLUICE_ALLOW_FOLDER, SLUICE_DBT, SLUICE_DBT_FOLDER, SLUICE_SECRET_ENV, SLUICE_SECRET_FILES, SLUICE_WEBHOOK_CA. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
             with, in place of master.key in the data folder.
 
             Webhooks go to public addresses by https alone. For receivers on your own network name their range with \
@@ -97,6 +97,27 @@ struct Serve: AsyncParsableCommand {
             "A folder below which pipelines may write files (or SLUICE_ALLOW_FOLDER, with colons between several); may be repeated.",
             valueName: "DIR"))
     var allowFolder: [String] = []
+
+    @Option(
+        name: .customLong("public-url"),
+        help: ArgumentHelp(
+            "Where the server is reached from outside, such as https://sluice.example.com (or SLUICE_PUBLIC_URL): links in mails begin with it.",
+            valueName: "URL"))
+    var publicURL: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The dbt that pipelines build models with (or SLUICE_DBT): a path, or a name that PATH has.",
+            valueName: "PROGRAM"))
+    var dbt: String?
+
+    @Option(
+        name: .customLong("dbt-folder"),
+        help: ArgumentHelp(
+            "A folder below which dbt's projects lie (or SLUICE_DBT_FOLDER, with colons between several), apart from those that pipelines write to; may be repeated.",
+            valueName: "DIR"))
+    var dbtFolder: [String] = []
 
     @Option(
         name: .customLong("secret-env"),
@@ -206,7 +227,10 @@ struct Serve: AsyncParsableCommand {
             configuration.engineThreads = threads
         }
         configuration.allowPrivate = try Operator.ranges(allowPrivate)
+        configuration.publicURL = try Operator.url(publicURL)
         configuration.allowFolders = try Operator.folders(allowFolder)
+        configuration.dbtProgram = try Operator.dbt(dbt)
+        configuration.dbtFolders = try Operator.dbtFolders(dbtFolder)
         if let prefix = try Operator.secretPrefix(secretEnv) { configuration.secrets.environmentPrefix = prefix }
         configuration.secrets.folder = secretFiles ?? Environment["SLUICE_SECRET_FILES"]
         configuration.outboundRoots = webhookCA ?? Environment["SLUICE_WEBHOOK_CA"]

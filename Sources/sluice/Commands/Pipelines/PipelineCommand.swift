@@ -20,7 +20,7 @@ struct PipelineCommand: AsyncParsableCommand {
         subcommands: [
             PipelineCheck.self, PipelinePlan.self, PipelineApply.self, PipelineRunNow.self, PipelineRuns.self,
             PipelineShow.self, PipelineList.self, PipelineCancel.self, PipelinePause.self, PipelineResume.self,
-            PipelineRemove.self,
+            PipelineRemove.self, PipelineBackfill.self, PipelineAlerts.self,
         ])
 }
 

@@ -38,10 +38,21 @@ struct PipelineList: AsyncParsableCommand {
                 Text.plain(row["name"]), Text.plain(row["version"]), row["paused"] == true ? "paused" : "",
                 Text.plain(row["next_run_at"]), Text.plain(row["last_run"]?["status"]),
                 Text.plain(row["freshness"]?["state"]), Text.plain(row["freshness"]?["loaded_at"]),
+                Text.plain(row["health"]?["success_rate"]), Self.wrong(row["health"]?["incidents"]),
             ]
         }
         try Terminal.line(
-            Text.table([["NAME", "VERSION", "", "NEXT RUN", "LAST RUN", "FRESHNESS", "LOADED AS OF"]] + rows))
+            Text.table(
+                [["NAME", "VERSION", "", "NEXT RUN", "LAST RUN", "FRESHNESS", "LOADED AS OF", "SUCCESS", "WRONG"]]
+                    + rows))
+    }
+}
+
+extension PipelineList {
+    /// What is wrong with a pipeline now, in a few words.
+    private static func wrong(_ incidents: JSONValue?) -> String {
+        (incidents?.arrayValue ?? []).map { "\(Text.plain($0["kind"])) \(Text.plain($0["what"]))" }.joined(
+            separator: ", ")
     }
 }
 

@@ -66,6 +66,10 @@ struct TriggersExplain: AsyncParsableCommand {
                     + "\(Text.plain(instance["fire_at"])): \(Text.plain(instance["state"])) \(Text.plain(instance["ended_by"]))"
             )
         }
+        if let watch = found["watch"], watch["state"] != nil {
+            let (since, value) = (Text.plain(watch["since"]), Text.plain(watch["value"]))
+            try Terminal.line("\(since)  \(Text.plain(watch["state"])) since then, with \(value)")
+        }
         for firing in found["firings"]?.arrayValue ?? [] {
             let sent = (firing["deliveries"]?.arrayValue ?? []).map {
                 "\(Text.plain($0["endpoint"])) \(Text.plain($0["status"]))"

@@ -93,6 +93,9 @@ struct DeliveriesReplay: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Those made before.", valueName: "TIME"))
     var to: String?
 
+    @Flag(name: .long, help: "Send nothing; say how many it would be.")
+    var preview = false
+
     @OptionGroup var connection: ConnectionOptions
 
     @Flag(name: .long, help: Self.jsonHelp)
@@ -100,6 +103,7 @@ struct DeliveriesReplay: AsyncParsableCommand {
 
     func validate() throws {
         guard (id == nil) != (endpoint == nil) else { throw ValidationError("Give a delivery's id, or --endpoint ID.") }
+        guard !preview || id == nil else { throw ValidationError("--preview goes with --endpoint ID.") }
     }
 
     func run() async throws {
@@ -109,11 +113,13 @@ struct DeliveriesReplay: AsyncParsableCommand {
             return try Terminal.line(json ? answer.text : "The delivery \(id) is sent again.")
         }
         let given = [("endpoint", endpoint), ("status", status), ("from", from), ("to", to)]
-        let body = JSONValue.object(given.compactMap { name, value in value.map { .init(name, .string($0)) } })
+        var members = given.compactMap { name, value in value.map { JSONValue.Member(name, .string($0)) } }
+        if preview { members.append(.init("preview", true)) }
+        let body = JSONValue.object(members)
         let answer = try await Session.run(connection) { client in
             try await client.json(.post, "/v1/deliveries/replay", body: body)
         }
-        try Terminal.line(
-            json ? answer.text : "\(Text.count(answer["replayed"]?.intValue ?? 0, "message")) to be sent again.")
+        let count = Text.count((answer["replayed"] ?? answer["would_replay"])?.intValue ?? 0, "message")
+        try Terminal.line(json ? answer.text : count + (preview ? " would be sent again." : " to be sent again."))
     }
 }

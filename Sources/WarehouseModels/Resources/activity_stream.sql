@@ -1,0 +1,1 @@
+../../../dbt/models/marts/activity_stream.sql

@@ -1,0 +1,1 @@
+../../../dbt/models/marts/dim_event_types.sql

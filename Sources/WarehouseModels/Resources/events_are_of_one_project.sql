@@ -1,0 +1,1 @@
+../../../dbt/tests/events_are_of_one_project.sql

@@ -1,0 +1,1 @@
+../../../dbt/tests/every_event_is_a_fact.sql

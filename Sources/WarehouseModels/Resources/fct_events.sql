@@ -1,0 +1,1 @@
+../../../dbt/models/marts/fct_events.sql

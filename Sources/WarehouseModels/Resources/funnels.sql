@@ -1,0 +1,1 @@
+../../../dbt/models/marts/funnels.sql

@@ -1,0 +1,1 @@
+../../../dbt/macros/optional.sql

@@ -1,0 +1,1 @@
+../../../dbt/models/marts/person_features.sql

@@ -1,0 +1,1 @@
+../../../dbt/tests/sessions_have_every_event.sql

@@ -1,0 +1,1 @@
+../../../dbt/models/staging/stg_events.sql

@@ -1,0 +1,1 @@
+../../../dbt/models/staging/stg_salesforce_deals.sql

@@ -1,0 +1,1 @@
+../../../dbt/models/staging/stg_zendesk_tickets.sql
