@@ -26,13 +26,14 @@ struct LineBatches: Sendable {
     private var offset: Int64 = 0
     private var current: (from: Int64, to: Int64, number: Int)?
 
-    init(_ batch: LoadBatch, rows: Int, bytes: Int) {
+    /// - Parameter isBySeq: whether pieces end at places of their own; else only where there are enough lines.
+    init(_ batch: LoadBatch, rows: Int, bytes: Int, isBySeq: Bool = true) {
         path = batch.file
         self.rows = rows
         self.bytes = bytes
         (seqFrom, seqTo) = (batch.seqFrom, batch.seqTo)
         cuts = batch.cuts.sorted()
-        seqColumn = batch.isIncremental ? batch.seqColumn : nil
+        seqColumn = isBySeq && batch.isIncremental ? batch.seqColumn : nil
     }
 
     /// The next lines; nil at the end. Blocks.

@@ -73,19 +73,19 @@ public struct PostgresDestination: Destination {
     private func with<T: Sendable>(
         _ body: @escaping @Sendable (PostgresSession) throws -> T
     ) async throws(ConnectorError) -> T {
-        try await Self.with(target, tools, body)
+        try await Self.with(target, tools) { try body(PostgresSession(connection: $0)) }
     }
 
     static func with<T: Sendable>(
         _ target: PostgresTarget, _ tools: DestinationTools,
-        _ body: @escaping @Sendable (PostgresConnection) throws(ConnectorError) -> T
+        _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws(ConnectorError) -> T {
         let parameters = try await target.parameters(tools)
         let brake = PostgresBrake()
         do {
             return try await withTaskCancellationHandler {
                 try await blocking {
-                    try body(PostgresSession(connection: PostgresConnection(parameters, brake: brake)))
+                    try body(PostgresConnection(parameters, brake: brake))
                 }
             } onCancel: {
                 brake.pull()

@@ -1,4 +1,5 @@
 internal import Control
+internal import Destinations
 internal import Hummingbird
 internal import Model
 internal import Pipelines
@@ -35,7 +36,7 @@ enum PipelineDocument {
     }
 
     /// A definition as the API shows it: settings of destinations without what may be a secret.
-    private static func shown(_ definition: JSONValue, _ exchange: Exchange) -> JSONValue {
+    static func shown(_ definition: JSONValue, _ exchange: Exchange) -> JSONValue {
         func map(_ json: JSONValue, _ name: String, _ change: (JSONValue) -> JSONValue) -> JSONValue {
             guard case .object(let members) = json else { return json }
             return .object(members.map { $0.key == name ? .init(name, change($0.value)) : $0 })

@@ -66,7 +66,8 @@ enum PipelineRoutes {
             let old = try await exchange.app.control.pipeline(pipeline.name, project: project)
             let changes = old.map { PipelineChange.between($0.definition, pipeline.json) } ?? []
             let told = old.map {
-                PipelineChange.between(shown($0.definition, exchange), shown(pipeline.json, exchange))
+                PipelineChange.between(
+                    PipelineDocument.shown($0.definition, exchange), PipelineDocument.shown(pipeline.json, exchange))
             }
             let moves = changes.contains { $0.path.hasPrefix("load.destination") }
             pipelines.append([
