@@ -14,7 +14,7 @@ import sluice
 from test_pipelines import Flow
 
 SEEDS = int(os.environ.get("SLUICE_PIPELINE_SEEDS", "2"))
-ROWS = int(os.environ.get("SLUICE_PIPELINE_ROWS", "0"))
+ROWS = int(os.environ.get("SLUICE_PIPELINE_ROWS", "20000"))
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,6 @@ def test_check_says_where_settings_are_wrong(tmp_path, store, server):
     sluice.cli("pipeline", "check", path)
 
 
-@pytest.mark.skipif(not ROWS, reason="SLUICE_PIPELINE_ROWS=1000000 loads so many")
 @pytest.mark.parametrize("kind", ["s3", "sftp"])
 def test_many_rows_take_little_memory(flow, store, server, kind):
     lines = flow.files / "many.ndjson"
