@@ -391,7 +391,7 @@ struct ConformanceTests {
         #expect(receipt.rows == 3)
         #expect(receipt.readBack?.expected == 3 && receipt.readBack?.found == 3)
         let rows = try self.rows(
-            kind, "SELECT CAST(CAST(id AS BIGINT) AS VARCHAR), event, own FROM main.events ORDER BY id")
+            kind, "SELECT CAST(CAST(id AS BIGINT) AS VARCHAR), event, own FROM main.events t ORDER BY t.id")
         #expect(rows == [["1", "c", "x"], ["9", "f", nil], ["10", "d", "y"]])
         batch.run = "r2"
         batch.mode = .delete
