@@ -41,7 +41,7 @@ def test_an_erasure_reaches_what_pipelines_loaded_and_waits_for_what_is_down(flo
         for name, place in places.items())
     text += f"""---
 name: people
-export: {{ dataset: people, columns: ["person.email as email"], incremental: true, format: csv, where: {{ any: [{{ property: email, is: "{WHO}" }}, {{ property: email, is: bob@x.org }}] }} }}
+export: {{ dataset: people, columns: ["person.email as email"], incremental: true, format: csv, where: {{ any: [{{ person: email, is: "{WHO}" }}, {{ person: email, is: bob@x.org }}] }} }}
 load: {{ destination: {{ type: duckdb, path: {flow.files}/w.duckdb, table: people }}, mode: upsert, key: email }}
 ---
 name: strict
@@ -62,7 +62,7 @@ load: {{ destination: {{ type: folder, path: {flow.files}/strict }} }}
     assert found and found["status"] == "running", found
     done = copies(found)
     assert not done["pg"]["verified"]
-    assert done["duck"]["rows"] == 2 and done["csv"]["rows"] == 2 and done["people"]["rows"] == 1
+    assert done["duck"]["rows"] == 2 and done["csv"]["rows"] == 2 and done["people"]["rows"] == 1, done
     assert "out of Sluice's reach" in done["web"]["how"] and not done["web"]["verified"]
     assert WHO not in json.dumps(found) and ALIAS not in json.dumps(found)
     # Everybody else is there as before, files as their manifests say.

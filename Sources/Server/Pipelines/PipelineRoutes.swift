@@ -128,6 +128,9 @@ enum PipelineRoutes {
 
     private static func run(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
+        guard bytes.isEmpty || (try? JSONValue(bytes.span)) == .object([]) else {
+            throw Problem.badRequest("a run takes no settings: send no body, or an empty object")
+        }
         return try await Idempotency.run(exchange, body: bytes) {
             let record = try await exchange.pipelineRecord()
             guard
