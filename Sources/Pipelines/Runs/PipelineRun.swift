@@ -248,7 +248,7 @@ extension PipelineRun {
         batch.cuts = try await tools.control.pipelineCuts(
             project: record.project, pipeline: record.pipeline, target: record.target ?? "", above: batch.seqFrom)
         self.batch = batch
-        telling = RowTelling.columns(resolved, key: loadKey)
+        telling = RowTelling.columns(resolved, key: loadKey, through: definition.transform)
         // With a transformation, its rows have the key.
         for key in definition.load.key
         where definition.transform.isEmpty && !manifest.columns.contains(where: { $0.name == key }) {

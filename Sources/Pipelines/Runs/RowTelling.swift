@@ -10,21 +10,26 @@ enum RowTelling {
         spec.columns.first { $0.source == .builtin(.seq) }?.name
     }
 
-    /// Columns by which the rows of a person can be found again.
-    static func columns(_ spec: ResolvedSpec, key: [String]) -> [String: String] {
-        var found: [String: String] = [:]
+    /// Columns by which the rows of a person can be found again where they are loaded: under the names that they have there, and without
+    /// those that are protected, which name nobody any more.
+    static func columns(_ spec: ResolvedSpec, key: [String], through plan: TransformPlan) -> [String: String] {
+        var found: [String: RowErasure.Holds] = [:]
         for column in spec.columns {
-            let holds: RowErasure.Holds? =
-                switch column.source {
-                case .builtin(.identity), .builtin(.other): .identity
-                case .builtin(.personID): .person
-                case .builtin(.identities): .identities
-                case .builtin(.seq): .seq
-                default: key.contains(column.name) ? .key : nil
-                }
-            if let holds { found[column.name] = holds.rawValue }
+            switch column.source {
+            case .builtin(.identity), .builtin(.other): found[column.name] = .identity
+            case .builtin(.personID): found[column.name] = .person
+            case .builtin(.identities): found[column.name] = .identities
+            case .builtin(.seq): found[column.name] = .seq
+            default: break
+            }
         }
-        return found
+        if !plan.mappings.isEmpty {
+            let named = plan.mappings.compactMap { mapping in found[mapping.from].map { (mapping.name, $0) } }
+            found = Dictionary(named) { first, _ in first }
+        }
+        for name in key where found[name] == nil { found[name] = .key }
+        for rule in plan.privacy { found[rule.column] = nil }
+        return found.mapValues(\.rawValue)
     }
 
     /// Tells the rows of one definition of an export from those of another.
