@@ -82,12 +82,14 @@ extension ControlStore {
         }
     }
 
-    /// Rewrites what pipelines keep where it names somebody: definitions, with all their versions, and runs.
+    /// Rewrites what pipelines keep where it names somebody: definitions, with all their versions, runs, and what was told of them.
     ///
+    /// - Parameter text: what a reason or an alert says, naming nobody; a JSON document stays one.
     /// - Returns: how many records were changed.
     public func rewritePipelines(
         project: String, definition: @escaping @Sendable (JSONValue) -> JSONValue,
-        run: @escaping @Sendable (PipelineRunRecord) -> PipelineRunRecord
+        run: @escaping @Sendable (PipelineRunRecord) -> PipelineRunRecord,
+        text: @escaping @Sendable (String) -> String
     ) async throws(ControlError) -> Int {
         try await write { db in
             var count = 0
@@ -120,8 +122,31 @@ extension ControlStore {
                     sql: "UPDATE pipeline_runs SET steps = ?, spec = ?, reason = ? WHERE number = ?",
                     arguments: [record.steps.text, record.spec?.text, record.reason, record.number])
             }
-            return count + changes.count
+            return try count + changes.count + Self.rewriteAlerts(db, project, text)
         }
+    }
+}
+
+extension ControlStore {
+    private static func rewriteAlerts(
+        _ db: Database, _ project: String, _ text: (String) -> String
+    ) throws -> Int {
+        var count = 0
+        for (table, column) in [("pipeline_incidents", "reason"), ("pipeline_alerts", "data"), ("backfills", "reason")]
+        {
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT number, \(column) AS said FROM \(table) WHERE project = ? AND \(column) IS NOT NULL",
+                arguments: [project])
+            for row in rows {
+                let (number, said): (Int64, String) = (row["number"], row["said"])
+                let changed = text(said)
+                guard changed != said else { continue }
+                try db.execute(
+                    sql: "UPDATE \(table) SET \(column) = ? WHERE number = ?", arguments: [changed, number])
+                count += 1
+            }
+        }
+        return count
     }
 }
 

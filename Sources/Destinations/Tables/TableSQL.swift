@@ -60,9 +60,12 @@ extension TableSQL {
     }
     /// Takes a stream's lines out.
     var forget: String { "DELETE FROM \(ledger) WHERE pipeline = $1 AND installation = $2 AND target = $3" }
-    /// Whether others load into the table, too.
+    /// Whether others load into the table, too. The windows of a pipeline's backfill are its own.
     var others: String {
-        "SELECT 1 FROM \(ledger) WHERE target = $3 AND (pipeline <> $1 OR installation <> $2) LIMIT 1"
+        """
+        SELECT 1 FROM \(ledger) WHERE target = $3
+        AND (replace(pipeline, ' (backfill)', '') <> replace($1, ' (backfill)', '') OR installation <> $2) LIMIT 1
+        """
     }
     var note: String {
         """

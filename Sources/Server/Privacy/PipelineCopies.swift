@@ -35,7 +35,7 @@ struct PipelineCopies: Sendable {
         }
         let records = try await control.rewritePipelines(
             project: runtime.name, definition: { names.redacted(pipeline: $0) },
-            run: { names.redacted($0, seqs: seqs) })
+            run: { names.redacted($0, seqs: seqs) }, text: { names.redacted(told: $0) })
         return [
             ErasureReceipt(
                 kind: "quarantine", name: "pipelines", rows: rows, verified: isVerified,
