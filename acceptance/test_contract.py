@@ -24,8 +24,9 @@ EXCLUDED = ["/v1/events/live", "/e", "/s", "/a"]
 COLUMNS = ["seq", "person_id", "event", "timestamp", "properties.plan", "person.plan", "count(Signed Up)"]
 KEYS = {
     "admin": ["admin"],
-    "reader": ["people:read", "events:read", "reports:read", "exports:read", "webhooks:read"],
-    "writer": ["exports:write", "segments:write", "reports:write", "webhooks:write", "privacy:write", "imports:write"],
+    "reader": ["people:read", "events:read", "reports:read", "exports:read", "webhooks:read", "pipelines:read"],
+    "writer": ["exports:write", "segments:write", "reports:write", "webhooks:write", "privacy:write", "imports:write",
+               "pipelines:write"],
     "collector": ["collect"],
     "columns": ["people:read", "events:read", "reports:read", "reports:write", "exports:write", "segments:write"],
 }
@@ -45,10 +46,29 @@ def shop(server):
             {"identity": person, "event": ["Signed Up", "Viewed Page", "Purchased"][i % 3], "timestamp": 1_767_600_000 + i * 7200,
              "properties": {"plan": ["free", "pro"][i % 2], "amount": i * 1.5, "page": f"/p/{i}"}},
             {"type": "set", "identity": person, "properties": {"plan": "pro", "email": person, "visits": i}})
+    text = """
+destinations: { files: { type: folder, path: out } }
+---
+name: daily
+export: { dataset: events }
+load: { destination: files }
+schedule: { cron: "0 6 * * *" }
+freshness: { warn_after: 26h }
+---
+name: strict
+export: { dataset: events }
+validate: { columns: { event: { accepted: [Nothing] } } }
+load: { destination: { type: folder, path: strict } }
+"""
+    applied = server.request("POST", "/v1/pipelines", text.encode(), headers={"Content-Type": "application/yaml"})
+    assert applied.status == 200, applied.body
+    runs = [server.request("POST", f"/v1/pipelines/{name}/run", {}).json["id"] for name in ("daily", "strict")]
+    for run in runs:
+        assert until(lambda: server.request("GET", f"/v1/runs/{run}").json["status"] in ("succeeded", "failed"))
     aliased = server.collect({"type": "alias", "identity": "p1@example.com", "other": "anon-1"}, {"identity": "", "event": "x"})
     segment = {"did": "Purchased", "at_least": 1}
     report = {"type": "funnel", "steps": [{"event": "Signed Up"}, {"event": "Purchased"}], "window": "7d"}
-    made = {}
+    made = {"run": runs[1]}
     for name, path, body in [
         ("segments", "/v1/segments", {"name": "buyers", "segment": segment}),
         ("reports", "/v1/reports", {"name": "funnel", "report": report}),
@@ -83,7 +103,8 @@ def pinned(made):
         ("/v1/reports/{id}/result", {"id": made["reports"]}),
         ("/v1/exports/{id}/file", {"id": made["exports"]}), ("/v1/exports/{id}/manifest", {"id": made["exports"]}),
         ("/v1/aliases/{seq}/undo", {"seq": made["alias"]}), ("/v1/privacy/erasures/{id}", {"id": made["erasures"]}),
-        ("/v1/deliveries/{id}", {"id": made["delivery"]}),
+        ("/v1/deliveries/{id}", {"id": made["delivery"]}), ("/v1/pipelines/{name}", {"name": "daily"}),
+        ("/v1/pipelines/{name}/run", {"name": "daily"}), ("/v1/runs/{id}", {"id": made["run"]}),
         ("/v1/webhooks/endpoints/{id}/attempts", {"id": made["endpoints"]}),
         ("/v1/webhooks/endpoints/{id}/stats", {"id": made["endpoints"]}),
     ]

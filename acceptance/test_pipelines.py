@@ -11,6 +11,7 @@ import pytest
 
 import postgres
 import sluice
+from taker import Taker
 
 SEEDS = int(os.environ.get("SLUICE_PIPELINE_SEEDS", "4"))
 
@@ -147,29 +148,202 @@ def test_a_table_has_what_was_collected_and_a_second_run_adds_what_came_late(flo
     assert shown[0]["name"] == "p" and shown[0]["last_run"]["status"] == "succeeded"
 
 
+class Places:
+    """Pipelines into every kind of destination, and what each has."""
+
+    def __init__(self, flow, database, schema, taker):
+        self.flow, self.database, self.schema, self.taker = flow, database, schema, taker
+        self.files = flow.files
+        self.settings = {
+            "append": f"{{ type: postgres, url: secret://env/WAREHOUSE, schema: {schema}, table: events }}",
+            "upsert": f"{{ type: postgres, url: secret://env/WAREHOUSE, schema: {schema}, table: once }}, mode: upsert, key: event_id",
+            "duck": f"{{ type: duckdb, path: {flow.files}/w.duckdb, table: events }}",
+            "lines": f"{{ type: folder, path: {flow.files}/lines }}",
+            "web": f"{{ type: http, url: {taker.url}, batch_rows: 700 }}",
+        }
+
+    def definition(self, name):
+        form = ", format: ndjson" if name == "lines" else ""
+        # What is sent without a seq in it is cut by it all the same.
+        columns = ", columns: [event_id, properties.number as number]" if name == "web" else ""
+        return f"""
+name: {name}
+export: {{ dataset: events{form}{columns} }}
+load: {{ destination: {self.settings[name]} }}
+on_failure: {{ retry: {{ attempts: 2, base: 1s, backoff: fixed }} }}
+"""
+
+    def ids(self, name):
+        """The ids of all events that are there, each as often as it is."""
+        if name in ("append", "upsert"):
+            table = "events" if name == "append" else "once"
+            return sorted(row[0] for row in self.database.sql(f'SELECT event_id FROM "{self.schema}".{table}'))
+        if name == "duck":
+            with duckdb.connect(str(self.files / "w.duckdb"), read_only=True) as connection:
+                return sorted(row[0] for row in connection.sql("SELECT event_id FROM events").fetchall())
+        if name == "lines":
+            finished = [str(path).removesuffix(".manifest.json") for path in (self.files / "lines").glob("*.manifest.json")]
+            return sorted(json.loads(line)["event_id"] for path in finished for line in open(path))
+        return sorted(row["event_id"] for row in self.taker.rows)
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_killed_anywhere_the_table_equals_the_store(flow, database, table, seed):
-    chance = random.Random(seed)
-    flow.apply(warehouse(table))
+def test_whatever_is_killed_every_destination_equals_the_store(flow, database, table, seed):
+    """Random pipelines, while events keep arriving, many of them late: the server, the database, connections and requests are killed."""
+    chance, taker = random.Random(seed), Taker()
+    places = Places(flow, database, table, taker)
+    names = chance.sample(sorted(places.settings), 3)
+    flow.apply("---".join(places.definition(name) for name in names))
+    taker.trouble = lambda: random.choice([None] * 6 + ["lost", 500, 503])
     count = 0
     for _ in range(3):
-        more = chance.randrange(2000, 12000)
-        flow.collect(more, start=count, at=f"20{chance.randrange(10, 26)}-01-01T00:00:00Z")
-        count += more
-        flow.folder.request("POST", "/v1/pipelines/p/run", {})
-        time.sleep(chance.uniform(0, 0.5))
-        if chance.random() < 0.3:
+        for name in names:
+            flow.folder.request("POST", f"/v1/pipelines/{name}/run", {})
+        for _ in range(chance.randrange(2, 5)):
+            more = chance.randrange(200, 1500)
+            flow.collect(more, start=count, at=f"20{chance.randrange(10, 26)}-01-01T00:00:00Z")
+            count += more
+            time.sleep(chance.uniform(0, 0.25))
+            if chance.random() < 0.4:
+                flow.folder.request("POST", f"/v1/pipelines/{chance.choice(names)}/run", {})
+            if chance.random() < 0.3:
+                database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sluice'")
+        kind = chance.random()
+        if kind < 0.25:
             database.stop()
             database.start()
-        flow.folder.kill()
-        flow.start()
+        if kind > 0.15:
+            flow.folder.kill()
+            flow.start()
     open_runs = lambda: [run for status in ("queued", "running") for run in
                          flow.folder.request("GET", f"/v1/runs?status={status}").json["data"]]
     sluice.until(lambda: not open_runs())
     assert not open_runs()
-    flow.run()
-    assert loaded(database, table) == truth(flow)
-    tiles(database, table)
+    taker.trouble = lambda: None
+    wanted = None
+    for name in names:
+        assert flow.run(name)["status"] == "succeeded"
+        wanted = wanted or sorted(row[1] for row in truth(flow))
+        assert places.ids(name) == wanted, name
+    if "append" in names:
+        assert loaded(database, table) == truth(flow)
+    taker.stop()
+
+
+def test_values_that_a_table_has_no_place_for_do_not_hold_up_the_others(flow, database, table):
+    # As deep as is taken.
+    deep = "[" * 60 + "]" * 60
+    odd = {"half": r'{"a":"\ud800"}', "large": '{"a":1e200000,"b":1.5}', "zero": r'{"a":"x\u0000y"}', "deep": '{"a":%s}' % deep}
+    items = ",".join(f'{{"identity":"ann","event":"Odd","id":"{name}","properties":{json}}}' for name, json in odd.items())
+    taken = flow.folder.request("POST", "/v1/events", f'{{"events":[{items}]}}'.encode(), key="write",
+                                headers={"Content-Type": "application/json"})
+    assert taken.json["accepted"] == 4, taken.json
+    flow.collect(20)
+    taker = Taker()
+    text = warehouse(table, extra=f"""---
+name: duck
+export: {{ dataset: events }}
+load: {{ destination: {{ type: duckdb, path: {flow.files}/w.duckdb, table: events }} }}
+---
+name: web
+export: {{ dataset: events }}
+load: {{ destination: {{ type: http, url: {taker.url} }} }}
+""")
+    flow.apply(text)
+    run = flow.run()
+    assert run["rows"] == 24, run
+    (check,) = [c for step in run["steps"] for c in step["checks"] if c["rule"] == "representation"]
+    assert check["status"] == "warned" and "U+FFFD" in check["message"]
+    row = lambda name: database.one(f"SELECT properties FROM \"{table}\".events WHERE event_id = '{name}'")
+    assert json.loads(row("half")) == {"a": "\ufffd"} and json.loads(row("zero")) == {"a": "x\ufffdy"}
+    assert json.loads(row("large")) == {"a": "1e200000", "b": 1.5}
+    assert json.loads(row("deep")) == json.loads(odd["deep"])
+    assert flow.run("duck")["rows"] == 24
+    with duckdb.connect(str(flow.files / "w.duckdb"), read_only=True) as connection:
+        rows = dict(connection.sql("SELECT event_id, properties::VARCHAR FROM events").fetchall())
+    assert rows["half"] == r'{"a":"\ufffd"}' and rows["large"] == odd["large"] and rows["deep"] == odd["deep"]
+    # What takes text as it is gets it as it came.
+    assert flow.run("web")["rows"] == 24
+    assert any(rb'\ud800' in body for body in taker.taken.values())
+    taker.stop()
+
+
+def test_rows_without_a_key_are_put_aside_and_what_is_there_is_read_back_by_key(flow, database, table):
+    flow.folder.collect(*[{"type": "set", "identity": name, "properties": {"email": f"{name}@x.org", "plan": "free"}}
+                          for name in ("a", "b")], {"type": "set", "identity": "c", "properties": {"plan": "pro"}})
+    # The name that the index had, for something else.
+    database.sql(f'CREATE SCHEMA "{table}"; CREATE TABLE "{table}".other (x int); CREATE INDEX people_key ON "{table}".other (x)')
+    flow.apply(f"""
+name: p
+export: {{ dataset: people, columns: ["person.email as email", "person.plan as plan"], incremental: true }}
+load:
+  destination: {{ type: postgres, url: secret://env/WAREHOUSE, schema: {table}, table: people }}
+  mode: upsert
+  key: email
+""")
+    run = flow.run()
+    assert run["status"] == "succeeded" and run["rows"] == 2
+    (check,) = [c for step in run["steps"] for c in step["checks"] if c["rule"] == "key"]
+    assert check["status"] == "warned" and "1 of 3 rows" in check["message"]
+    kept = flow.folder.data / "projects/default/pipelines/p/quarantine" / f"{run['id']}.ndjson"
+    assert [json.loads(line)["row"]["plan"] for line in kept.read_text().splitlines()] == ["pro"]
+    # A trigger keeps what is there as it is: the ledger alone would not tell.
+    database.sql(f"""
+        CREATE FUNCTION "{table}".keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
+        CREATE TRIGGER keep BEFORE UPDATE ON "{table}".people FOR EACH ROW EXECUTE FUNCTION "{table}".keep()""")
+    flow.folder.collect({"type": "set", "identity": "a", "properties": {"plan": "pro"}})
+    run = flow.run(code=1)
+    assert run["status"] == "failed" and "by their key" in run["reason"]
+    assert database.sql(f'SELECT DISTINCT stale FROM "{table}".sluice_loads') == [["t"]] and run["stale"]
+    database.sql(f'DROP TRIGGER keep ON "{table}".people')
+    assert flow.run()["rows"] == 1
+    assert database.sql(f'SELECT DISTINCT stale FROM "{table}".sluice_loads') == [["f"]]
+    assert database.sql(f'SELECT email, plan FROM "{table}".people ORDER BY 1') == [["a@x.org", "pro"], ["b@x.org", "free"]]
+
+
+def test_what_is_replaced_in_a_folder_is_one_file_and_stale_where_the_new_one_failed(flow):
+    text = f"""
+name: p
+export: {{ dataset: events, incremental: false }}
+load: {{ destination: {{ type: folder, path: {flow.files}/all }} }}
+on_failure: {{ fallback: previous }}
+"""
+    for count in (30, 50):
+        flow.collect(count)
+        flow.apply(text)
+        assert flow.run()["rows"] == count
+    manifest = lambda: json.loads(next((flow.files / "all").glob("*.manifest.json")).read_text())
+    assert len(list((flow.files / "all").iterdir())) == 2 and manifest()["rows"] == 50 and manifest()["stale"] is False
+    flow.apply(text + "validate: { row_count: { min: 1000 } }\n")
+    flow.collect(60)
+    run = flow.run(code=1)
+    assert run["status"] == "stale" and run["stale"] is True and manifest()["stale"] is True and manifest()["rows"] == 50
+    flow.apply(text)
+    assert flow.run()["rows"] == 60
+    assert manifest()["stale"] is False and len(list((flow.files / "all").iterdir())) == 2
+
+
+def test_what_may_be_a_key_is_not_shown(flow):
+    taker = Taker()
+    flow.collect(5)
+    flow.apply(f"""
+destinations:
+  web: {{ type: http, url: "{taker.url}?x=1", headers: {{ X-Odd: odd-value-7 }} }}
+---
+name: p
+export: {{ dataset: events }}
+load: {{ destination: {{ type: http, url: "{taker.url}", headers: {{ X-Odd: odd-value-7 }} }} }}
+""")
+    run = flow.run()
+    told = [json.dumps(run), flow.folder.log.read_text()] + [
+        flow.folder.request("GET", path).body.decode() for path in ("/v1/pipelines", "/v1/destinations", "/v1/runs")]
+    path = flow.files / "pipeline.yaml"
+    path.write_text(path.read_text().replace("odd-value-7", "odd-value-8").replace("with-a-key", "with-another-key"))
+    told.append(flow.folder.cli("pipeline", "plan", path).stdout)
+    for text in told:
+        assert "odd-value" not in text and "key-in-its-path" not in text
+    assert "pipeline p: change" in told[-1]
+    taker.stop()
 
 
 def test_a_wrong_password_is_said_and_loads_nothing(flow, database, table):

@@ -22,6 +22,16 @@ public protocol Destination: Sendable {
     func load(_ batch: LoadBatch) async throws(ConnectorError) -> LoadReceipt
     /// Reads back what was loaded.
     func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification
+    /// How somebody is forgotten here.
+    static var forgetting: Forgetting { get }
+    /// Where rows are found by what they hold: removes those of persons.
+    func erase(_ erasure: RowErasure) async throws(ConnectorError) -> ErasedRows
+    /// Where files are kept: the manifests of a stream's. Loading a window again writes its file anew.
+    func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue]
+    /// Says beside what was loaded last whether something newer failed to come.
+    func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError)
+    /// Settings as answers show them: without what may be a secret.
+    static func shown(_ settings: JSONValue) -> JSONValue
     /// The name of a setting that holds a secret in plain text; nil if there is none.
     static func plainSecret(_ settings: JSONValue) -> String?
 }
@@ -51,8 +61,17 @@ public struct Abilities: Sendable, Equatable {
     public var takesCompression: Bool
     /// Whether it needs columns of types that it knows, and so can have its schema changed.
     public var hasSchema: Bool
+    /// What its JSON has a place for.
+    public var json: JSONLimits
+    /// Whether rows are sent in pieces that are cut by their `seq`, so that lines need it.
+    public var cutsBySeq: Bool
 
-    public init(modes: Set<LoadMode>, formats: [String], takesCompression: Bool, hasSchema: Bool) {
+    public init(
+        modes: Set<LoadMode>, formats: [String], takesCompression: Bool, hasSchema: Bool, json: JSONLimits = .files,
+        cutsBySeq: Bool = false
+    ) {
+        self.cutsBySeq = cutsBySeq
+        self.json = json
         self.modes = modes
         self.formats = formats
         self.takesCompression = takesCompression
@@ -136,6 +155,14 @@ public struct DestinationRegistry: Sendable {
         let type = try type(settings["type"]?.stringValue ?? "")
         return try type.init(
             try Settings(SettingsCheck.plain(settings, type.fields), fields: type.fields, secrets: secrets), tools)
+    }
+
+    /// Settings of any kind as answers show them; nothing of what is of no kind that is known.
+    public func shown(_ settings: JSONValue) -> JSONValue {
+        guard let kind = settings["type"]?.stringValue, let type = types.first(where: { $0.kind == kind }) else {
+            return ["type": settings["type"] ?? .null]
+        }
+        return type.shown(settings)
     }
 
     /// Checks settings as far as that goes without secrets, names and networks.

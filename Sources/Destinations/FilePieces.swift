@@ -86,7 +86,7 @@ enum FilePieces {
                 }
             }
             guard fsync(descriptor) == 0 else { throw failure("sync", temporary) }
-            guard unsafe rename(temporary, path) == 0 else { throw failure("rename", temporary) }
+            guard unsafe Glibc.rename(temporary, path) == 0 else { throw failure("rename", temporary) }
         } catch {
             _ = unsafe unlink(temporary)
             throw error
@@ -95,6 +95,15 @@ enum FilePieces {
         guard place >= 0 else { throw failure("open the folder", folder) }
         defer { close(place) }
         guard fsync(place) == 0 else { throw failure("sync", folder) }
+    }
+
+    static func rename(_ path: String, to other: String) throws(ConnectorError) {
+        guard unsafe Glibc.rename(path, other) == 0 else { throw failure("rename", path) }
+    }
+
+    /// Removes a file; nothing if it is not there.
+    static func remove(_ path: String) throws(ConnectorError) {
+        guard unsafe unlink(path) == 0 || errno == ENOENT else { throw failure("remove", path) }
     }
 
     /// The names in a folder; none if it is not there.

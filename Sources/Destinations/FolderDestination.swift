@@ -1,5 +1,5 @@
 public import Connectors
-internal import Model
+public import Model
 internal import Threads
 
 /// Files in a folder of the server's machine, each with a manifest, which appears last: a file without one is not finished.
@@ -59,7 +59,70 @@ public struct FolderDestination: Destination {
             try FilePieces.copy(batch.file, to: folder + "/" + name)
             try FilePieces.write(
                 Array(WindowName.manifest(batch).text.utf8), to: folder + "/" + name + WindowName.suffix)
+            if batch.mode == .replace { try Self.removeOthers(than: name, of: batch.stream, in: folder) }
             return LoadReceipt(rows: batch.rows)
+        }
+    }
+
+    /// What marks a file that goes: its manifest under another name, so that nobody takes it for finished.
+    private static let gone = ".gone"
+
+    /// Once the new file is whole and has its manifest, those that it takes the place of go, and what a load before did not get to.
+    private static func removeOthers(
+        than name: String, of stream: LoadStream, in folder: String
+    ) throws(ConnectorError) {
+        for other in try own(stream, in: folder) where other != name {
+            let manifest = folder + "/" + other + WindowName.suffix
+            try FilePieces.rename(manifest, to: manifest + gone)
+        }
+        for marked in FilePieces.names(folder) where marked.hasSuffix(WindowName.suffix + gone) {
+            let manifest = String(marked.dropLast(gone.count))
+            guard WindowName(manifest)?.pipeline == stream.pipeline,
+                try owner(folder + "/" + marked) == stream.installation
+            else { continue }
+            let file = String(manifest.dropLast(WindowName.suffix.count))
+            if file != name { try FilePieces.remove(folder + "/" + file) }
+            try FilePieces.remove(folder + "/" + marked)
+        }
+    }
+
+    /// The finished files of a stream.
+    private static func own(_ stream: LoadStream, in folder: String) throws(ConnectorError) -> [String] {
+        var found: [String] = []
+        for manifest in FilePieces.names(folder).sorted()
+        where WindowName(manifest)?.pipeline == stream.pipeline {
+            guard try owner(folder + "/" + manifest) == stream.installation else { continue }
+            found.append(String(manifest.dropLast(WindowName.suffix.count)))
+        }
+        return found
+    }
+
+    public static let forgetting = Forgetting.files
+
+    public func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue] {
+        try await blocking { () throws in
+            let folder = try roots.resolve(path)
+            return try Self.own(stream, in: folder).compactMap { name in
+                let bytes = try Self.contents(folder + "/" + name + WindowName.suffix)
+                return try? JSONValue(bytes.span)
+            }
+        }
+    }
+
+    public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
+        try await blocking { () throws in
+            let folder = try roots.resolve(path)
+            var names = try Self.own(stream, in: folder)
+            if isStale { names = names.max { WindowName.seqTo($0) < WindowName.seqTo($1) }.map { [$0] } ?? [] }
+            for name in names {
+                let manifest = folder + "/" + name + WindowName.suffix
+                let bytes = try Self.contents(manifest)
+                guard case .object(let members)? = try? JSONValue(bytes.span) else { continue }
+                let marked = JSONValue.object(
+                    members.map { $0.key == "stale" ? .init("stale", .bool(isStale)) : $0 })
+                guard marked != .object(members) else { continue }
+                try FilePieces.write(Array(marked.text.utf8), to: manifest)
+            }
         }
     }
 
@@ -68,6 +131,13 @@ public struct FolderDestination: Destination {
             let file = try roots.resolve(path) + "/" + WindowName(batch).file
             let found = try FilePieces.digest(file)
             let holds = found.map { $0.sha256 == batch.sha256 && $0.bytes == batch.bytes } ?? false
+            if batch.mode == .replace, holds {
+                let folder = try roots.resolve(path)
+                return LoadVerification(
+                    what:
+                        "files of the pipeline in \(path), of which the SHA-256 of \(WindowName(batch).file) was read back",
+                    expected: 1, found: Int64(try Self.own(batch.stream, in: folder).count))
+            }
             return LoadVerification(
                 what: "bytes and SHA-256 of \(WindowName(batch).file), read back", expected: batch.bytes,
                 found: holds ? batch.bytes : found?.bytes ?? 0)

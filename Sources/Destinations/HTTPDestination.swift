@@ -1,4 +1,5 @@
 public import Connectors
+internal import Crypto
 public import Model
 
 /// Rows as NDJSON, some at a time, to whoever takes them over HTTP.
@@ -8,14 +9,17 @@ public import Model
 public struct HTTPDestination: Destination {
     public static let kind = "http"
     public static let fields = [
-        Field("url", .url, isRequired: true, help: "where rows go, with https"),
+        Field(
+            "url", .url, isSecret: true, isRequired: true,
+            help: "where rows go, with https; as secret://env/NAME if it has a key in it"),
         Field("method", .choice(["POST", "PUT", "PATCH"]), help: "the method; POST if not said"),
         Field("headers", .map, isSecret: true, help: "headers, whose values may be references to secrets"),
         Field("batch_rows", .number(1...10_000), help: "rows of one request at most; 500 if not said"),
         Field("allow_plaintext", .choice(Field.truths), help: "whether rows may cross a network without TLS"),
     ]
     public static let abilities = Abilities(
-        modes: [.append], formats: ["ndjson"], takesCompression: false, hasSchema: false)
+        modes: [.append], formats: ["ndjson"], takesCompression: false, hasSchema: false,
+        cutsBySeq: true)
 
     /// A request is sent when it has so many bytes, whatever its rows.
     private static let mostBytes = 1 << 20
@@ -45,24 +49,32 @@ public struct HTTPDestination: Destination {
         url.host == "localhost" || (url.address.map { $0.plain.bytes[0] == 127 || $0.description == "::1" } ?? false)
     }
 
-    public static func plainSecret(_ settings: JSONValue) -> String? { SettingsCheck.plainHeader(settings) }
+    public static func plainSecret(_ settings: JSONValue) -> String? { SettingsCheck.plainInRequest(settings) }
 
-    public var location: String { "http:\(url.description)" }
+    /// Host and port, and a mark in the place of the rest, which may be a key.
+    public var location: String { "http:\(url.origin)/\(Self.mark(url.target))" }
+
+    private static func mark(_ text: String) -> String {
+        SHA256.hash(data: Array(text.utf8)).prefix(6).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
 
     public func check() async throws(ConnectorError) { try policy.check(url) }
 
     public func position(_ stream: LoadStream) async throws(ConnectorError) -> LoadPosition { .unknown }
 
+    /// Rows go in pieces that do not depend on where this run's window ends: what an attempt before sent, and was given up, is sent under
+    /// the same keys again.
     public func load(_ batch: LoadBatch) async throws(ConnectorError) -> LoadReceipt {
-        var lines = LineBatches(path: batch.file, rows: rows, bytes: Self.mostBytes)
+        var lines = LineBatches(batch, rows: rows, bytes: Self.mostBytes)
         var sent: Int64 = 0
-        var number = 0
-        while let (body, count, rest) = try await next(lines) {
+        while let (piece, rest) = try await next(lines) {
             lines = rest
-            number += 1
-            let key = "\(batch.stream.installation).\(batch.stream.pipeline).\(batch.seqFrom)-\(batch.seqTo).\(number)"
-            try await send(body, key: key)
-            sent += Int64(count)
+            try await send(
+                piece.body, key: "\(batch.stream.installation).\(batch.stream.pipeline).\(batch.shape)\(piece.name)")
+            sent += Int64(piece.rows)
             guard !Task.isCancelled else {
                 throw ConnectorError(.unreachable, "the load was cut off", isTransient: true)
             }
@@ -70,10 +82,12 @@ public struct HTTPDestination: Destination {
         return LoadReceipt(rows: sent)
     }
 
-    private func next(_ lines: LineBatches) async throws(ConnectorError) -> ([UInt8], Int, LineBatches)? {
+    private func next(
+        _ lines: LineBatches
+    ) async throws(ConnectorError) -> (LineBatches.Piece, LineBatches)? {
         try await blocking {
             var lines = lines
-            return try lines.next().map { ($0.body, $0.rows, lines) }
+            return try lines.next().map { ($0, lines) }
         }
     }
 
@@ -99,45 +113,5 @@ public struct HTTPDestination: Destination {
 
     public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
         LoadVerification(what: "rows that were taken", expected: batch.rows, found: receipt.rows)
-    }
-}
-
-/// The lines of a file, some at a time.
-struct LineBatches: Sendable {
-    let path: String
-    let rows: Int
-    let bytes: Int
-    private var offset: Int64 = 0
-
-    init(path: String, rows: Int, bytes: Int) {
-        self.path = path
-        self.rows = rows
-        self.bytes = bytes
-    }
-
-    /// The next lines; nil at the end. Blocks.
-    mutating func next() throws(ConnectorError) -> (body: [UInt8], rows: Int)? {
-        var body: [UInt8] = []
-        var count = 0
-        var end = 0
-        try FilePieces.read(path, from: offset) { (piece) -> Bool in
-            for byte in piece {
-                body.append(byte)
-                if byte == 0x0a {
-                    count += 1
-                    end = body.count
-                    if count == rows || end >= bytes { return false }
-                }
-            }
-            return true
-        }
-        // The last line may have no end.
-        if end < body.count, count < rows, end < bytes {
-            count += 1
-            end = body.count
-        }
-        guard end > 0 else { return nil }
-        offset += Int64(end)
-        return (Array(body[..<end]), count)
     }
 }

@@ -50,6 +50,16 @@ public struct LoadBatch: Sendable {
     public var sha256: String
     public var manifest: JSONValue
     public var isStale: Bool
+    /// Whether the rows may hold what a table has no place for as it is: they are looked through on their way. False where that was done.
+    public var mayNeedRepair = true
+    /// Where earlier attempts of the stream ended: what was sent up to there is sent alike again.
+    public var cuts: [Int64] = []
+    /// The column with the rows' `seq`, where they are to be cut by it; `sluice_seq` is there for that alone, and last in each line.
+    public var seqColumn: String?
+    /// What `seqColumn` is called where the definition names no `seq`.
+    public static let addedSeq = "sluice_seq"
+    /// Tells rows of one definition from those of another.
+    public var shape = ""
 
     public init(
         stream: LoadStream, run: String, dataset: String, isIncremental: Bool, seqFrom: Int64, seqTo: Int64,
@@ -96,8 +106,14 @@ public struct LoadReceipt: Sendable, Equatable {
     public var changes: [String]
     /// Up to where the destination has rows, if that is within the window: then nothing was loaded.
     public var reached: Int64?
+    /// What reading back found before the load was committed; nil where that is not possible.
+    public var readBack: LoadVerification?
 
-    public init(rows: Int64, wasThere: Bool = false, changes: [String] = [], reached: Int64? = nil) {
+    public init(
+        rows: Int64, wasThere: Bool = false, changes: [String] = [], reached: Int64? = nil,
+        readBack: LoadVerification? = nil
+    ) {
+        self.readBack = readBack
         self.rows = rows
         self.wasThere = wasThere
         self.changes = changes

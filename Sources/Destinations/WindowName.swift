@@ -32,6 +32,9 @@ struct WindowName {
         ending = String(file.dropFirst(stem.count))
     }
 
+    /// Where the window of a finished file ends; 0 where the name is none of ours.
+    static func seqTo(_ file: String) -> Int64 { WindowName(file + suffix)?.seqTo ?? 0 }
+
     var file: String { "\(pipeline)-\(Self.padded(seqFrom))-\(Self.padded(seqTo))\(ending)" }
 
     private static func padded(_ seq: Int64) -> String {

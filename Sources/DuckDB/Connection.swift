@@ -153,6 +153,13 @@ internal import CDuckDB
         return value
     }
 
+    /// Runs `body` as one job: an interrupt that comes between two of its statements stops it at the next one.
+    public func job<T>(_ body: (Connection) throws -> T) throws -> T {
+        interrupter.begin(job: 1)
+        defer { if interrupter.endJob() { settle() } }
+        return try body(self)
+    }
+
     private func shielded(_ sql: String) throws(DuckDBError) {
         interrupter.shield(true)
         defer { interrupter.shield(false) }

@@ -32,6 +32,9 @@ public func buildServer(
     }
     let projects = ProjectRegistry(
         configuration: configuration, control: control, webhooks: webhooks, logger: logger)
+    let pipelines = PipelineService(
+        control: control, projects: projects, webhooks: webhooks, configuration: configuration,
+        boot: String(UInt64.random(in: .min ... .max), radix: 16), logger: logger)
     let exports: ExportService
     let erasures: ErasureService
     do {
@@ -45,7 +48,7 @@ public func buildServer(
         try await exports.recover()
         erasures = ErasureService(
             control: control, projects: projects, exports: exports, audit: audit, webhooks: webhooks,
-            logger: logger)
+            pipelines: pipelines, logger: logger)
         try await erasures.recover()
     } catch let error as ServerError {
         throw error
@@ -54,9 +57,6 @@ public func buildServer(
     }
     let backups = BackupService(
         directory: directory, control: control, projects: projects, webhooks: webhooks.store, logger: logger)
-    let pipelines = PipelineService(
-        control: control, projects: projects, webhooks: webhooks, configuration: configuration,
-        boot: String(UInt64.random(in: .min ... .max), radix: 16), logger: logger)
     let state = ServerState(
         configuration: configuration, control: control, keys: keys, projects: projects, exports: exports,
         erasures: erasures, backups: backups, audit: audit, webhooks: webhooks, pipelines: pipelines,

@@ -1,6 +1,7 @@
 import Connectors
 import Control
 import Destinations
+import DuckDB
 import EventStore
 import Exports
 import Foundation
@@ -80,6 +81,11 @@ struct Works {
         while case let jobs = try await keeper.takeUp(tools.now()), !jobs.isEmpty { for job in jobs { await job() } }
     }
 
+    /// How many rows the DuckDB file has.
+    func loaded() throws -> Int64? {
+        try Database(path: folder + "/own/w.duckdb").connect().row("SELECT count(*) FROM main.events")?.first?.int
+    }
+
     func runs() async throws -> [PipelineRunRecord] {
         try await control.pipelineRuns(project: "default", limit: 100)
     }
@@ -96,7 +102,34 @@ final class Clock: Sendable {
     func add(_ more: Int64) { state.withLock { $0 += more } }
 }
 
-@Suite("What makes and runs pipelines")
+/// A DuckDB file whose loads arrive, and of whose answers nobody hears: the call lasts until it is cancelled.
+private struct HeldDestination: Destination {
+    static let loaded = AsyncStream<Void>.makeStream()
+    static let kind = DuckDBDestination.kind
+    static let fields = DuckDBDestination.fields
+    static let abilities = DuckDBDestination.abilities
+
+    let file: DuckDBDestination
+
+    init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError) {
+        file = try DuckDBDestination(settings, tools)
+    }
+
+    var location: String { file.location }
+    func check() async throws(ConnectorError) { try await file.check() }
+    func position(_ stream: LoadStream) async throws(ConnectorError) -> LoadPosition { try await file.position(stream) }
+    func load(_ batch: LoadBatch) async throws(ConnectorError) -> LoadReceipt {
+        _ = try await file.load(batch)
+        Self.loaded.continuation.yield()
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(60)) }
+        throw ConnectorError(.unreachable, "cut off", isTransient: true)
+    }
+    func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
+        try await file.verify(batch, receipt)
+    }
+}
+
+@Suite("What makes and runs pipelines", .serialized)
 struct KeeperTests {
     private static let table = """
         name: p
@@ -132,25 +165,78 @@ struct KeeperTests {
         }
     }
 
-    @Test("What another start left goes on with its window, and is loaded once")
+    @Test("What another start left after its load goes on with its window, and is loaded once")
     func restart() async throws {
         try await Works.with { works in
-            let keeper = PipelineKeeper(tools: works.tools, followsSchedules: false)
             try await works.apply(Self.table)
             try await works.collect(10, from: 0)
+            // The server ends once the rows are committed, and before that is written down.
+            var tools = works.tools
+            (tools.boot, tools.registry) = ("b0", DestinationRegistry([HeldDestination.self]))
+            let first = PipelineKeeper(tools: tools, followsSchedules: false)
+            _ = try await first.start(project: "default", pipeline: "p")
+            let jobs = try await first.takeUp(tools.now())
+            let task = Task { for job in jobs { await job() } }
+            for await _ in HeldDestination.loaded.stream { break }
+            task.cancel()
+            await task.value
+            let left = try #require(try await works.runs().first)
+            #expect(left.status == .running && left.boot == "b0" && left.rows == nil)
+            // What came since is the next run's.
+            try await works.collect(4, from: 10)
+            let second = PipelineKeeper(tools: works.tools, followsSchedules: false)
+            try await works.go(second)
+            let run = try #require(try await works.runs().first)
+            #expect(run.status == .succeeded && run.boot == "b1" && run.rows == 10 && run.seqTo == left.seqTo)
+            #expect(run.steps.text.contains("it had been loaded before"))
+            #expect(try works.loaded() == 10)
+            _ = try await second.start(project: "default", pipeline: "p")
+            try await works.go(second)
+            #expect(try works.loaded() == 14)
+        }
+    }
+
+    @Test("A step that takes too long is cut off in the middle of a statement")
+    func timeout() async throws {
+        try await Works.with { works in
+            try await works.collect(1, from: 0)
+            let endless = "select 1 from range(1000000) a, range(1000000) b, export where a.range + b.range < 0"
+            try await works.apply(
+                Self.table + "timeout: 1s\nvalidate: { sql: [{ name: x, sql: \"\(endless)\" }] }\n")
+            let keeper = PipelineKeeper(tools: works.tools, followsSchedules: false)
             _ = try await keeper.start(project: "default", pipeline: "p")
             try await works.go(keeper)
-            // As if the server had been killed after the load and before its end was written down.
-            var open = try #require(
-                try await works.control.createPipelineRun(
-                    project: "default", pipeline: "p", cause: .manual, at: works.tools.now()))
-            (open.status, open.boot) = (.running, "b0")
-            try await works.control.updatePipelineRun(open, at: works.tools.now())
-            try await works.collect(4, from: 10)
+            let run = try #require(try await works.runs().first)
+            #expect(run.reason?.contains("longer than 1 s") ?? false, "\(run.reason ?? "")")
+        }
+    }
+
+    @Test("A control database that is busy ends no run, and everything else does")
+    func busyControl() {
+        #expect(PipelineKeeper.leavesOpen(ControlError(.database, "busy", isTransient: true)))
+        #expect(!PipelineKeeper.leavesOpen(ControlError(.database, "gone")))
+        #expect(!PipelineKeeper.leavesOpen(PipelineError(.badDefinition, "no", isTransient: true)))
+    }
+
+    @Test("Whatever is at work for a project is cut off and goes on, and that of others is not touched")
+    func interrupted() async throws {
+        try await Works.with { works in
+            try await works.apply(Self.table)
+            try await works.collect(10, from: 0)
+            var tools = works.tools
+            tools.registry = DestinationRegistry([HeldDestination.self])
+            let keeper = PipelineKeeper(tools: tools, followsSchedules: false)
+            _ = try await keeper.start(project: "default", pipeline: "p")
+            let jobs = try await keeper.takeUp(tools.now())
+            let task = Task { for job in jobs { await job() } }
+            for await _ in HeldDestination.loaded.stream { break }
+            await keeper.interrupt(project: "other")
+            #expect(try await keeper.takeUp(tools.now()).isEmpty)
+            await keeper.interrupt(project: "default")
+            await task.value
             try await works.go(PipelineKeeper(tools: works.tools, followsSchedules: false))
-            let runs = try await works.runs()
-            #expect(runs.map(\.status) == [.succeeded, .succeeded])
-            #expect(runs[0].rows == 4 && runs[0].boot == "b1")
+            #expect(try await works.runs().map(\.status) == [.succeeded])
+            #expect(try works.loaded() == 10)
         }
     }
 

@@ -52,14 +52,30 @@ public enum SettingsCheck {
 }
 
 extension SettingsCheck {
-    /// The name of a header that holds a secret in plain text; nil if there is none. Most headers are no secrets; those that usually are must
-    /// be references.
-    public static func plainHeader(_ settings: JSONValue) -> String? {
+    /// The name of the setting of a request, among `headers` and the parameters of `url`, that holds a secret in plain text; nil if there is
+    /// none. Most headers and parameters are no secrets; those that usually are must be references.
+    public static func plainInRequest(_ settings: JSONValue) -> String? {
+        if let url = settings["url"]?.stringValue, !SecretReference.isReference(url),
+            let start = url.firstIndex(of: "?"),
+            url[start...].dropFirst().split(separator: "&").contains(where: {
+                isSecret(String($0.prefix { $0 != "=" }))
+            })
+        {
+            return "url"
+        }
         guard case .object(let members)? = settings["headers"] else { return nil }
-        let secret = ["authorization", "x-api-key", "api-key", "cookie"]
         return members.first { member in
-            secret.contains(member.key.lowercased()) && !SecretReference.isReference(member.value.stringValue ?? "")
+            isSecret(member.key) && !SecretReference.isReference(member.value.stringValue ?? "")
         }.map { "headers.\($0.key)" }
+    }
+
+    /// Whether a name usually goes with a secret.
+    private static func isSecret(_ name: String) -> Bool {
+        let name = name.lowercased()
+        guard !name.hasPrefix("idempotency") else { return false }
+        return ["auth", "key", "token", "secret", "cookie", "password", "signature", "credential"].contains {
+            name.contains($0)
+        } || name == "sig"
     }
 }
 

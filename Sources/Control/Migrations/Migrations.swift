@@ -20,6 +20,7 @@ enum Migrations {
         migrator.registerMigration("014_computed_columns", migrate: computedColumns)
         migrator.registerMigration("015_pipelines", migrate: pipelines)
         migrator.registerMigration("016_pipeline_watch", migrate: pipelineWatch)
+        migrator.registerMigration("017_pipeline_targets", migrate: pipelineTargets)
         return migrator
     }
 }

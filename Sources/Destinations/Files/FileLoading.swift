@@ -76,6 +76,18 @@ struct FileLoading: Sendable {
             found: found.map { $0.isSame ? batch.bytes : $0.bytes == batch.bytes ? -1 : $0.bytes } ?? 0)
     }
 
+    /// The manifests of a stream's finished files.
+    func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue] {
+        var found: [JSONValue] = []
+        for name in try await store.names(beginning: stream.pipeline + "-").sorted()
+        where WindowName(name)?.pipeline == stream.pipeline {
+            guard let known = try await manifest(name), known["installation"]?.stringValue == stream.installation
+            else { continue }
+            found.append(known)
+        }
+        return found
+    }
+
     /// A manifest as it is there; nil if none is, an empty one if it cannot be read.
     private func manifest(_ name: String) async throws(ConnectorError) -> JSONValue? {
         guard let bytes = try await store.contents(name) else { return nil }

@@ -1,5 +1,6 @@
 public import Connectors
 internal import Crypto
+public import Model
 
 /// Files in a bucket of S3, or of whoever speaks the same: MinIO, R2, Ceph.
 ///
@@ -53,6 +54,12 @@ public struct S3Destination: Destination {
 
     public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
         try await loading.verify(batch, receipt)
+    }
+
+    public static let forgetting = Forgetting.files
+
+    public func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue] {
+        try await loading.windows(stream)
     }
 }
 

@@ -1,6 +1,6 @@
 public import Connectors
 internal import Crypto
-internal import Model
+public import Model
 internal import Synchronization
 
 /// Files on a server by SFTP. Each is sent under a temporary name and renamed, its manifest last; the server is known by its key.
@@ -50,6 +50,12 @@ public struct SFTPDestination: Destination {
 
     public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
         try await loading.verify(batch, receipt)
+    }
+
+    public static let forgetting = Forgetting.files
+
+    public func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue] {
+        try await loading.windows(stream)
     }
 }
 

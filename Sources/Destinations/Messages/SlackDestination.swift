@@ -130,11 +130,11 @@ public struct SlackDestination: Destination {
 
     /// The first rows, a column under another. Blocks.
     static func table(_ batch: LoadBatch, rows: Int) throws(ConnectorError) -> String {
-        var lines = LineBatches(path: batch.file, rows: rows, bytes: 256 << 10)
+        var lines = LineBatches(batch, rows: rows, bytes: 256 << 10, isBySeq: false)
         let names = batch.columns.map(\.name)
         var cells = [names.map(cell)]
-        if let (body, _) = try lines.next() {
-            for line in body.split(separator: 0x0a) {
+        if let piece = try lines.next() {
+            for line in piece.body.split(separator: 0x0a) {
                 let bytes = Array(line)
                 guard let row = try? JSONValue(bytes.span) else { continue }
                 cells.append(

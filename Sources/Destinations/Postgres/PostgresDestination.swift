@@ -14,16 +14,19 @@ public struct PostgresDestination: Destination {
         Field("allow_plaintext", .choice(Field.truths), help: "whether rows may cross a network without TLS"),
     ]
     public static let abilities = Abilities(
-        modes: [.append, .upsert, .delete, .replace], formats: ["csv"], takesCompression: false, hasSchema: true)
+        modes: [.append, .upsert, .delete, .replace], formats: ["csv"], takesCompression: false, hasSchema: true,
+        json: .postgres)
 
     private let target: PostgresTarget
-    private let sql: PostgresSQL
+    private let sql: TableSQL
     private let tools: DestinationTools
 
     public init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError) {
         target = try PostgresTarget(
             settings.text("url") ?? "", allowsPlaintext: settings.text("allow_plaintext") == "true")
-        sql = PostgresSQL(schema: settings.text("schema") ?? "public", table: settings.text("table") ?? "")
+        sql = TableSQL(
+            schema: settings.text("schema") ?? "public", table: settings.text("table") ?? "", dialect: PostgresDialect()
+        )
         for name in [sql.schema, sql.table] where !(1...63).contains(name.utf8.count) || name.utf8.contains(0) {
             throw ConnectorError(.badSetting, "a name in PostgreSQL has 1 to 63 bytes, and \"\(name)\" has not")
         }
@@ -37,50 +40,53 @@ public struct PostgresDestination: Destination {
 
     public var location: String { "postgres:\(target.host):\(target.port)/\(target.database)/\(sql.target)" }
 
-    public func check() async throws(ConnectorError) {
-        try await with { connection throws(ConnectorError) in try connection.execute("SELECT 1") }
-    }
+    public func check() async throws(ConnectorError) { try await with { try $0.run("SELECT 1") } }
 
     public func position(_ stream: LoadStream) async throws(ConnectorError) -> LoadPosition {
         let sql = sql
-        return try await with { connection throws(ConnectorError) in
-            guard try Self.exists(sql.target, connection) else { return .empty }
-            guard try Self.exists(sql.ledger, connection) else { return .upTo(0) }
-            let row = try connection.rows(sql.highest, [stream.pipeline, stream.installation, sql.target]).first
-            return .upTo(row?.first?.flatMap { Int64($0) } ?? 0)
-        }
+        return try await with { try TableLoad.position(stream, sql, $0) }
     }
 
     public func load(_ batch: LoadBatch) async throws(ConnectorError) -> LoadReceipt {
-        let job = PostgresLoad(sql: sql, batch: batch)
-        return try await with { connection throws(ConnectorError) in try job.run(connection) }
+        let job = TableLoad(sql: sql, batch: batch)
+        return try await with { try $0.transaction { try job.run($0) } }
     }
 
     public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
-        let job = PostgresLoad(sql: sql, batch: batch)
-        return try await with { connection throws(ConnectorError) in try job.verify(connection, receipt) }
+        let job = TableLoad(sql: sql, batch: batch)
+        return try await with { try job.verify($0, receipt) }
     }
 
-    static func exists(_ name: String, _ connection: PostgresConnection) throws(ConnectorError) -> Bool {
-        try connection.rows("SELECT to_regclass($1)", [name]).first?.first??.isEmpty == false
+    public static let forgetting = Forgetting.rows
+
+    public func erase(_ erasure: RowErasure) async throws(ConnectorError) -> ErasedRows {
+        let job = TableErasure(sql: sql, erasure: erasure, limits: .postgres)
+        return try await with { session in try session.transaction { try job.run($0) } }
+    }
+
+    public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
+        let sql = sql
+        try await with { try TableLoad.mark(stream, isStale: isStale, sql, $0) }
     }
 
     /// Lends a connection on a thread of its own. Cancelling the task cuts it off.
     private func with<T: Sendable>(
-        _ body: @escaping @Sendable (PostgresConnection) throws(ConnectorError) -> T
+        _ body: @escaping @Sendable (PostgresSession) throws -> T
     ) async throws(ConnectorError) -> T {
-        try await Self.with(target, tools, body)
+        try await Self.with(target, tools) { try body(PostgresSession(connection: $0)) }
     }
 
     static func with<T: Sendable>(
         _ target: PostgresTarget, _ tools: DestinationTools,
-        _ body: @escaping @Sendable (PostgresConnection) throws(ConnectorError) -> T
+        _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws(ConnectorError) -> T {
         let parameters = try await target.parameters(tools)
         let brake = PostgresBrake()
         do {
             return try await withTaskCancellationHandler {
-                try await blocking { try body(PostgresConnection(parameters, brake: brake)) }
+                try await blocking {
+                    try body(PostgresConnection(parameters, brake: brake))
+                }
             } onCancel: {
                 brake.pull()
             }

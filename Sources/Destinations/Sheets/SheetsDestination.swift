@@ -104,7 +104,7 @@ public struct SheetsDestination: Destination {
         }
         var (names, changes) = try await prepare(batch, sheets)
         let ids = try await ids()
-        var pieces = LineBatches(path: batch.file, rows: pieceRows, bytes: Self.mostBytes)
+        var pieces = LineBatches(batch, rows: pieceRows, bytes: Self.mostBytes, isBySeq: false)
         var (from, sent, taken, cut) = (batch.seqFrom, Int64(0), Int64(0), 0)
         // Rows of a seq that the next piece may have more of.
         var held: [[JSONValue]] = []
@@ -168,9 +168,9 @@ public struct SheetsDestination: Destination {
     ) async throws(ConnectorError) -> ([[JSONValue]], LineBatches) {
         try await blocking { () throws in
             var pieces = pieces
-            guard let (body, _) = try pieces.next() else { return ([], pieces) }
+            guard let piece = try pieces.next() else { return ([], pieces) }
             var rows: [[JSONValue]] = []
-            for line in body.split(separator: 0x0a) {
+            for line in piece.body.split(separator: 0x0a) {
                 let bytes = Array(line)
                 let row: JSONValue
                 do { row = try JSONValue(bytes.span) } catch {

@@ -40,18 +40,18 @@ public struct PostgresSource: Source {
         let columns = try await PostgresDestination.with(target, tools) {
             (connection) throws(ConnectorError) -> [LoadColumn] in
             try connection.execute("BEGIN READ ONLY; SET LOCAL TimeZone = 'UTC'")
-            let columns = try connection.columns(of: PostgresSQL.none(of: query)).map {
-                LoadColumn($0.name, PostgresSQL.type(oid: $0.oid))
+            let columns = try connection.columns(of: PostgresQuery.none(of: query)).map {
+                LoadColumn($0.name, PostgresQuery.type(oid: $0.oid))
             }
             guard Set(columns.map(\.name)).count == columns.count else {
                 throw ConnectorError(
                     .refused, "the query has two columns of one name; name them with \"as\"")
             }
             // One statement each: a query that ends the transaction and begins another is none.
-            try connection.rows(PostgresSQL.cursor(over: query))
+            try connection.rows(PostgresQuery.cursor(over: query))
             try FilePieces.begin(path)
             while true {
-                let rows = try connection.rows(PostgresSQL.fetch(Self.rowsAtOnce))
+                let rows = try connection.rows(PostgresQuery.fetch(Self.rowsAtOnce))
                 guard !rows.isEmpty else { break }
                 var bytes: [UInt8] = []
                 for row in rows {
@@ -67,7 +67,8 @@ public struct PostgresSource: Source {
     }
 }
 
-extension PostgresSQL {
+/// **PostgreSQL's words for reading.**
+enum PostgresQuery {
     /// A query's columns without its rows.
     static func none(of query: String) -> String { "SELECT * FROM (\(query)) AS rows LIMIT 0" }
 

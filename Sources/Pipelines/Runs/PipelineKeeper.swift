@@ -8,7 +8,9 @@ internal import Threads
 public final class PipelineKeeper: Sendable {
     private struct State {
         /// Pipelines that are at work, with what cancels them.
-        var atWork: [String: (run: String, cancel: @Sendable () -> Void)] = [:]
+        var atWork: [String: (run: String, turn: Int, cancel: @Sendable () -> Void)] = [:]
+        /// How often something was taken up.
+        var turns = 0
         var isPoked = true
         /// When the next look at the schedules, and at what waits for its next attempt, is due.
         var nextLook: Timestamp?
@@ -156,22 +158,38 @@ public final class PipelineKeeper: Sendable {
             // One that waits for its next attempt holds up those behind it.
             guard held.insert(key).inserted else { continue }
             if let moment = run.nextAttemptAt, moment > now { continue }
-            let isFree = state.withLock { state -> Bool in
+            let turn = state.withLock { state -> Int? in
                 let alike = state.atWork.keys.count { $0.hasSuffix(Self.backfillKey) == isBackfill }
-                guard alike < (isBackfill ? 1 : atOnce), state.atWork[key] == nil else { return false }
-                state.atWork[key] = (run.id, {})
-                return true
+                guard alike < (isBackfill ? 1 : atOnce), state.atWork[key] == nil else { return nil }
+                state.turns += 1
+                state.atWork[key] = (run.id, state.turns, {})
+                return state.turns
             }
-            guard isFree else { continue }
-            jobs.append { await self.work(run, key) }
+            guard let turn else { continue }
+            jobs.append { await self.work(run, key, turn) }
         }
         return jobs
     }
 
-    private func work(_ run: PipelineRunRecord, _ key: String) async {
+    /// Cuts off whatever is at work for a project, and returns when none of it is: what was written of rows is gone then, and each run goes on
+    /// by reading the store anew.
+    public func interrupt(project: String) async {
+        let before = state.withLock { $0.turns }
+        while true {
+            let left = state.withLock { state in
+                state.atWork.filter { $0.key.hasPrefix(project + "/") && $0.value.turn <= before }.map(\.value.cancel)
+            }
+            guard !left.isEmpty else { return }
+            for cancel in left { cancel() }
+            // It ends by itself, soon; whoever waits may be cancelled, too.
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
+        }
+    }
+
+    private func work(_ run: PipelineRunRecord, _ key: String, _ turn: Int) async {
         // A task of its own, so that it can be cancelled alone; it is awaited right below.
         let task = Task { await self.execute(run) }
-        state.withLock { $0.atWork[key] = (run.id, { task.cancel() }) }
+        state.withLock { $0.atWork[key] = (run.id, turn, { task.cancel() }) }
         await withTaskCancellationHandler {
             await task.value
         } onCancel: {
@@ -197,12 +215,26 @@ public final class PipelineKeeper: Sendable {
             try await run.goOn()
         } catch {
             guard !Task.isCancelled else { return }
-            var failed = record
-            (failed.status, failed.finishedAt) = (.failed, tools.now())
-            failed.reason = StepFailure(error).reason
+            let failure = StepFailure(error)
             tools.logger.error(
-                "a pipeline's run ended", metadata: ["run": "\(record.id)", "error": "\(failed.reason ?? "")"])
+                "a pipeline's run ended", metadata: ["run": "\(record.id)", "error": "\(failure.reason)"])
+            guard !Self.leavesOpen(error) else {
+                // It stays as it is, and is taken up again: only its record could not be read or written.
+                try? await Task.sleep(for: Self.rest)
+                return
+            }
+            // As it is now: the run has written more than it began with.
+            let now = (try? await tools.control.pipelineRun(record.id, project: record.project)) ?? nil
+            var failed = now ?? record
+            (failed.status, failed.finishedAt, failed.nextAttemptAt) = (.failed, tools.now(), nil)
+            failed.reason = failure.reason
             _ = try? await tools.control.updatePipelineRun(failed, at: tools.now())
         }
     }
+
+    /// How long a run rests whose record could not be written.
+    private static let rest = Duration.seconds(1)
+
+    /// Whether an error says nothing of the run itself: the control database was busy, say.
+    static func leavesOpen(_ error: any Error) -> Bool { (error as? ControlError)?.isTransient ?? false }
 }

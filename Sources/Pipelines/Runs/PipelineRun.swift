@@ -1,6 +1,7 @@
 internal import Connectors
 internal import Control
 internal import Destinations
+internal import DuckDB
 internal import EventStore
 internal import Exports
 internal import Logging
@@ -15,6 +16,10 @@ struct PipelineRun {
     var record: PipelineRunRecord
     var machine: RunMachine
     private var destination: (any Destination)?
+    /// What that was made of.
+    private var settings: (settings: JSONValue, isTrusted: Bool)?
+    /// Columns by which rows tell whose they are.
+    private var telling: [String: String] = [:]
     private var batch: LoadBatch?
     private var receipt: LoadReceipt?
     /// Set where the destination has the table already and nothing came since.
@@ -80,6 +85,7 @@ struct PipelineRun {
             let hasPrevious = step == .dbt ? false : try await hasPreviousLoad()
             record.status = definition.fallsBack && hasPrevious ? .stale : .failed
             record.isStale = hasPrevious
+            if hasPrevious { await mark(isStale: true) }
             record.reason = "\(step.rawValue): \(failure.reason)"
             record.finishedAt = tools.now()
             // What was loaded stays loaded, whatever is built of it.
@@ -95,7 +101,18 @@ struct PipelineRun {
             pipeline: record.pipeline, project: record.project, target: target) != nil
     }
 
+    /// Says beside what is there whether it is the newest. A destination that cannot be told is not waited for: the run's record has it.
+    private mutating func mark(isStale: Bool) async {
+        do { try await connect().mark(try await stream(), isStale: isStale) } catch {
+            tools.logger.warning(
+                "a destination could not be marked \(isStale ? "stale" : "fresh")",
+                metadata: ["run": "\(record.id)", "reason": "\(StepFailure(error).reason)"])
+        }
+    }
+
     private mutating func finish() async throws {
+        let last = try await tools.control.lastOver(of: record)
+        if last?.isStale ?? false { await mark(isStale: false) }
         record.status = .succeeded
         record.reason = nil
         record.finishedAt = tools.now()
@@ -167,6 +184,7 @@ extension PipelineRun {
         let tools = tools
         let made = try await OwnThread.run { try tools.destination(found.settings, isTrusted: found.isTrusted) }
         destination = made
+        settings = found
         record.target = made.location
         return made
     }
@@ -196,7 +214,11 @@ extension PipelineRun {
         }
         spec.asOfSeq = window.to
         if definition.isIncremental { (spec.seqFrom, spec.seqTo) = (window.from, window.to) }
-        let resolved = try await ExportRunner.resolve(spec, on: project.store, durableSeq: pinned, now: tools.now())
+        var resolved = try await ExportRunner.resolve(spec, on: project.store, durableSeq: pinned, now: tools.now())
+        if abilities.cutsBySeq, definition.isIncremental, !spec.columns.isEmpty, RowTelling.seq(resolved) == nil {
+            spec.columns.append("seq as \(LoadBatch.addedSeq)")
+            resolved = try await ExportRunner.resolve(spec, on: project.store, durableSeq: pinned, now: tools.now())
+        }
         record.spec = resolved.json
         (record.seqFrom, record.seqTo) = (window.from, window.to)
         hasNothingToLoad = definition.isIncremental && window.from == window.to && position != .empty
@@ -215,13 +237,19 @@ extension PipelineRun {
         try await OwnThread.run { try RunFolder.make(base, folder) }
         let manifest = try await ExportRunner.run(
             resolved, on: project.store, to: path, exportID: record.id, runID: record.id)
-        batch = LoadBatch(
+        var batch = LoadBatch(
             stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
-            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: loadMode,
-            key: loadKey, columns: manifest.columns.map { LoadColumn($0.name, $0.type) },
+            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: loadMode, key: loadKey,
+            columns: manifest.columns.filter { $0.name != LoadBatch.addedSeq }.map { LoadColumn($0.name, $0.type) },
             evolves: definition.load.evolves, file: path, format: resolved.format.rawValue,
             suffix: resolved.fileExtension, rows: manifest.rows, bytes: manifest.bytes,
             sha256: manifest.parts.first?.sha256 ?? manifest.sha256, manifest: manifest.json)
+        batch.seqColumn = RowTelling.seq(resolved)
+        batch.shape = RowTelling.shape(definition.export)
+        batch.cuts = try await tools.control.pipelineCuts(
+            project: record.project, pipeline: record.pipeline, target: record.target ?? "", above: batch.seqFrom)
+        self.batch = batch
+        telling = RowTelling.columns(resolved, key: loadKey, through: definition.transform)
         // With a transformation, its rows have the key.
         for key in definition.load.key
         where definition.transform.isEmpty && !manifest.columns.contains(where: { $0.name == key }) {
@@ -242,8 +270,14 @@ extension PipelineRun {
         let validator = Validator(
             plan: definition.validation, isIncremental: definition.isIncremental, file: batch.file, folder: folder,
             format: batch.format, columns: batch.columns.map { ($0.name, $0.type) }, declared: batch.rows,
-            previous: previous, now: tools.now())
-        let findings = try await OwnThread.run { try validator.run() }
+            previous: previous, now: tools.now(), key: batch.key, json: type(of: try await connect()).abilities.json)
+        let brake = JobBrake()
+        let findings = try await withTaskCancellationHandler {
+            try await OwnThread.run { try validator.run(brake) }
+        } onCancel: {
+            brake.pull()
+        }
+        self.batch?.mayNeedRepair = findings.needsRepair
         if let name = findings.quarantine {
             let (from, to) = (folder + "/" + name, "\(project.folder)/\(record.pipeline)/quarantine")
             let id = record.id
@@ -277,7 +311,15 @@ extension PipelineRun {
             machine.succeed(.load, at: tools.now(), rowsIn: 0, rowsOut: 0, note: "nothing came since the last run")
             return
         }
-        let receipt = try await connect().load(batch)
+        let destination = try await connect()
+        if let settings {
+            // Before anything is sent, so that no place is ever forgotten where somebody may have to be.
+            try await tools.control.notePipelineTarget(
+                PipelineTarget(
+                    pipeline: record.pipeline, target: destination.location, settings: settings.settings,
+                    isTrusted: settings.isTrusted, columns: telling), project: record.project, at: tools.now())
+        }
+        let receipt = try await destination.load(batch)
         if let reached = receipt.reached {
             // A load of before arrived after all: the window begins after it.
             machine.startOver()

@@ -1,3 +1,4 @@
+internal import Destinations
 internal import DuckDB
 internal import Model
 
@@ -12,23 +13,49 @@ enum RuleSQL {
         "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
     }
 
-    /// Makes the view over a file.
-    static func view(_ file: String, format: String, columns: [String]) -> String {
-        let types = columns.map { "\(literal($0)): 'VARCHAR'" }.joined(separator: ", ")
+    /// Makes the view over a file. JSON is as the destination holds it: what the engine could not read at all would end the run for one row.
+    static func view(_ file: String, format: String, columns: [(name: String, type: String)]) -> String {
+        let types = columns.map { "\(literal($0.name)): 'VARCHAR'" }.joined(separator: ", ")
+        let repair = JSONFunction.name
         let source =
             switch format {
             case "parquet": "read_parquet(\(literal(file)))"
             case "ndjson":
-                "read_json(\(literal(file)), format = 'newline_delimited', columns = {\(types)}, maximum_object_size = 8388608)"
+                // Lines, read as nothing but texts first.
+                """
+                (SELECT unnest(json_transform(\(repair)(line), \(literal(shape(columns.map(\.name)))))) FROM read_csv(\(literal(file)),
+                header = false, auto_detect = false, delim = '\u{1}', quote = '', escape = '', columns = {'line': 'VARCHAR'},
+                max_line_size = 8388608, buffer_size = 16777216))
+                """
             default:
                 """
                 read_csv(\(literal(file)), header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
                 nullstr = '', allow_quoted_nulls = false, max_line_size = 8388608, buffer_size = 16777216, columns = {\(types)})
                 """
             }
-        let list = columns.map { "CAST(\(name($0)) AS VARCHAR) AS \(name($0))" }.joined(separator: ", ")
+        let list = columns.map { column in
+            let isJSON = format != "ndjson" && (column.type == "json" || column.type == "text[]")
+            let value = "CAST(\(name(column.name)) AS VARCHAR)"
+            return "\(isJSON ? "\(repair)(\(value))" : value) AS \(name(column.name))"
+        }.joined(separator: ", ")
         return "CREATE TEMP VIEW export AS SELECT \(list) FROM \(source)"
     }
+
+    /// Lines' members, all as texts.
+    private static func shape(_ columns: [String]) -> String {
+        JSONValue.object(columns.map { .init($0, "VARCHAR") }).text
+    }
+
+    /// Has a column's values looked at; hardly any row is counted.
+    static func probe(_ column: (name: String, type: String), forZero: Bool) -> String? {
+        switch column.type {
+        case "json", "text[]": "\(name(column.name)) = ''"
+        case "text": forZero ? "contains(\(name(column.name)), chr(0))" : nil
+        default: nil
+        }
+    }
+
+    static func hasNoKey(_ key: [String]) -> String { key.map { "\(name($0)) IS NULL" }.joined(separator: " OR ") }
 
     /// The first line of a file that has its columns' names in it, which are so many; nil for other files.
     static func header(_ file: String, format: String, columns: Int) -> String? {

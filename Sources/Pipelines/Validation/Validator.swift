@@ -1,3 +1,4 @@
+internal import Destinations
 internal import DuckDB
 internal import Exports
 internal import Model
@@ -14,6 +15,10 @@ struct Validator: Sendable {
     let declared: Int64
     let previous: [Int64]
     let now: Timestamp
+    /// By what rows find those that are there; empty where none does.
+    var key: [String] = []
+    /// What the destination's JSON has a place for.
+    var json = JSONLimits.files
 
     /// What is looked for in rows: the rows of which `predicate` holds fail.
     private struct RowRule {
@@ -33,6 +38,8 @@ struct Validator: Sendable {
         var rows: Int64
         /// Rows that were put aside, under this name in the folder; nil if there were none.
         var quarantine: String?
+        /// Whether some values can only be held in another form.
+        var needsRepair = false
 
         var failed: [Check] { checks.filter { $0.outcome == .failed } }
     }
@@ -40,8 +47,9 @@ struct Validator: Sendable {
     static let quarantineName = "quarantine.ndjson"
     private static let samples = 3
 
-    /// Checks all rules; blocks.
-    func run() throws(PipelineError) -> Findings {
+    /// Checks all rules; blocks until the brake is pulled.
+    func run(_ brake: JobBrake = JobBrake()) throws(PipelineError) -> Findings {
+        let repair = JSONFunction(json == .files ? .duckdb : json)
         do {
             let database = try Database(
                 path: nil,
@@ -50,8 +58,11 @@ struct Validator: Sendable {
                     "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
                 ])
             let connection = try database.connect()
+            try repair.register(on: connection)
             for statement in RuleSQL.confine(to: folder) { try connection.execute(statement) }
-            return try check(connection)
+            return try brake.hold(connection) { try check($0, repair) }
+        } catch let error as DuckDBError where error.code == .interrupted {
+            throw PipelineError(.validation, "looking at the rows was cut off", isTransient: true)
         } catch {
             throw PipelineError(
                 .validation, "the rows could not be looked at: \(error)",
@@ -59,14 +70,18 @@ struct Validator: Sendable {
         }
     }
 
-    private func check(_ connection: Connection) throws -> Findings {
+    private func check(_ connection: Connection, _ repair: JSONFunction) throws -> Findings {
         let names = columns.map(\.name)
         var checks = try columnChecks(connection, names)
         if checks.contains(where: { $0.outcome == .failed }) { return Findings(checks: checks, rows: 0) }
-        try connection.execute(RuleSQL.view(file, format: format, columns: names))
+        try connection.execute(RuleSQL.view(file, format: format, columns: columns))
         let rules = rowRules(names)
-        let counted = try connection.row(RuleSQL.counts(rules.map(\.predicate)))?.map { $0.int ?? 0 } ?? []
+        let probes = json == .files ? [] : columns.compactMap { RuleSQL.probe($0, forZero: !json.holdsZero) }
+        let counted =
+            try connection.row(RuleSQL.counts(rules.map(\.predicate) + probes))?.map { $0.int ?? 0 } ?? []
         let rows = counted.first ?? 0
+        let needsRepair = json != .files && (repair.changes > 0 || counted.suffix(probes.count).contains { $0 > 0 })
+        if needsRepair { checks.append(Self.representation) }
         checks += CountRules(
             plan: plan, isIncremental: isIncremental, found: rows, declared: declared, previous: previous
         ).checks()
@@ -90,12 +105,21 @@ struct Validator: Sendable {
         if let newest = plan.newest { checks.append(try self.newest(newest, rows, connection)) }
         for custom in plan.custom { checks.append(try self.custom(custom, connection)) }
         var findings = Findings(checks: checks, rows: rows)
+        findings.needsRepair = needsRepair
         if !failing.isEmpty {
             try connection.execute(RuleSQL.quarantine(folder + "/" + Self.quarantineName, failing))
             findings.quarantine = Self.quarantineName
         }
         return findings
     }
+
+    /// Said where some rows are loaded in another form than they came in.
+    private static let representation = Check(
+        rule: "representation", outcome: .warned,
+        message:
+            "some values have no place at the destination as they are, and are held in another form: U+FFFD for a zero and for half a "
+            + "surrogate pair, a string of its digits for a number that is out of range, a string of its text for what is nested over 1,000 deep"
+    )
 
     /// Whether the file has the columns that its manifest says, and those that the rules name.
     private func columnChecks(_ connection: Connection, _ names: [String]) throws -> [Check] {
@@ -138,6 +162,15 @@ struct Validator: Sendable {
                     failed: "\"\(name)\" has values that are no \(wanted)"))
         }
         for column in plan.columns { rules += self.rules(column) }
+        if !key.isEmpty {
+            rules.append(
+                RowRule(
+                    rule: "key", column: key.first, predicate: RuleSQL.hasNoKey(key), severity: .warn,
+                    passed: "every row has a key",
+                    failed:
+                        "\(key.map { "\"\($0)\"" }.joined(separator: ", ")) is missing, by which rows are found: they were put aside, "
+                        + "and are not loaded"))
+        }
         return rules
     }
 

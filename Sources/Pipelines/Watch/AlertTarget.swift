@@ -27,7 +27,7 @@ public enum AlertTarget: Sendable, Equatable {
         let settings = plain(settings)
         try SettingsCheck.check(
             settings, type.fields,
-            plainSecret: Field.plainSecret(settings, type.fields) ?? SettingsCheck.plainHeader(settings))
+            plainSecret: Field.plainSecret(settings, type.fields) ?? SettingsCheck.plainInRequest(settings))
     }
 
     /// The settings of a connector alone.

@@ -1,4 +1,5 @@
 internal import Control
+internal import Destinations
 internal import Hummingbird
 internal import Model
 internal import Pipelines
@@ -17,7 +18,7 @@ enum PipelineDocument {
             project: record.project, pipeline: record.name, isOpen: true, limit: 20)
         return [
             "name": .string(record.name), "version": JSONValue(record.version), "paused": .bool(record.isPaused),
-            "definition": record.definition, "next_run_at": JSONValue(next(record, definition, now)),
+            "definition": shown(record.definition, exchange), "next_run_at": JSONValue(next(record, definition, now)),
             "last_run": last.map(RunDocument.json) ?? nil,
             "freshness": [
                 "loaded_at": JSONValue(freshness.loadedAt), "seq": JSONValue(optional: freshness.seq),
@@ -32,6 +33,20 @@ enum PipelineDocument {
             ],
             "created_at": .string(record.createdAt.text), "changed_at": .string(record.changedAt.text),
         ]
+    }
+
+    /// A definition as the API shows it: settings of destinations without what may be a secret.
+    static func shown(_ definition: JSONValue, _ exchange: Exchange) -> JSONValue {
+        func map(_ json: JSONValue, _ name: String, _ change: (JSONValue) -> JSONValue) -> JSONValue {
+            guard case .object(let members) = json else { return json }
+            return .object(members.map { $0.key == name ? .init(name, change($0.value)) : $0 })
+        }
+        return map(definition, "load") { load in
+            map(load, "destination") { settings in
+                guard case .object = settings else { return settings }
+                return exchange.app.pipelines.tools.registry.shown(settings)
+            }
+        }
     }
 
     private static func next(

@@ -1,4 +1,5 @@
 internal import Control
+internal import Destinations
 internal import HTTPTypes
 internal import Hummingbird
 internal import Model
@@ -64,11 +65,15 @@ enum PipelineRoutes {
         for pipeline in file.pipelines {
             let old = try await exchange.app.control.pipeline(pipeline.name, project: project)
             let changes = old.map { PipelineChange.between($0.definition, pipeline.json) } ?? []
+            let told = old.map {
+                PipelineChange.between(
+                    PipelineDocument.shown($0.definition, exchange), PipelineDocument.shown(pipeline.json, exchange))
+            }
             let moves = changes.contains { $0.path.hasPrefix("load.destination") }
             pipelines.append([
                 "kind": "pipeline", "name": .string(pipeline.name),
                 "action": .string(old == nil ? "create" : changes.isEmpty ? "none" : "change"),
-                "changes": .array(changes.map(\.json)),
+                "changes": .array((told ?? []).map(\.json)),
                 "notes": moves
                     ? ["rows go to another place: what is not there yet is loaded from the beginning"] : [],
             ])
@@ -77,10 +82,12 @@ enum PipelineRoutes {
         for (name, settings) in file.destinations {
             let old = kept.first { $0.name == name }
             let changes = old.map { PipelineChange.between($0.settings, settings) } ?? []
+            let registry = exchange.app.pipelines.tools.registry
+            let told = old.map { PipelineChange.between(registry.shown($0.settings), registry.shown(settings)) }
             pipelines.append([
                 "kind": "destination", "name": .string(name),
                 "action": .string(old == nil ? "create" : changes.isEmpty ? "none" : "change"),
-                "changes": .array(changes.map(\.json)), "notes": [],
+                "changes": .array((told ?? []).map(\.json)), "notes": [],
             ])
         }
         let told = try await exchange.app.control.alertTargets(project: project)
@@ -121,6 +128,9 @@ enum PipelineRoutes {
 
     private static func run(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
+        guard bytes.isEmpty || (try? JSONValue(bytes.span)) == .object([]) else {
+            throw Problem.badRequest("a run takes no settings: send no body, or an empty object")
+        }
         return try await Idempotency.run(exchange, body: bytes) {
             let record = try await exchange.pipelineRecord()
             guard
@@ -147,7 +157,8 @@ enum PipelineRoutes {
         return .page(
             found.map { record in
                 [
-                    "name": .string(record.name), "settings": record.settings,
+                    "name": .string(record.name),
+                    "settings": exchange.app.pipelines.tools.registry.shown(record.settings),
                     "changed_at": .string(record.changedAt.text),
                 ]
             }, next: nil)

@@ -3,7 +3,8 @@ internal import Model
 
 /// What was done to one copy of somebody's data. Names nobody.
 struct ErasureReceipt: Sendable, Equatable {
-    /// What kind of copy: `hot`, `cold`, `rejects`, `journal`, `duplicates`, `export`, `link`, `outbox`, `audit`, `control`.
+    /// What kind of copy: `hot`, `cold`, `rejects`, `journal`, `duplicates`, `export`, `link`, `outbox`, `quarantine`, `pipelines`, `audit`,
+    /// `control`, `destination`.
     let kind: String
     let name: String
     /// How many rows, items or ids went. Of an export, how many rows of theirs its window has at most.

@@ -5,6 +5,7 @@ internal import Exports
 internal import Journal
 internal import Logging
 internal import Model
+internal import Pipelines
 internal import Webhooks
 
 /// One erasure: the steps, each of which can be taken again after a crash.
@@ -15,6 +16,7 @@ struct ErasureRun: Sendable {
     let exports: ExportService
     let audit: AuditLog
     let webhooks: WebhookService
+    let keeper: PipelineKeeper
 
     private var path: String { ErasureRequest.path(id, project: runtime.directory) }
 
@@ -48,6 +50,11 @@ struct ErasureRun: Sendable {
         receipts += try await KeptExports(
             project: runtime.name, control: control, exports: exports, items: request.items, names: names,
             epoch: store.erasureEpoch, erasure: id
+        ).erase()
+        let persons = (request.targets ?? []).map { PersonID($0.id).text }
+        receipts += try await PipelineCopies(
+            runtime: runtime, control: control, keeper: keeper, items: request.items,
+            names: NamedTexts(texts + persons)
         ).erase()
         if let receipt = try await eraseLinks() { receipts.append(receipt) }
         // Before the control database, which is written anew without what was taken out.

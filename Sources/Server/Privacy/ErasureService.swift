@@ -18,6 +18,8 @@ final class ErasureService: Service {
     private let exports: ExportService
     private let audit: AuditLog
     private let webhooks: WebhookService
+    private let pipelines: PipelineService
+    private let destinations: DestinationErasures
     private let logger: Logger
     private let queue: AsyncStream<Job>
     private let queued: AsyncStream<Job>.Continuation
@@ -32,9 +34,12 @@ final class ErasureService: Service {
 
     init(
         control: ControlStore, projects: ProjectRegistry, exports: ExportService, audit: AuditLog,
-        webhooks: WebhookService, logger: Logger
+        webhooks: WebhookService, pipelines: PipelineService, logger: Logger
     ) {
         self.webhooks = webhooks
+        self.pipelines = pipelines
+        destinations = DestinationErasures(
+            control: control, projects: projects, tools: pipelines.tools, logger: logger)
         self.audit = audit
         self.control = control
         self.projects = projects
@@ -56,11 +61,12 @@ final class ErasureService: Service {
                 queued.yield(Job(id: id, project: runtime.name))
             }
         }
+        let atDestinations = try await destinations.recover()
         let unfinished =
             try await control.unfinishedPrivacyRecords(kind: .erasure)
             + (try await control.unfinishedPrivacyRecords(kind: .retention))
         for record in unfinished {
-            guard let runtime = projects.runtime(record.project) else { continue }
+            guard let runtime = projects.runtime(record.project), !atDestinations.contains(record.id) else { continue }
             let path = ErasureRequest.path(record.id, project: runtime.directory)
             guard try await Blocking.run({ !PrivateFile.exists(path) }) else { continue }
             // The receipts come before the file goes.
@@ -99,6 +105,9 @@ final class ErasureService: Service {
                         try await self.retry()
                     }
                 }
+            }
+            group.addTask {
+                await cancelWhenGracefulShutdown { await self.destinations.run() }
             }
             for await job in queue.cancelOnGracefulShutdown() {
                 await cancelWhenGracefulShutdown { await self.work(job) }
@@ -151,12 +160,20 @@ final class ErasureService: Service {
         guard let request = try await ErasureRequest.read(path) else { return }
         try await control.startPrivacyRecord(job.id)
         let run = ErasureRun(
-            id: job.id, runtime: runtime, control: control, exports: exports, audit: audit, webhooks: webhooks)
-        let receipts = try await run.run(request)
+            id: job.id, runtime: runtime, control: control, exports: exports, audit: audit, webhooks: webhooks,
+            keeper: pipelines.keeper)
+        var receipts = try await run.run(request)
+        // With what the run found: identities that belong to the persons, and what went.
+        let found = try await ErasureRequest.read(path) ?? request
+        let places = try await destinations.begin(job.id, found, runtime)
+        receipts += places
         let now = SystemClock.now()
         let file = ErasureReceipt(
             kind: "request", name: "\(job.id).json", rows: Int64(request.identities.count), verified: true,
-            how: "the request's own file is removed with this receipt")
+            how: places.isEmpty
+                ? "the request's own file is removed with this receipt"
+                : "the request's own file is removed with this receipt; what destinations need stays until they are done"
+        )
         let detail: JSONValue = [
             "copies": .array((receipts + [file]).map { $0.json(at: now) }), "suppress": .bool(request.isSuppressing),
             "erasure_epoch": JSONValue(runtime.store.erasureEpoch),
@@ -164,6 +181,7 @@ final class ErasureService: Service {
         try await control.updatePrivacyRecord(job.id, detail: detail)
         // Last of all what names somebody: a crash before it does everything again, and finds nothing.
         try await Blocking.run { try PrivateFile.remove(path) }
+        guard places.isEmpty else { return destinations.start(job.id, runtime) }
         try await control.finishPrivacyRecord(job.id, status: .succeeded)
     }
 }

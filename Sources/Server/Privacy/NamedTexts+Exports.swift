@@ -31,7 +31,7 @@ extension NamedTexts {
         return redacted == json ? text : redacted.text
     }
 
-    private func specification(_ json: JSONValue) -> JSONValue {
+    func specification(_ json: JSONValue) -> JSONValue {
         json.mapMembers { key, value in
             switch key {
             case "where": condition(value)

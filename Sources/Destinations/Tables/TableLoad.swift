@@ -1,0 +1,149 @@
+internal import Connectors
+
+/// One batch on its way into a table, within a transaction of the caller's; the same for every engine. Blocks.
+struct TableLoad: Sendable {
+    let sql: TableSQL
+    let batch: LoadBatch
+
+    private var stream: [String?] { [batch.stream.pipeline, batch.stream.installation, sql.target] }
+
+    func run(_ session: some TableSession) throws -> LoadReceipt {
+        if let lock = sql.dialect.lock { _ = try session.rows(lock, [sql.ledger]) }
+        if try session.rows(sql.dialect.schemaExists, [sql.schema]).isEmpty { try session.run(sql.makeSchema) }
+        if try columns(session, of: "sluice_loads").isEmpty { try session.run(sql.makeLedger) }
+        let there = try columns(session, of: sql.table)
+        // Somebody removed the table: what its ledger says of it holds no more, and all of it is loaded again.
+        if there.isEmpty { _ = try session.count(sql.forget, stream) }
+        if let rows = try session.number(sql.loadOfRun, [batch.run, sql.target]) {
+            return LoadReceipt(rows: rows, wasThere: true)
+        }
+        if batch.isIncremental, let reached = try session.number(sql.highest, stream), reached > batch.seqFrom {
+            return LoadReceipt(rows: 0, reached: reached)
+        }
+        let changes = try prepare(session, there)
+        let rows = try bring(session)
+        let from = batch.isIncremental ? batch.seqFrom : 0
+        _ = try session.count(
+            sql.note,
+            [
+                batch.run, batch.stream.pipeline, String(from), String(batch.seqTo), String(rows),
+                batch.isStale ? "true" : "false", sql.target, batch.stream.installation,
+            ])
+        // Read back before it is committed: a load that does not hold leaves nothing, its line in the ledger least of all.
+        let found = try readBack(session)
+        guard found.holds else { throw found.refusal }
+        return LoadReceipt(rows: rows, changes: changes, readBack: found)
+    }
+
+    private func columns(_ session: some TableSession, of table: String) throws -> [String] {
+        try Self.columns(session, sql, of: table)
+    }
+
+    static func columns(_ session: some TableSession, _ sql: TableSQL, of table: String) throws -> [String] {
+        try session.rows(sql.dialect.columns, [sql.schema, table]).compactMap { $0.first ?? nil }
+    }
+
+    /// How far a stream's loads are by the ledger.
+    static func position(
+        _ stream: LoadStream, _ sql: TableSQL, _ session: some TableSession
+    ) throws -> LoadPosition {
+        guard try !columns(session, sql, of: sql.table).isEmpty else { return .empty }
+        guard try !columns(session, sql, of: "sluice_loads").isEmpty else { return .upTo(0) }
+        return .upTo(try session.number(sql.highest, [stream.pipeline, stream.installation, sql.target]) ?? 0)
+    }
+
+    /// Makes the table, or adds what it lacks.
+    private func prepare(_ session: some TableSession, _ there: [String]) throws -> [String] {
+        var changes: [String] = []
+        if there.isEmpty {
+            try session.run(sql.make(batch.columns))
+            changes.append("the table \(sql.target) was made")
+            if batch.isIncremental, batch.mode == .append, hasSeq, let index = sql.dialect.indexSeq(sql) {
+                try session.run(index)
+            }
+        }
+        let missing = there.isEmpty ? [] : batch.columns.filter { !there.contains($0.name) }
+        guard missing.isEmpty || batch.evolves else {
+            throw ConnectorError(
+                .refused,
+                "the table \(sql.target) has no column \(missing.map { "\"\($0.name)\"" }.joined(separator: ", ")), and "
+                    + "\"schema: freeze\" lets none be added; it has \(there.joined(separator: ", "))")
+        }
+        for column in missing {
+            try session.run(sql.add(column))
+            changes.append("the column \"\(column.name)\" was added to \(sql.target)")
+        }
+        if batch.mode == .upsert, let question = sql.dialect.hasUniqueIndex(sql, batch.key),
+            try session.rows(question, []).isEmpty
+        {
+            try session.run(sql.dialect.makeUniqueIndex(sql, batch.key))
+            changes.append("a unique index on \(TableSQL.list(batch.key)) of \(sql.target) was made")
+        }
+        return changes
+    }
+
+    private func bring(_ session: some TableSession) throws -> Int64 {
+        switch batch.mode {
+        case .append: return try session.bring(batch, into: sql.target, isStage: false)
+        case .replace:
+            try session.run(sql.empty)
+            return try session.bring(batch, into: sql.target, isStage: false)
+        case .upsert, .delete:
+            let names = batch.columns.map(\.name)
+            for statement in sql.dialect.makeStage(like: sql.target, names) { try session.run(statement) }
+            _ = try session.bring(batch, into: sql.stage, isStage: true)
+            return try session.count(
+                batch.mode == .upsert ? sql.upsert(names, key: batch.key) : sql.delete(key: batch.key), [])
+        }
+    }
+
+    private var hasSeq: Bool { batch.columns.contains { $0.name == "seq" } }
+
+    /// Looks at the table while the batch's rows are at hand: all of it, the rows of the window, or every key with its values.
+    private func readBack(_ session: some TableSession) throws -> LoadVerification {
+        switch batch.mode {
+        case .upsert:
+            return LoadVerification(
+                what: "rows of \(sql.target) that have, by their key, the values that were sent",
+                expected: try session.number(sql.countKeys(batch.key)) ?? -1,
+                found: try session.number(sql.countEqual(batch.columns, key: batch.key)) ?? -1)
+        case .delete:
+            return LoadVerification(
+                what: "rows of \(sql.target) with keys that were to be removed", expected: 0,
+                found: try session.number(sql.countThere(batch.key)) ?? -1)
+        case .append, .replace: return try verify(session, nil)
+        }
+    }
+
+    /// Counts what is in the table where that says something, and what the ledger says of the run.
+    func verify(_ session: some TableSession, _ receipt: LoadReceipt?) throws -> LoadVerification {
+        let noted = try session.number(sql.loadOfRun, [batch.run, sql.target]) ?? -1
+        let isAlone = try session.rows(sql.others, stream).isEmpty
+        switch batch.mode {
+        case .append where isAlone && hasSeq && batch.isIncremental:
+            return LoadVerification(
+                what: "rows of the window in \(sql.target)", expected: batch.rows,
+                found: try session.number(sql.countWindow, [String(batch.seqFrom), String(batch.seqTo)]) ?? -1)
+        case .replace:
+            return LoadVerification(
+                what: "rows in \(sql.target)", expected: batch.rows, found: try session.number(sql.countAll) ?? -1)
+        case .append:
+            return LoadVerification(
+                what: "rows that sluice_loads has of the run", expected: batch.rows, found: noted)
+        case .upsert, .delete:
+            // What was found by key before the commit counts, if the commit came.
+            if noted == receipt?.rows, let found = receipt?.readBack { return found }
+            return LoadVerification(
+                what: "rows that sluice_loads has of the run", expected: receipt?.rows ?? -1, found: noted)
+        }
+    }
+
+    /// Says of a stream's last load that something newer failed to come, or that it did.
+    static func mark(
+        _ stream: LoadStream, isStale: Bool, _ sql: TableSQL, _ session: some TableSession
+    ) throws {
+        guard try !columns(session, sql, of: "sluice_loads").isEmpty else { return }
+        _ = try session.count(
+            isStale ? sql.markStale : sql.markFresh, [stream.pipeline, stream.installation, sql.target])
+    }
+}

@@ -1,0 +1,40 @@
+internal import Destinations
+internal import EventStore
+internal import Exports
+internal import Model
+
+/// What an export's columns tell of its rows: whose they are, and when they were stored.
+enum RowTelling {
+    /// The column with `seq`; nil if there is none.
+    static func seq(_ spec: ResolvedSpec) -> String? {
+        spec.columns.first { $0.source == .builtin(.seq) }?.name
+    }
+
+    /// Columns by which the rows of a person can be found again where they are loaded: under the names that they have there, and without
+    /// those that are protected, which name nobody any more.
+    static func columns(_ spec: ResolvedSpec, key: [String], through plan: TransformPlan) -> [String: String] {
+        var found: [String: RowErasure.Holds] = [:]
+        for column in spec.columns {
+            switch column.source {
+            case .builtin(.identity), .builtin(.other): found[column.name] = .identity
+            case .builtin(.personID): found[column.name] = .person
+            case .builtin(.identities): found[column.name] = .identities
+            case .builtin(.seq): found[column.name] = .seq
+            default: break
+            }
+        }
+        if !plan.mappings.isEmpty {
+            let named = plan.mappings.compactMap { mapping in found[mapping.from].map { (mapping.name, $0) } }
+            found = Dictionary(named) { first, _ in first }
+        }
+        for name in key where found[name] == nil { found[name] = .key }
+        for rule in plan.privacy { found[rule.column] = nil }
+        return found.mapValues(\.rawValue)
+    }
+
+    /// Tells the rows of one definition of an export from those of another.
+    static func shape(_ export: JSONValue) -> String {
+        let bytes = Array(export.text.utf8)
+        return String(Hash128(bytes.span).low, radix: 36) + "."
+    }
+}

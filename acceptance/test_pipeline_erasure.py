@@ -1,0 +1,94 @@
+"""Whoever is erased leaves what pipelines loaded, wherever that is, and what they keep here."""
+
+import json
+
+import duckdb
+import pytest
+
+import sluice
+from taker import Taker
+from test_erasure import files_with
+from test_pipelines import database, flow, loaded, table, truth, warehouse  # noqa: F401  fixtures
+
+WHO, ALIAS = "ana.kwzq@unlikely.example", "anon-7f3kwzq-unlikely"
+
+
+def erasure(folder, asked):
+    return folder.request("GET", f"/v1/privacy/erasures/{asked['id']}").json
+
+
+def copies(found):
+    return {copy["name"].split(":")[0]: copy for copy in found["copies"] if copy["kind"] == "destination"}
+
+
+def test_an_erasure_reaches_what_pipelines_loaded_and_waits_for_what_is_down(flow, database, table):
+    folder, taker = flow.folder, Taker()
+    folder.collect({"identity": WHO, "event": "Bought", "id": "a-1", "properties": {"plan": "Kwzq"}},
+                   {"type": "alias", "identity": WHO, "other": ALIAS},
+                   {"type": "set", "identity": WHO, "properties": {"email": WHO}},
+                   {"type": "set", "identity": "bob", "properties": {"email": "bob@x.org"}})
+    flow.collect(200)
+    folder.collect({"identity": ALIAS, "event": "Seen", "id": "a-2"})
+    places = {
+        "pg": f"{{ type: postgres, url: secret://env/WAREHOUSE, schema: {table}, table: events }}",
+        "duck": f"{{ type: duckdb, path: {flow.files}/w.duckdb, table: events }}",
+        "csv": f"{{ type: folder, path: {flow.files}/csv }}", "web": f"{{ type: http, url: {taker.url} }}",
+    }
+    exports = {"duck": "{ dataset: events, columns: [event, identity as who, properties.plan as plan] }",
+               "csv": "{ dataset: events, compression: gzip }"}
+    text = "---\n".join(
+        f"name: {name}\nexport: {exports.get(name, '{ dataset: events }')}\nload: {{ destination: {place} }}\n"
+        for name, place in places.items())
+    text += f"""---
+name: people
+export: {{ dataset: people, columns: ["person.email as email"], incremental: true, format: csv, where: {{ any: [{{ person: email, is: "{WHO}" }}, {{ person: email, is: bob@x.org }}] }} }}
+load: {{ destination: {{ type: duckdb, path: {flow.files}/w.duckdb, table: people }}, mode: upsert, key: email }}
+---
+name: strict
+export: {{ dataset: events }}
+validate: {{ columns: {{ event: {{ accepted: [Nothing] }}, identity: {{ matches: email }} }} }}
+load: {{ destination: {{ type: folder, path: {flow.files}/strict }} }}
+"""
+    flow.apply(text)
+    for name in [*places, "people"]:
+        assert flow.run(name)["status"] == "succeeded"
+    strict = flow.run("strict", code=1)
+    kept = folder.data / "projects/default/pipelines/strict/quarantine" / f"{strict['id']}.ndjson"
+    assert WHO in kept.read_text() or ALIAS in kept.read_text()
+    database.stop()
+    asked = folder.request("POST", "/v1/privacy/erasures", {"identities": [WHO]}).json
+    found = sluice.until(lambda: (now := erasure(folder, asked)) and len(copies(now)) == 5
+                         and all(c["verified"] for n, c in copies(now).items() if n not in ("pg", "web")) and now)
+    assert found and found["status"] == "running", found
+    done = copies(found)
+    assert not done["pg"]["verified"]
+    assert done["duck"]["rows"] == 2 and done["csv"]["rows"] == 2 and done["people"]["rows"] == 1, done
+    assert "out of Sluice's reach" in done["web"]["how"] and not done["web"]["verified"]
+    assert WHO not in json.dumps(found) and ALIAS not in json.dumps(found)
+    # Everybody else is there as before, files as their manifests say.
+    with duckdb.connect(str(flow.files / "w.duckdb"), read_only=True) as connection:
+        assert connection.sql("SELECT count(*), count(DISTINCT who) FROM events").fetchone() == (200, 97)
+        assert connection.sql("SELECT email FROM people WHERE email IS NOT NULL").fetchall() == [("bob@x.org",)]
+    (manifest,) = (flow.files / "csv").glob("*.manifest.json")
+    assert json.loads(manifest.read_text())["rows"] == 200
+    sluice.cli("verify", manifest)
+    shown = folder.request("GET", f"/v1/runs/{strict['id']}").json
+    assert all(check["samples"] == [] for step in shown["steps"] for check in step["checks"])
+    assert "@unlikely" not in (kept.read_text() if kept.exists() else "")
+    assert files_with(WHO, ALIAS, folder=folder.data / "projects/default/pipelines") == []
+    assert WHO not in json.dumps(folder.request("GET", "/v1/pipelines/people").json)
+    # A start later, and with the database there again, the rest is done.
+    folder.kill()
+    database.start()
+    flow.start()
+    found = sluice.until(lambda: (now := erasure(folder, asked)) and now["status"] == "succeeded" and now)
+    assert found, erasure(folder, asked)
+    assert copies(found)["pg"]["verified"] and copies(found)["pg"]["rows"] == 2
+    assert database.one(f"SELECT count(*) FROM \"{table}\".events WHERE identity IN ('{WHO}', '{ALIAS}')") == "0"
+    assert not list((folder.data / "projects/default/privacy").rglob("*.json"))
+    # Later runs, of all that there is, too, bring nobody back.
+    flow.run("pg")
+    database.sql(f'DROP TABLE "{table}".events')
+    assert flow.run("pg")["rows"] == 200
+    assert loaded(database, table) == truth(flow)
+    taker.stop()
