@@ -36,9 +36,12 @@ build-testing: ## The program with a clock that tests set ahead, at .build-testi
 	@scripts/bootstrap build
 	SLUICE_TESTABLE=1 swift build -c release --product sluice --scratch-path .build-testing $(CHECKED)
 
+# Most tests wait for something most of the time: two run beside each other, each with servers and services of its own.
+BESIDE = -n 2 --dist worksteal
+
 acceptance: build ## Real SDKs, other tools, crashes: against the running program
 	@scripts/bootstrap
-	$(PYTHON) -m pytest acceptance -q
+	$(PYTHON) -m pytest acceptance -q $(BESIDE)
 
 bench: build ## Measure speed as ratios to this machine's own; see bench/README.md
 	@scripts/bootstrap
