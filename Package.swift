@@ -93,7 +93,7 @@ let package = Package(
         .target(
             name: "Pipelines",
             dependencies: [
-                "CSpawn", "Model", "Threads", "DuckDB", "Control", "EventStore", "Exports", "Connectors",
+                "CSpawn", "Model", "Age", "Threads", "DuckDB", "Control", "EventStore", "Exports", "Connectors",
                 "Destinations",
                 logging,
                 .product(name: "Yams", package: "Yams"),

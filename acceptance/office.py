@@ -182,9 +182,14 @@ class Office:
         sheet["rows"] = max(sheet["rows"], len(sheet["cells"]))
 
     def do_updateCells(self, what):
+        if "range" in what:
+            (self.find(id=what["range"]["sheetId"]))["cells"] = []
+            return None
         sheet, start = self.find(id=what["start"]["sheetId"]), what["start"]
         for number, row in enumerate(what["rows"]):
             at = start["rowIndex"] + number
+            if at >= sheet["rows"]:
+                return "Attempting to write row beyond the grid"
             while len(sheet["cells"]) <= at:
                 sheet["cells"].append([])
             line, cells = sheet["cells"][at], self.cells(row)
@@ -192,6 +197,31 @@ class Office:
                 return "Attempting to write column beyond the grid"
             line += [None] * (start["columnIndex"] + len(cells) - len(line))
             line[start["columnIndex"]:start["columnIndex"] + len(cells)] = cells
+
+        return None
+
+    def do_deleteSheet(self, what):
+        self.sheets.remove(self.find(id=what["sheetId"]))
+
+    def do_updateSheetProperties(self, what):
+        assert what["fields"] == "gridProperties(rowCount,columnCount)"
+        grid, sheet = what["properties"]["gridProperties"], self.find(id=what["properties"]["sheetId"])
+        sheet["rows"], sheet["columns"] = grid["rowCount"], grid["columnCount"]
+
+    def do_copyPaste(self, what):
+        assert what["pasteType"] == "PASTE_VALUES"
+        source, target = self.find(id=what["source"]["sheetId"]), self.find(id=what["destination"]["sheetId"])
+        end = what["destination"]
+        if end["endRowIndex"] > target["rows"] or end["endColumnIndex"] > target["columns"]:
+            return "Range exceeds grid limits"
+        target["cells"] = [list(row) for row in source["cells"]]
+
+    def do_deleteDimension(self, what):
+        place = what["range"]
+        assert place["dimension"] == "ROWS"
+        sheet = self.find(id=place["sheetId"])
+        del sheet["cells"][place["startIndex"]:place["endIndex"]]
+        sheet["rows"] -= place["endIndex"] - place["startIndex"]
 
     def do_appendDimension(self, what):
         sheet = self.find(id=what["sheetId"])

@@ -178,6 +178,30 @@ def test_rows_of_one_seq_are_in_one_piece(flow, desk):
     assert sum(line[4] for line in desk.values("sluice_loads")[1:]) == 120
 
 
+def test_a_sheet_that_is_replaced_has_what_is_now_and_forgets(flow, desk):
+    people = pipeline(
+        f'{{ type: sheets, spreadsheet: S, sheet: People, credentials: secret://env/ACCOUNT, api: "{desk.url}", piece_rows: 20 }}',
+        export="dataset: people, columns: [identities, person.plan as plan, events_total], incremental: false", attempts=9)
+    flow.collect(50)
+    flow.folder.collect({"identity": "user-1", "type": "set", "properties": {"plan": "=1+1"}})
+    flow.apply(people)
+    # Made; gathered; a piece whose answer is lost; begun anew.
+    desk.sheet_answers = [200, 200, None]
+    assert flow.run()["rows"] == 50
+    sheet_id = desk.find(title="People")["id"]
+    header, *rows = desk.values("People")
+    assert header == ["identities", "plan", "events_total"] and len(rows) == 50
+    assert [row[1] for row in rows if "user-1" in json.loads(row[0])] == ["=1+1"]
+    flow.collect(10, start=50)
+    flow.folder.cli("erase", "user-49", "user-3", "--json")
+    gone = sluice.until(lambda: len(desk.values("People")) == 49)
+    assert gone and not any(who in row[0] for row in desk.values("People") for who in ('"user-49"', '"user-3"'))
+    assert flow.run()["status"] == "succeeded"
+    rows = desk.values("People")[1:]
+    assert len(rows) == 48 and sum(row[2] for row in rows) == 57 and desk.find(title="People")["id"] == sheet_id
+    assert [s["title"] for s in desk.sheets] == ["Notes", "sluice_loads", "People"] and desk.values("Notes") == [["mine"]]
+
+
 def test_what_looks_like_a_formula_is_text_and_a_forged_key_is_refused(flow, desk):
     flow.folder.collect({"identity": "a", "event": '=HYPERLINK("http://x","y")', "id": "f"})
     flow.apply(sheet(desk, account="FORGED", attempts=1))

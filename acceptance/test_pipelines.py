@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import random
+import re
+import subprocess
 import time
 
 import duckdb
@@ -321,6 +323,37 @@ on_failure: {{ fallback: previous }}
     flow.apply(text)
     assert flow.run()["rows"] == 60
     assert manifest()["stale"] is False and len(list((flow.files / "all").iterdir())) == 2
+
+
+def test_the_file_of_a_run_is_kept_if_it_is_to_be_and_goes_with_who_is_in_it(flow, tmp_path):
+    identity = tmp_path / "identity.txt"
+    subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
+    recipient = re.search("age1[a-z0-9]+", identity.read_text())[0]
+    for name, retain in (("plain", "files: 7d"), ("sealed", f"files: 7d, encrypt: {recipient}"), ("gone", "files: until_verified")):
+        flow.apply(f"""
+name: {name}
+export: {{ dataset: events, columns: [seq, identity, event], format: csv }}
+load: {{ destination: {{ type: folder, path: {flow.files}/{name} }} }}
+retain: {{ {retain} }}
+""")
+    flow.collect(20)
+    first = {name: flow.run(name) for name in ("plain", "sealed", "gone")}
+    shown = {name: flow.folder.request("GET", f"/v1/runs/{run['id']}").json["file"] for name, run in first.items()}
+    assert shown["gone"] is None and not shown["plain"]["encrypted"] and shown["sealed"]["encrypted"]
+    assert flow.folder.request("GET", f"/v1/runs/{first['gone']['id']}/file").status == 410
+    plain, sealed = tmp_path / "plain.csv", tmp_path / "sealed.csv.age"
+    flow.folder.cli("pipeline", "file", first["plain"]["id"], "--out", plain)
+    flow.folder.cli("pipeline", "file", first["sealed"]["id"], "--out", sealed)
+    (loaded,) = (flow.files / "plain").glob("*.csv")
+    assert plain.read_bytes() == loaded.read_bytes() and plain.stat().st_size == shown["plain"]["bytes"]
+    opened = subprocess.run(["age", "-d", "-i", identity, sealed], check=True, capture_output=True).stdout
+    assert opened == plain.read_bytes() and b"identity" not in sealed.read_bytes()
+    # Of two windows the one goes in which somebody was.
+    flow.folder.collect({"event": "Later", "identity": "unlikely@forgotten.org"})
+    second = flow.run("plain")
+    flow.folder.cli("erase", "unlikely@forgotten.org", "--json")
+    assert flow.folder.request("GET", f"/v1/runs/{second['id']}/file").status == 410
+    assert flow.folder.request("GET", f"/v1/runs/{first['plain']['id']}/file").body == plain.read_bytes()
 
 
 def test_what_may_be_a_key_is_not_shown(flow):

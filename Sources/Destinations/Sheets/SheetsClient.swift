@@ -108,12 +108,55 @@ struct SheetsClient: Sendable {
         ]
     }
 
-    /// A row from a place on.
-    static func write(_ row: [JSONValue], to id: Int64, row at: Int64, column: Int64) -> JSONValue {
-        [
+    /// Rows from a place on.
+    static func write(_ rows: [[JSONValue]], to id: Int64, row at: Int64, column: Int64) -> JSONValue {
+        let data = rows.map { row -> JSONValue in ["values": .array(row.map(cell))] }
+        return [
             "updateCells": [
-                "rows": [["values": .array(row.map(cell))]], "fields": "userEnteredValue",
+                "rows": .array(data), "fields": "userEnteredValue",
                 "start": ["sheetId": JSONValue(id), "rowIndex": JSONValue(at), "columnIndex": JSONValue(column)],
+            ]
+        ]
+    }
+
+    static func delete(sheet id: Int64) -> JSONValue { ["deleteSheet": ["sheetId": JSONValue(id)]] }
+
+    static func size(_ id: Int64, rows: Int64, columns: Int64) -> JSONValue {
+        [
+            "updateSheetProperties": [
+                "properties": [
+                    "sheetId": JSONValue(id),
+                    "gridProperties": ["rowCount": JSONValue(rows), "columnCount": JSONValue(columns)],
+                ], "fields": "gridProperties(rowCount,columnCount)",
+            ]
+        ]
+    }
+
+    /// Takes all values out of a sheet; how its cells look stays.
+    static func clear(_ id: Int64) -> JSONValue {
+        ["updateCells": ["range": ["sheetId": JSONValue(id)], "fields": "userEnteredValue"]]
+    }
+
+    /// Copies values from the first cell on.
+    static func copy(from source: Int64, to target: Int64, rows: Int64, columns: Int64) -> JSONValue {
+        func range(_ id: Int64) -> JSONValue {
+            [
+                "sheetId": JSONValue(id), "startRowIndex": 0, "endRowIndex": JSONValue(rows),
+                "startColumnIndex": 0, "endColumnIndex": JSONValue(columns),
+            ]
+        }
+        return [
+            "copyPaste": ["source": range(source), "destination": range(target), "pasteType": "PASTE_VALUES"]
+        ]
+    }
+
+    static func remove(rows: Range<Int64>, of id: Int64) -> JSONValue {
+        [
+            "deleteDimension": [
+                "range": [
+                    "sheetId": JSONValue(id), "dimension": "ROWS", "startIndex": JSONValue(rows.lowerBound),
+                    "endIndex": JSONValue(rows.upperBound),
+                ]
             ]
         ]
     }

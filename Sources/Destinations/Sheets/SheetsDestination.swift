@@ -1,9 +1,9 @@
 public import Connectors
 internal import Model
 
-/// Rows at the end of a sheet of Google's.
+/// Rows at the end of a sheet of Google's, or in the place of those that are in it.
 ///
-/// Rows go in pieces, each in one change with its own line in the sheet `sluice_loads`, and Google makes all of a change or nothing. So a
+/// Rows that are added go in pieces, each in one change with its own line in the sheet `sluice_loads`, and Google makes all of a change or nothing. So a
 /// piece is there once, whatever answer was lost. Values are written as what they are: no text becomes a formula.
 public struct SheetsDestination: Destination {
     public static let kind = "sheets"
@@ -18,18 +18,18 @@ public struct SheetsDestination: Destination {
         PlainText.field,
     ]
     public static let abilities = Abilities(
-        modes: [.append], formats: ["ndjson"], takesCompression: false, hasSchema: true)
+        modes: [.append, .replace], formats: ["ndjson"], takesCompression: false, hasSchema: true)
 
     /// A change is sent when it has so many bytes of rows, whatever their number.
-    private static let mostBytes = 1 << 20
-    private static let ledger = "sluice_loads"
+    static let mostBytes = 1 << 20
+    static let ledger = "sluice_loads"
     private static let ledgerColumns: [JSONValue] = [
         "run_id", "pipeline", "seq_from", "seq_to", "rows", "loaded_at", "stale", "target", "installation",
     ]
 
-    private let client: SheetsClient
-    private let sheet: String
-    private let pieceRows: Int
+    let client: SheetsClient
+    let sheet: String
+    let pieceRows: Int
 
     public init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError) {
         let api = try OutboundURL(settings.text("api") ?? "https://sheets.googleapis.com")
@@ -52,7 +52,7 @@ public struct SheetsDestination: Destination {
     public func check() async throws(ConnectorError) { _ = try await client.sheets() }
 
     /// A line of the ledger.
-    private struct Line {
+    struct Line {
         let run: String
         let pipeline: String
         let from: Int64
@@ -76,7 +76,7 @@ public struct SheetsDestination: Destination {
     }
 
     /// The ledger's lines of this sheet; those of a sheet that is not there any more do not count.
-    private func lines(_ sheets: [SheetsClient.Sheet]) async throws(ConnectorError) -> [Line] {
+    func lines(_ sheets: [SheetsClient.Sheet]) async throws(ConnectorError) -> [Line] {
         guard sheets.contains(where: { $0.title == sheet }), sheets.contains(where: { $0.title == Self.ledger })
         else { return [] }
         return try await client.values(Self.ledger, "A2:I").compactMap(Line.init).filter { $0.target == sheet }
@@ -96,6 +96,7 @@ public struct SheetsDestination: Destination {
         if mine.contains(where: { $0.to == batch.seqTo }) {
             return LoadReceipt(rows: mine.map(\.rows).reduce(0, &+), wasThere: true)
         }
+        if batch.mode == .replace { return try await replace(batch, sheets) }
         if batch.isIncremental, let reached = ours.map(\.to).max(), reached > batch.seqFrom {
             return LoadReceipt(rows: 0, reached: reached)
         }
@@ -133,12 +134,7 @@ public struct SheetsDestination: Destination {
             }
             sent += Int64(rows.count)
             cut += rows.reduce(0) { $0 + $1.count(where: SheetsClient.isCut) }
-            let line: [JSONValue] = [
-                .string(batch.run), .string(batch.stream.pipeline), JSONValue(from), JSONValue(to),
-                JSONValue(rows.count),
-                .string(Timestamp(microseconds: client.tools.seconds() * 1_000_000).text), .bool(batch.isStale),
-                .string(sheet), .string(batch.stream.installation),
-            ]
+            let line = line(batch, from: from, to: to, rows: Int64(rows.count))
             try await client.change([
                 SheetsClient.append(rows, to: ids.sheet), SheetsClient.append([line], to: ids.ledger),
             ])
@@ -154,7 +150,16 @@ public struct SheetsDestination: Destination {
         return LoadReceipt(rows: sent, changes: changes)
     }
 
-    private func ids() async throws(ConnectorError) -> (sheet: Int64, ledger: Int64) {
+    /// A line of the ledger for rows that go in.
+    func line(_ batch: LoadBatch, from: Int64, to: Int64, rows: Int64) -> [JSONValue] {
+        [
+            .string(batch.run), .string(batch.stream.pipeline), JSONValue(from), JSONValue(to), JSONValue(rows),
+            .string(Timestamp(microseconds: client.tools.seconds() * 1_000_000).text), .bool(batch.isStale),
+            .string(sheet), .string(batch.stream.installation),
+        ]
+    }
+
+    func ids() async throws(ConnectorError) -> (sheet: Int64, ledger: Int64) {
         let sheets = try await client.sheets()
         guard let target = sheets.first(where: { $0.title == sheet }),
             let ledger = sheets.first(where: { $0.title == Self.ledger })
@@ -163,7 +168,7 @@ public struct SheetsDestination: Destination {
     }
 
     /// The next rows, their values in the order of the sheet's columns.
-    private func next(
+    func next(
         _ pieces: LineBatches, _ names: [String]
     ) async throws(ConnectorError) -> ([[JSONValue]], LineBatches) {
         try await blocking { () throws in
@@ -183,7 +188,7 @@ public struct SheetsDestination: Destination {
     }
 
     /// Makes what is not there, and columns that are new; the sheet's columns afterwards.
-    private func prepare(
+    func prepare(
         _ batch: LoadBatch, _ sheets: [SheetsClient.Sheet]
     ) async throws(ConnectorError) -> ([String], [String]) {
         let wanted = batch.columns.map(\.name)
@@ -214,7 +219,7 @@ public struct SheetsDestination: Destination {
                 if width > target.columns { requests.append(SheetsClient.widen(target.id, by: width - target.columns)) }
                 requests.append(
                     SheetsClient.write(
-                        missing.map { .string($0) }, to: target.id, row: 0, column: Int64(names.count)))
+                        [missing.map { .string($0) }], to: target.id, row: 0, column: Int64(names.count)))
                 changes += missing.map { "the column \"\($0)\" was added to \(sheet)" }
                 names += missing
             }
@@ -227,34 +232,6 @@ public struct SheetsDestination: Destination {
         }
         if !requests.isEmpty { try await client.change(requests) }
         return (names, changes)
-    }
-
-    public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
-        let sheets = try await client.sheets()
-        let all = try await lines(sheets)
-        let isAlone = all.allSatisfy { $0.isOf(batch.stream) }
-        let header = try await client.values(sheet, "1:1").first?.map { $0.stringValue ?? "" } ?? []
-        guard isAlone, batch.isIncremental, let place = header.firstIndex(of: "seq"),
-            batch.columns.contains(where: { $0.name == "seq" }), let target = sheets.first(where: { $0.title == sheet })
-        else {
-            let noted = all.filter { $0.run == batch.run && $0.from >= batch.seqFrom }.map(\.rows).reduce(0, &+)
-            return LoadVerification(
-                what: "rows that sluice_loads has of the run", expected: batch.rows, found: noted)
-        }
-        let column = Self.letters(place)
-        var found: Int64 = 0
-        var at: Int64 = 2
-        while at <= target.rows {
-            let end = min(at + 49_999, target.rows)
-            for row in try await client.values(sheet, "\(column)\(at):\(column)\(end)") {
-                guard let seq = row.first.flatMap({ $0.intValue ?? $0.stringValue.flatMap { Int64($0) } }) else {
-                    continue
-                }
-                if seq > batch.seqFrom, seq <= batch.seqTo { found += 1 }
-            }
-            at = end + 1
-        }
-        return LoadVerification(what: "rows of the window in \(sheet)", expected: batch.rows, found: found)
     }
 
     /// A column's letters: A to Z, AA, …

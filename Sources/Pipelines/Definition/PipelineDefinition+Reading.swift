@@ -52,7 +52,7 @@ extension PipelineDefinition {
                 (RetryPolicy(), false, [AlertTarget]?.none)
             }
         freshness = if let found = known["freshness"] { try Self.freshness(found) } else { nil }
-        if let found = known["retain"] { try Self.retain(found) }
+        retention = if let found = known["retain"] { try FileRetention(found) } else { FileRetention() }
         timeout = try known["timeout"]?.duration() ?? 3_600_000_000
         json = node.json
         try checkMode(loadNode)
@@ -229,13 +229,5 @@ extension PipelineDefinition {
             throw node.error("\"warn_after\" is longer than \"fail_after\"")
         }
         return limits
-    }
-
-    /// A run's file is deleted when what was loaded is verified; nothing else can be asked for.
-    private static func retain(_ node: DocumentNode) throws(PipelineError) {
-        let known = try node.map(["files"])
-        guard let files = known["files"] else { return }
-        if case .scalar(.string("until_verified")) = files.content { return }
-        throw files.error("files cannot be kept for a time yet: write until_verified, which holds without being said")
     }
 }

@@ -22,6 +22,8 @@ public struct PipelineDefinition: Sendable, Equatable {
     /// Whether a failed run leaves what was loaded before, marked as stale, rather than being a failure only.
     public var fallsBack: Bool
     public var freshness: FreshnessLimits?
+    /// What becomes of its files.
+    public var retention: FileRetention
     /// Whom alerts go to; nil: those of the project.
     public var alerts: [AlertTarget]?
     /// Pipelines whose runs it waits for.

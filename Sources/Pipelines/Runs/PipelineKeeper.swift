@@ -15,6 +15,8 @@ public final class PipelineKeeper: Sendable {
         /// When the next look at the schedules, and at what waits for its next attempt, is due.
         var nextLook: Timestamp?
         var followed = Followed()
+        /// When it is looked for kept files whose time is over.
+        var nextPruning: Timestamp?
     }
 
     let tools: RunTools
@@ -101,6 +103,7 @@ public final class PipelineKeeper: Sendable {
     /// - Returns: when the next one is due, or something waits for its next attempt.
     func look(_ now: Timestamp) async throws -> Timestamp? {
         try await goOnWithBackfills(now)
+        try await pruneFiles(now)
         let open = try await tools.control.openPipelineRuns()
         var next = open.compactMap(\.nextAttemptAt).min()
         guard followsSchedules else { return next }
@@ -144,6 +147,16 @@ public final class PipelineKeeper: Sendable {
         }
         state.withLock { [followed] in $0.followed.set(followed) }
         return next
+    }
+
+    func isPruningDue(_ now: Timestamp) -> Bool {
+        state.withLock { state in
+            let pause = Timestamp(microseconds: now.microseconds + Self.longestPause)
+            // A clock that was put back does not keep it from being looked.
+            if let next = state.nextPruning, now < next, next <= pause { return false }
+            state.nextPruning = pause
+            return true
+        }
     }
 
     /// What can begin now, the oldest first.

@@ -344,7 +344,22 @@ extension PipelineRun {
             rule: "reconciliation", outcome: found.holds ? .passed : .failed,
             message: "\(found.what): \(found.found), and should be \(found.expected)")
         guard found.holds else { throw ValidationStop(checks: [check]) }
+        try await keepFile(batch)
         machine.succeed(.verify, at: tools.now(), rowsIn: receipt.rows, rowsOut: receipt.rows, checks: [check])
+    }
+
+    /// Puts the file that was loaded where it is kept, if it is to be.
+    private func keepFile(_ batch: LoadBatch) async throws {
+        guard let time = definition.retention.time else { return }
+        let kept = KeptRunFiles(pipeline: "\(project.folder)/\(record.pipeline)")
+        let until = Timestamp(microseconds: tools.now().microseconds + time)
+        // Only rows that come by their numbers are told by them: others may have anybody in them.
+        let from = batch.isIncremental && batch.seqColumn != nil ? batch.seqFrom : 0
+        let (run, recipients) = (record.id, definition.retention.recipients)
+        try await OwnThread.run {
+            try kept.keep(
+                batch.file, suffix: batch.suffix, of: run, window: (from, batch.seqTo), until: until, for: recipients)
+        }
     }
 
     private mutating func build() async throws {

@@ -32,7 +32,7 @@ enum RunFolder {
         guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("make the folder", path) }
     }
 
-    private static func names(_ path: String) -> [String] {
+    static func names(_ path: String) -> [String] {
         guard let folder = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(folder) }
         var names: [String] = []
@@ -46,7 +46,7 @@ enum RunFolder {
         return names
     }
 
-    private static func failure(_ action: String, _ path: String) -> PipelineError {
+    static func failure(_ action: String, _ path: String) -> PipelineError {
         let number = errno
         // strerror's text is copied at once.
         let reason = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"

@@ -10,6 +10,7 @@ enum RunRoutes {
         Route(.get, "/v1/runs", .scope(.pipelinesRead), audit: .read("runs.list", of: "runs"), list),
         Route(
             .get, "/v1/runs/{id}", .scope(.pipelinesRead), audit: .read("runs.show", of: "runs"), show),
+        Route(.get, "/v1/runs/{id}/file", .scope(.exportsRead), audit: .read("runs.file", of: "runs"), file),
         Route(.post, "/v1/runs/{id}/cancel", .scope(.pipelinesWrite), audit: .act("runs.cancel"), cancel),
     ]
 
@@ -33,11 +34,46 @@ enum RunRoutes {
     }
 
     private static func show(_ exchange: Exchange) async throws -> Response {
+        let run = try await run(exchange)
+        guard case .object(let members) = RunDocument.json(run) else { return .json(RunDocument.json(run)) }
+        let kept = try await kept(run, exchange).map { file -> JSONValue in
+            [
+                "name": .string(file.name), "bytes": JSONValue(file.bytes), "encrypted": .bool(file.isEncrypted),
+                "kept_until": .string(file.until.text),
+            ]
+        }
+        return .json(
+            .object(members + [.init("file", kept ?? .null), .init("lineage", try await lineage(run, exchange))]))
+    }
+
+    /// The file that was loaded, as long as it is kept.
+    private static func file(_ exchange: Exchange) async throws -> Response {
+        let run = try await run(exchange)
+        guard let file = try await kept(run, exchange) else {
+            throw Problem(
+                .gone, "file_gone",
+                "the run's file is not there: \"retain: { files: 7d }\" of a pipeline says how long files are kept after they were loaded"
+            )
+        }
+        exchange.note.rows(run.rows ?? 0)
+        let headers: HTTPFields = [
+            .contentType: "application/octet-stream",
+            .contentDisposition: "attachment; filename=\"\(file.name)\"", .cacheControl: "private, no-cache",
+        ]
+        let body = try await FileIO().loadFile(path: file.path, context: exchange.context)
+        return Response(status: .ok, headers: headers, body: body)
+    }
+
+    private static func run(_ exchange: Exchange) async throws -> PipelineRunRecord {
         let id = exchange.parameters[0]
         guard let run = try await exchange.app.control.pipelineRun(id, project: try exchange.requireCaller().project)
         else { throw Problem.notFound("there is no run \(id.prefix(64))") }
-        guard case .object(let members) = RunDocument.json(run) else { return .json(RunDocument.json(run)) }
-        return .json(.object(members + [.init("lineage", try await lineage(run, exchange))]))
+        return run
+    }
+
+    private static func kept(_ run: PipelineRunRecord, _ exchange: Exchange) async throws -> KeptRunFiles.File? {
+        let folder = try exchange.project().directory + "/pipelines/" + run.pipeline
+        return try await Blocking.run { KeptRunFiles(pipeline: folder).find(run.id) }
     }
 
     private static func lineage(_ run: PipelineRunRecord, _ exchange: Exchange) async throws -> JSONValue {

@@ -21,25 +21,33 @@ struct PipelineCopies: Sendable {
             try await control.openPipelineRuns().filter { $0.project == runtime.name && $0.nextAttemptAt == nil }.map(
                 \.id))
         let (folder, names) = (folder, names)
-        let (rows, isVerified) = try await Blocking.run {
-            var rows: Int64 = 0
+        let (rows, found, left) = try await Blocking.run {
+            var (rows, found, left): (Int64, Int, Int) = (0, 0, 0)
             for pipeline in Folder.names(folder) {
-                for name in Folder.names("\(folder)/\(pipeline)") where name != "quarantine" && !atWork.contains(name) {
+                for name in Folder.names("\(folder)/\(pipeline)")
+                where name != "quarantine" && name != KeptRunFiles.name && !atWork.contains(name) {
                     Folder.remove("\(folder)/\(pipeline)/\(name)")
                 }
+                let kept = KeptRunFiles(pipeline: "\(folder)/\(pipeline)").erase(seqs)
+                (found, left) = (found + kept.found, left + kept.left)
                 for name in Folder.names("\(folder)/\(pipeline)/quarantine") {
                     rows += try Self.filter("\(folder)/\(pipeline)/quarantine/\(name)", names, Set(seqs))
                 }
             }
-            return (rows, true)
+            return (rows, found, left)
         }
         let records = try await control.rewritePipelines(
             project: runtime.name, definition: { names.redacted(pipeline: $0) },
             run: { names.redacted($0, seqs: seqs) }, text: { names.redacted(told: $0) })
         return [
             ErasureReceipt(
-                kind: "quarantine", name: "pipelines", rows: rows, verified: isVerified,
+                kind: "quarantine", name: "pipelines", rows: rows, verified: true,
                 how: rows == 0 ? "no row of theirs was put aside" : "files written anew without the rows"),
+            ErasureReceipt(
+                kind: "pipelines", name: "kept files", rows: 0, verified: left == 0,
+                how: found == 0
+                    ? "no file of a run that is kept may have had rows of theirs"
+                    : "removed \(found - left) of \(found) files that may have had rows of theirs"),
             ErasureReceipt(
                 kind: "pipelines", name: "runs and definitions", rows: Int64(records), verified: true,
                 how: records == 0

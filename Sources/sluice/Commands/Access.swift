@@ -36,32 +36,8 @@ struct Access: AsyncParsableCommand {
                 let response = try await client.open(
                     .post, "/v1/privacy/access", headers: [("Content-Type", "application/json")],
                     body: .bytes(ByteBuffer(string: asked.text)))
-                if ExportTarget.isStandardOutput(out) {
-                    try await Self.copy(response, of: client) { try await PipeWriter.write($0) }
-                    try await PipeWriter.write([0x0a])
-                } else {
-                    let file = try NewFile(out, mode: 0o600)
-                    try await Self.copy(response, of: client) { try await file.write($0) }
-                    try await file.write([0x0a])
-                    try await file.commit()
-                }
+                try await AnswerBody.save(response, of: client, to: out, ending: [0x0a])
             }
-        }
-    }
-
-    /// Hands all of an answer on.
-    private static func copy(
-        _ response: HTTPClientResponse, of client: APIClient, to write: ([UInt8]) async throws -> Void
-    ) async throws {
-        var blocks = response.body.makeAsyncIterator()
-        while true {
-            let block: ByteBuffer?
-            do { block = try await blocks.next() } catch let error as CancellationError { throw error } catch {
-                throw Failure(
-                    .unreachable, "the answer of \(client.name) broke off: \(ClientErrors.describe(error)); ask again")
-            }
-            guard let block else { return }
-            try await write(Array(block.readableBytesView))
         }
     }
 }

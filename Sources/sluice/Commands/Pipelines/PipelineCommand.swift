@@ -19,7 +19,8 @@ struct PipelineCommand: AsyncParsableCommand {
             """,
         subcommands: [
             PipelineCheck.self, PipelinePlan.self, PipelineApply.self, PipelineRunNow.self, PipelineRuns.self,
-            PipelineShow.self, PipelineList.self, PipelineCancel.self, PipelinePause.self, PipelineResume.self,
+            PipelineShow.self, PipelineKeptFile.self, PipelineList.self, PipelineCancel.self, PipelinePause.self,
+            PipelineResume.self,
             PipelineRemove.self, PipelineBackfill.self, PipelineAlerts.self,
         ])
 }
@@ -43,6 +44,9 @@ enum PipelineText {
                 + (run["rows"].map { $0 == .null } ?? true ? "" : "  \(Text.plain(run["rows"])) rows")
         ]
         if let reason = run["reason"], reason != .null { lines.append("  \(Text.visible(Text.plain(reason)))") }
+        if let file = run["file"], file != .null {
+            lines.append("  \(Text.plain(file["name"])) is kept until \(Text.plain(file["kept_until"]))")
+        }
         if let next = run["next_attempt_at"], next != .null { lines.append("  tried again at \(Text.plain(next))") }
         for step in run["steps"]?.arrayValue ?? [] {
             let note = Text.plain(step["reason"])
