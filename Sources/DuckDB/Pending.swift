@@ -1,4 +1,5 @@
 internal import CDuckDB
+internal import Glibc
 
 /// A started statement, until its result is there.
 @safe struct Pending: ~Copyable {
@@ -21,8 +22,32 @@ internal import CDuckDB
         unsafe duckdb_destroy_pending(&owned)
     }
 
+    /// How often it is asked for more to do before it sleeps in between, and for how many µs then.
+    private static var asks: Int { 64 }
+    private static var sleep: UInt32 { 50 }
+
+    /// Does what there is to be done. Where DuckDB's other threads do the rest it sleeps in between: DuckDB itself would ask
+    /// without an end, and take the processor from the very threads that it waits for.
+    private func work() throws(DuckDBError) {
+        var idle = 0
+        while true {
+            switch unsafe duckdb_pending_execute_task(handle) {
+            case DUCKDB_PENDING_RESULT_NOT_READY: idle = 0
+            case DUCKDB_PENDING_NO_TASKS_AVAILABLE:
+                idle += 1
+                if idle > Self.asks { usleep(Self.sleep) }
+            case DUCKDB_PENDING_ERROR:
+                // The pending result owns its error's text. Asked for its result, it would only say that there is none.
+                throw DuckDBError(
+                    duckdb: unsafe text(duckdb_pending_error(handle), or: "DuckDB failed without a reason"))
+            default: return
+            }
+        }
+    }
+
     /// Runs to the end, or to the first chunk of a stream.
     consuming func run() throws(DuckDBError) -> StatementResult {
+        try work()
         var raw = unsafe duckdb_result()
         let state = unsafe duckdb_execute_pending(handle, &raw)
         let result = unsafe StatementResult(owning: raw)

@@ -38,9 +38,11 @@ public struct StoreSettings: Sendable {
     /// How long nothing comes in before the compactor also does what can wait.
     public var idleness: Duration = .seconds(5)
     /// Rows that the engine sorts at once for an export that it writes itself.
-    public var sortedRows: Int64 = 400_000
+    public var sortedRows: Int64 = 800_000
     /// Bytes of rows that are sorted in memory for other exports; more go through a file.
     public var sortedBytes = 40 << 20
+    /// Bytes of identities that an export of rows keeps in memory; more are read from a file as they are needed.
+    public var identityBytes = 16 << 20
     /// By how much the compactor stands back: behind the applier, whose work is awaited.
     public var compactorNiceness: Int32 = 15
     /// Slots of one generation of the identity cache, a power of two; 24 bytes each, and there are two generations.

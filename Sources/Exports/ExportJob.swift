@@ -72,7 +72,12 @@ struct ExportJob: Sendable {
                 case .propertyChanges: try WindowIdentities(spec, [.propertyChanges], layout, recent, connection)
                 case .people, .identities, .aliases, .report: nil
                 }
-            return try IdentityTable(connection, people, window, format: spec.format, style: style)
+            // The engine asks for those of a Parquet file in any order.
+            let spill =
+                spec.format == .parquet
+                ? nil : IdentityTable.Spill(folder: scratch, most: settings.identityBytes)
+            return try IdentityTable(
+                connection, people, window, format: spec.format, style: style, spill: spill)
         }
         try Self.makeTables(query, connection)
         return identities
@@ -114,8 +119,9 @@ struct ExportJob: Sendable {
         var files = PartSet(names: names, isSplit: spec.partRows != nil)
         do {
             if spec.format == .parquet {
-                try EngineWriter(query: query, progress: progress, settings: settings, layout: layout)
-                    .write(connection, &files)
+                try EngineWriter(
+                    query: query, progress: progress, settings: settings, layout: layout, scratch: scratch
+                ).write(connection, &files)
             } else {
                 var output = FileRows(files: files, spec: spec)
                 defer { files = output.files }

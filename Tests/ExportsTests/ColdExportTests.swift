@@ -45,6 +45,7 @@ struct ColdExportTests {
         settings.monthRows = 30
         settings.sortedRows = 40
         settings.sortedBytes = 4_000
+        settings.identityBytes = 0
         try await LiveStore.with(settings: settings) { live in
             let items = Self.items(600, seed: 5)
             for start in stride(from: 0, to: items.count, by: 50) {

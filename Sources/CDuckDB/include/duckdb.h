@@ -126,6 +126,7 @@ duckdb_state duckdb_pending_prepared(duckdb_prepared_statement statement, duckdb
 duckdb_state duckdb_pending_prepared_streaming(duckdb_prepared_statement statement, duckdb_pending_result *out);
 void duckdb_destroy_pending(duckdb_pending_result *pending);
 const char *duckdb_pending_error(duckdb_pending_result pending);
+duckdb_pending_state duckdb_pending_execute_task(duckdb_pending_result pending);
 duckdb_state duckdb_execute_pending(duckdb_pending_result pending, duckdb_result *out);
 void duckdb_destroy_result(duckdb_result *result);
 const char *duckdb_result_error(duckdb_result *result);

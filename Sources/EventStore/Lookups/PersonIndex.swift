@@ -38,7 +38,7 @@ public final class PersonIndex: Sendable {
         /// The batch that was applied last, or is being applied.
         var batch: (last: Int64, identities: [Int64]) = (0, [])
         /// Identities by the hash of their text, up to this one.
-        var names = HashIndex()
+        var names = NameIndex()
         var lastIdentity: Int64 = 0
         var circles = TiedCircles()
         var activity = ActivityTable()
@@ -51,8 +51,8 @@ public final class PersonIndex: Sendable {
     /// Why the engine has to be asked: because the index is not up to date, or would not know either.
     enum Miss: Error { case incomplete, unknown }
 
-    /// The most identities that are kept (a slot of a hash takes 24 bytes, of activity 20), and the most notes.
-    static let mostIdentities: Int64 = 1_500_000
+    /// The most identities that are kept (a slot of a hash takes 16 bytes, of activity 20), and the most notes.
+    static let mostIdentities: Int64 = 3_000_000
     private static let mostNotes = 1_000_000
     /// Look-ups in vain that the index could have answered, after which it is made or brought up to date.
     private static let patience = 16

@@ -33,7 +33,7 @@ struct SampleWriter {
         let statement = SQLStatement(query.select(order: query.order))
         let rows = try connection.query(statement.text, statement.values)
         while let chunk = try rows.nextChunk() {
-            encoder.write(chunk, 0..<chunk.rowCount, &out)
+            try encoder.write(chunk, 0..<chunk.rowCount, &out)
             size.rows += Int64(chunk.rowCount)
             try counter.take(&out)
         }

@@ -17,6 +17,39 @@ enum FileSystem {
         return descriptor
     }
 
+    /// A new file in a folder that has no name, so that it goes with the process; the path is for errors.
+    static func createUnnamed(in folder: String, _ kind: String) throws(ExportError) -> (
+        descriptor: Int32, path: String
+    ) {
+        let path = "\(folder)/\(kind)-\(getpid())-\(UInt64.random(in: .min ... .max)).tmp"
+        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw error("create", path) }
+        do { try remove(path) } catch {
+            close(descriptor)
+            throw error
+        }
+        return (descriptor, path)
+    }
+
+    /// Fills a buffer from a place of a file on; how many bytes there were.
+    static func read(
+        _ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at place: Int, _ path: String
+    ) throws(ExportError) -> Int {
+        var filled = 0
+        while filled < buffer.count {
+            // The part not yet filled, lent for the call.
+            let start = unsafe buffer.baseAddress.map { unsafe $0 + filled }
+            let count = unsafe pread(descriptor, start, buffer.count - filled, off_t(place + filled))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw error("read", path)
+            }
+            if count == 0 { break }
+            filled += count
+        }
+        return filled
+    }
+
     static func openForReading(_ path: String) throws(ExportError) -> Int32 {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw error("open", path) }

@@ -79,7 +79,7 @@ extension ExportQuery {
         if writer == .rows { return (number, kind) }
         return (
             kind == .identityText
-                ? DuckDBDialect.identityText(number, run: run) : DuckDBDialect.identityPerson(number, run: run), .text
+                ? DuckDBDialect.identityText(number, run: run) : DuckDBDialect.identityPerson(number, run: run), kind
         )
     }
 

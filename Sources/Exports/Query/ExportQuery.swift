@@ -175,6 +175,26 @@ struct ExportQuery: Sendable {
         return rows(list.joined(", "), from: from, filter: filter, order: order)
     }
 
+    /// The statement of the file's columns, where the engine sorts the rows: what is made of an identity's number comes after
+    /// that, since it would have to be carried along.
+    func selectSorted(from: SQLFragment, filter: SQLFragment) -> SQLFragment {
+        let letter: SQLFragment = spec.dataset == .events ? "e" : "c"
+        var inner: [SQLFragment] = []
+        var outer: [SQLFragment] = []
+        for (i, column) in columns.enumerated() {
+            if column.kind == .identityText || column.kind == .identityPerson {
+                outer.append("\(column.sql) AS \(ident: column.name)")
+            } else {
+                let name = SQLFragment(stringLiteral: "x\(i)")
+                inner.append("\(column.sql) AS \(name)")
+                outer.append("\(letter).\(name) AS \(ident: column.name)")
+            }
+        }
+        if inner.count < outer.count { inner.append("\(letter).identity_id") }
+        let sorted = rows(inner.joined(", "), from: from, filter: filter, order: order)
+        return "SELECT \(outer.joined(", ")) FROM (\(sorted)) \(letter)"
+    }
+
     /// The rows without order, with other columns: to look at before.
     func rows(
         _ list: SQLFragment, from: SQLFragment? = nil, filter: SQLFragment? = nil, order: SQLFragment? = nil

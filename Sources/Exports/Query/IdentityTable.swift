@@ -13,15 +13,25 @@ struct IdentityTable: Sendable {
     private(set) var places: [Int64: Range<Int>]?
     /// The person of each identity, by its number; empty while everyone is their own.
     private(set) var persons: [Int64] = []
+    /// All identities in a file, where they are too many; then the tables above are empty.
+    private(set) var pages: IdentityPages?
+
+    /// Where identities go that are too many for the memory.
+    struct Spill {
+        let folder: String
+        /// Bytes of all of them that are kept in memory.
+        let most: Int
+    }
 
     /// Reads the identities that exist as of a `seq`. Call it in the transaction that made `people` and `window`.
     ///
     /// - Parameters:
     ///   - window: the only ones that are asked for; nil for all.
     ///   - style: how the cells of a CSV look; nil where they are as usual.
+    ///   - spill: nil where all are kept in memory, however many.
     init(
         _ connection: Connection, _ people: PeopleAsOf, _ window: WindowIdentities?, format: ExportFormat,
-        style: CellStyle?
+        style: CellStyle?, spill: Spill? = nil
     ) throws {
         let field = IdentityField(format: format, style: style)
         var only = ""
@@ -30,18 +40,21 @@ struct IdentityTable: Sendable {
             var out = Output(capacity: 4_096)
             unsafe window.remembered.forEach { identity, text in
                 // The text is lent for the call.
-                unsafe add(identity, text, person: identity, field, &out)
+                unsafe field.write(text, &out)
+                unsafe add(identity, out.bytes, person: identity)
             }
             guard window.hasOthers else { return }
             only = " WHERE identity_id IN (SELECT identity_id FROM \(WindowIdentities.table))"
         }
         try read(
             connection, "SELECT identity_id, identity, person_id FROM (\(people.sql))\(only) ORDER BY identity_id",
-            field)
+            field, spill)
     }
 
-    private mutating func read(_ connection: Connection, _ sql: String, _ field: IdentityField) throws {
-        try reserve(connection, field.format)
+    private mutating func read(
+        _ connection: Connection, _ sql: String, _ field: IdentityField, _ spill: Spill?
+    ) throws {
+        try reserve(connection, field.format, spill)
         let rows = try connection.query(sql)
         var out = Output(capacity: 4_096)
         while let chunk = try rows.nextChunk() {
@@ -51,32 +64,39 @@ struct IdentityTable: Sendable {
                 let person = chunk.int64(2, row: row)
                 chunk.text(1, row: row) { text in
                     // The text is lent for the call.
-                    unsafe text.withUnsafeBufferPointer { unsafe add(id, $0, person: person, field, &out) }
+                    unsafe text.withUnsafeBufferPointer { unsafe field.write($0, &out) }
+                }
+                if let pages {
+                    unsafe try pages.add(id, person: person, out.bytes)
+                } else {
+                    unsafe add(id, out.bytes, person: person)
                 }
             }
         }
+        try pages?.finish()
     }
 
-    /// Makes room for all, so that arrays of millions are not copied while they grow.
-    private mutating func reserve(_ connection: Connection, _ format: ExportFormat) throws {
+    /// Makes room for all, so that arrays of millions are not copied while they grow; or a file, if they are too many.
+    private mutating func reserve(_ connection: Connection, _ format: ExportFormat, _ spill: Spill?) throws {
         guard places == nil,
             let found = try connection.row("SELECT max(identity_id), sum(strlen(identity)) FROM identities"),
             let last = found[0].int, let bytes = found[1].int
         else { return }
+        if let spill, Int(bytes) + Int(last) * MemoryLayout<Int>.stride > spill.most {
+            pages = try IdentityPages(in: spill.folder)
+            return
+        }
         starts.reserveCapacity(Int(last) + 2)
         // Quotes come on top, where a text needs them; and numbers of those that are gone have none.
         fields.reserveCapacity(Int(bytes) + (format == .ndjson ? 2 * Int(last) : 0))
     }
 
     /// Adds an identity; those of the tables come in the order of their numbers.
-    private mutating func add(
-        _ id: Int64, _ text: UnsafeBufferPointer<UInt8>, person: Int64, _ field: IdentityField, _ out: inout Output
-    ) {
+    private mutating func add(_ id: Int64, _ field: UnsafeRawBufferPointer, person: Int64) {
         // Numbers that do not exist (any more) have no text.
         while places == nil, starts.count - 1 < Int(id) { starts.append(fields.count) }
         let start = fields.count
-        unsafe field.write(text, &out)
-        unsafe fields.append(contentsOf: out.bytes)
+        unsafe fields.append(contentsOf: field)
         if places == nil { starts.append(fields.count) } else { places?[id] = start..<fields.count }
         if person != id, persons.isEmpty { persons = (0..<id).map { $0 } }
         if !persons.isEmpty {
@@ -102,17 +122,6 @@ struct IdentityTable: Sendable {
         let i = Int(identity)
         guard i > 0, i &+ 1 < starts.count else { return 0..<0 }
         return starts[i]..<starts[i &+ 1]
-    }
-
-    /// Asks for the fields of many identities at once, so that the memory answers for all of them together; looked up
-    /// one by one, a row would wait for each.
-    @inline(never)
-    func warm(_ column: RawColumn, _ rows: Range<Int>, _ found: inout [Range<Int>]) -> UInt8 {
-        found.removeAll(keepingCapacity: true)
-        for row in rows { found.append(column.isNull(row) ? 0..<0 : field(column.int64(row))) }
-        var seen: UInt8 = 0
-        for range in found where !range.isEmpty { seen ^= fields[range.lowerBound] }
-        return seen
     }
 }
 

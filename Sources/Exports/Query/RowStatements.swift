@@ -44,21 +44,20 @@ enum RowStatements {
             try RowSource(source, table, query.spec, connection)
         }
         let total = sources.reduce(0) { $0 + $1.rows }
+        if query.writer == .engine { return try ofEngine(query, table, sources, connection, settings) }
         var statements: [Statement] = []
         for part in RowPlan.make(sources, query.spec.order) {
             let from = query.relation(part.sources, table)
             let filter = part.months.map { query.within($0) }
             if !part.isSorted, let statement = try inOrder(query, part.sources[0], table, filter, connection) {
                 statements.append(Statement(sql: statement.sql, arrival: statement.arrival, total: total))
-            } else if query.writer == .engine || table == .propertyChanges && query.hasJoins {
-                // The engine sorts what it writes itself, and the changes of one item, which are told apart by their names
-                // alone and which a join may have mixed: all rows, a piece at a time.
+            } else if table == .propertyChanges && query.hasJoins {
+                // The changes of one item, which are told apart by their names alone and which a join may have mixed, are sorted
+                // by the engine: all rows, a piece at a time.
                 let all = query.relation(sources.map(\.source), table)
-                let filters = try SortedPieces(
-                    query: query, from: all, connection: connection, rows: settings.sortedRows
-                ).filters()
-                return filters.map {
-                    Statement(sql: query.select(from: all, filter: $0, order: query.order), total: total)
+                let pieces = SortedPieces(query: query, from: all, connection: connection, rows: settings.sortedRows)
+                return try pieces.pieces().map {
+                    Statement(sql: query.select(from: all, filter: $0.filter, order: query.order), total: total)
                 }
             } else {
                 let order = query.spec.order
@@ -69,6 +68,35 @@ enum RowStatements {
             }
         }
         return statements
+    }
+
+    /// The most pieces that an export is cut into: each looks at all rows of its time again.
+    private static let mostPieces: Int64 = 32
+
+    /// Rows that the engine writes itself, in pieces that it can sort in memory. Where a piece begins depends on the rows alone,
+    /// so that a file is the same wherever they lie.
+    private static func ofEngine(
+        _ query: ExportQuery, _ table: RowTable, _ sources: [RowSource], _ connection: Connection,
+        _ settings: StoreSettings
+    ) throws -> [Statement] {
+        guard !sources.isEmpty else { return [] }
+        let all = query.relation(sources.map(\.source), table)
+        let rows = max(settings.sortedRows, try SortedPieces.count(query, all, connection) / mostPieces)
+        let pieces = try SortedPieces(query: query, from: all, connection: connection, rows: rows).pieces()
+        let plan = RowPlan.make(sources, query.spec.order)
+        return try pieces.map { piece in
+            // What has one piece's rows in order, and no others of their time.
+            let part = plan.first { part in
+                if part.isSorted { return false }
+                if pieces.count == 1 && plan.count == 1 { return true }
+                guard let months = piece.months, let within = part.months else { return false }
+                return within.lowerBound <= months.lowerBound && months.upperBound <= within.upperBound
+            }
+            if let part, let statement = try inOrder(query, part.sources[0], table, piece.filter, connection) {
+                return statement
+            }
+            return Statement(sql: query.selectSorted(from: all, filter: piece.filter))
+        }
     }
 
     /// Rows as they lie in one source; nil if the engine's plan does not keep their order.

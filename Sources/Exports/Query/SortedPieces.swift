@@ -11,26 +11,42 @@ struct SortedPieces {
     /// Rows that are sorted at once, about; more only where very many share one moment or one identity.
     let rows: Int64
 
-    /// The filters of the pieces, in order.
-    func filters() throws -> [SQLFragment] {
+    struct Piece {
+        let filter: SQLFragment
+        /// The months in which its rows lie, where pieces are cut by months.
+        var months: Range<Month>?
+    }
+
+    /// The pieces, in order. They depend on the rows alone, not on where these lie.
+    func pieces() throws -> [Piece] {
         let row: SQLFragment = query.spec.dataset == .events ? "e" : "c"
         switch query.spec.order {
-        case .seq: return try ranges("\(row).seq", nil).map { Self.filter("\(row).seq", $0) }
-        case .timestamp: return try ranges(DuckDBDialect.microseconds(query.timeColumn), nil).map { times($0) }
+        case .seq: return try ranges("\(row).seq", nil).map { Piece(filter: Self.filter("\(row).seq", $0)) }
+        case .timestamp:
+            return try ranges(DuckDBDialect.microseconds(query.timeColumn), nil).map { Piece(filter: times($0)) }
         case .storage:
-            var all: [SQLFragment] = []
-            for months in try ranges(DuckDBDialect.monthNumber(query.timeColumn), nil) {
-                let within = query.within(Month(rawValue: months.lowerBound)..<Month(rawValue: months.upperBound).next)
-                guard months.count == 1 else {
-                    all.append(within)
+            var all: [Piece] = []
+            for numbers in try ranges(DuckDBDialect.monthNumber(query.timeColumn), nil) {
+                let months = Month(rawValue: numbers.lowerBound)..<Month(rawValue: numbers.upperBound).next
+                let within = query.within(months)
+                guard numbers.count == 1 else {
+                    all.append(Piece(filter: within, months: months))
                     continue
                 }
                 // One month can be more than one piece.
                 let identity: SQLFragment = "\(row).identity_id"
-                all += try ranges(identity, within).map { within + " AND " + Self.filter(identity, $0) }
+                all += try ranges(identity, within).map {
+                    Piece(filter: within + " AND " + Self.filter(identity, $0), months: months)
+                }
             }
             return all
         }
+    }
+
+    /// How many rows there are in all pieces.
+    static func count(_ query: ExportQuery, _ from: SQLFragment, _ connection: Connection) throws -> Int64 {
+        let sql = SQLStatement("SELECT count(*) FROM \(from) WHERE \(query.ranges.joined(" AND "))")
+        return try connection.row(sql.text, sql.values)?[0].int ?? 0
     }
 
     private static func filter(_ value: SQLFragment, _ range: ClosedRange<Int64>) -> SQLFragment {

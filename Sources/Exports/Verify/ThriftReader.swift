@@ -10,7 +10,8 @@ struct ThriftReader {
     private static let deepest = 32
 
     private let bytes: ArraySlice<UInt8>
-    private var at: Int
+    /// Where the next value begins.
+    private(set) var at: Int
 
     init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
@@ -27,8 +28,14 @@ struct ThriftReader {
         return nil
     }
 
+    /// Whether nothing follows.
+    var isOver: Bool { at == bytes.endIndex }
+
+    /// The bytes from a place up to where it is now.
+    func passed(since place: Int) -> ArraySlice<UInt8> { bytes[place..<at] }
+
     /// The next field's kind; nil at the structure's end.
-    private mutating func field(after number: inout Int) -> Kind? {
+    mutating func field(after number: inout Int) -> Kind? {
         guard let head = byte(), head != 0, let kind = Kind(rawValue: head & 15) else { return nil }
         if head >> 4 != 0 {
             number += Int(head >> 4)
@@ -39,8 +46,8 @@ struct ThriftReader {
         return kind
     }
 
-    /// Passes a value; false if it is not whole.
-    private mutating func skip(_ kind: Kind, depth: Int) -> Bool {
+    /// Passes a value of a field; false if it is not whole.
+    mutating func skip(_ kind: Kind, depth: Int = 0) -> Bool {
         guard depth < Self.deepest else { return false }
         switch kind {
         // The field's kind is the value.
@@ -68,6 +75,14 @@ struct ThriftReader {
                 guard let field = field(after: &number), skip(field, depth: depth + 1) else { return false }
             }
         }
+    }
+
+    /// The beginning of a list of structures: how many there are; nil if it is none.
+    mutating func structures() -> Int? {
+        guard let head = byte(), Kind(rawValue: head & 15) == .structure else { return nil }
+        guard let count = head >> 4 == 15 ? varint() : UInt64(head >> 4) else { return nil }
+        // Each takes a byte at least.
+        return count <= UInt64(bytes.endIndex - at) ? Int(count) : nil
     }
 
     /// Each takes a byte at least, so that no count lasts longer than the bytes.
@@ -104,7 +119,8 @@ struct ThriftReader {
         return nil
     }
 
-    private mutating func zigzag() -> Int64? {
+    /// A whole number of two to eight bytes.
+    mutating func zigzag() -> Int64? {
         varint().map { Int64(bitPattern: $0 >> 1) ^ -Int64(bitPattern: $0 & 1) }
     }
 }

@@ -26,11 +26,8 @@ struct ChunkEncoder {
     var style: CellStyle?
     private let kinds: [FieldKind]
     private let bits: ValidBits
-    /// Where the identities of the rows that are being written lie in their table.
-    private var identityFields: [Range<Int>] = []
+    private var found = FoundIdentities()
     private let identityColumn: Int?
-    /// What was read only to have it near.
-    private var warmed: UInt8 = 0
 
     /// One field of every row: how it is made, and of what.
     struct Step {
@@ -65,7 +62,11 @@ struct ChunkEncoder {
         self.sources = sources
         kinds = columns.map(\.kind)
         bits = ValidBits(columns: (sources.max() ?? 0) + 1)
-        identityColumn = columns.firstIndex { $0.kind == .identityText }.map { sources[$0] }
+        // All columns of identities are made of the row's one.
+        let isKept = identities?.pages == nil
+        identityColumn = columns.firstIndex {
+            $0.kind == .identityText || !isKept && $0.kind == .identityPerson
+        }.map { sources[$0] }
         isCSV = format == .csv
         quotesMissing = format == .csv && columns.count == 1
         self.identities = identities
@@ -111,44 +112,53 @@ struct ChunkEncoder {
         /// The identities' fields, and where those of the rows lie in them.
         let identityBytes: UnsafeBufferPointer<UInt8>
         let identityFields: UnsafeBufferPointer<Range<Int>>
+        /// The persons of the rows, where they were looked up.
+        let rowPersons: UnsafeBufferPointer<Int64>
         /// The persons of identities, by their numbers; empty while everyone is their own.
         let persons: UnsafeBufferPointer<Int64>
     }
 
     /// Writes some rows of a chunk.
-    mutating func write(_ chunk: Chunk, _ rows: Range<Int>, _ out: inout Output) {
-        unsafe write(chunk, rows, &out, ends: nil)
+    ///
+    /// - Throws: where the identities' file cannot be read.
+    mutating func write(_ chunk: Chunk, _ rows: Range<Int>, _ out: inout Output) throws(ExportError) {
+        unsafe try write(chunk, rows, &out, ends: nil)
     }
 
     /// Writes all rows of a chunk, and says of each where in `out` it ends.
-    mutating func write(_ chunk: Chunk, _ out: inout Output, ends: inout [Int]) {
+    mutating func write(_ chunk: Chunk, _ out: inout Output, ends: inout [Int]) throws(ExportError) {
         let rows = 0..<chunk.rowCount
         while ends.count < rows.count { ends.append(0) }
         // Room for each row was just made.
-        unsafe ends.withUnsafeMutableBufferPointer { unsafe write(chunk, rows, &out, ends: $0.baseAddress) }
+        let written = unsafe ends.withUnsafeMutableBufferPointer { places -> Result<Void, ExportError> in
+            Result { () throws(ExportError) in unsafe try write(chunk, rows, &out, ends: places.baseAddress) }
+        }
+        try written.get()
     }
 
     private mutating func write(
         _ chunk: Chunk, _ rows: Range<Int>, _ out: inout Output, ends: UnsafeMutablePointer<Int>?
-    ) {
+    ) throws(ExportError) {
         let raw = (0...(sources.max() ?? 0)).map { RawColumn(chunk, $0, bits) }
-        if let identityColumn, let identities {
-            warmed ^= identities.warm(raw[identityColumn], rows, &identityFields)
-        }
+        if let identityColumn, let identities { try found.look(identities, raw[identityColumn], rows) }
         let steps = kinds.indices.map { Step(kind: kinds[$0], source: sources[$0], column: raw[sources[$0]]) }
-        let (bytes, fields, persons) = (identities?.fields ?? [], identityFields, identities?.persons ?? [])
+        let isKept = identities?.pages == nil
+        let bytes = isKept ? identities?.fields ?? [] : found.texts
+        let (fields, rowPersons, persons) = (found.fields, found.persons, identities?.persons ?? [])
         // All are lent for the loop, so that nothing is counted or retained in it.
         unsafe steps.withUnsafeBufferPointer { steps in
             unsafe bytes.withUnsafeBufferPointer { bytes in
                 unsafe fields.withUnsafeBufferPointer { fields in
-                    unsafe persons.withUnsafeBufferPointer { persons in
-                        let lent = unsafe Lent(
-                            isCSV: isCSV, quotesMissing: quotesMissing, chunk: chunk, identityBytes: bytes,
-                            identityFields: fields, persons: persons)
-                        if style == nil {
-                            unsafe write(rows, steps, raw, lent, &out, ends)
-                        } else {
-                            unsafe writeCells(rows, steps, raw, lent, &out, ends)
+                    unsafe rowPersons.withUnsafeBufferPointer { rowPersons in
+                        unsafe persons.withUnsafeBufferPointer { persons in
+                            let lent = unsafe Lent(
+                                isCSV: isCSV, quotesMissing: quotesMissing, chunk: chunk, identityBytes: bytes,
+                                identityFields: fields, rowPersons: rowPersons, persons: persons)
+                            if style == nil {
+                                unsafe write(rows, steps, raw, lent, &out, ends)
+                            } else {
+                                unsafe writeCells(rows, steps, raw, lent, &out, ends)
+                            }
                         }
                     }
                 }
@@ -239,6 +249,8 @@ struct ChunkEncoder {
             unsafe out.put(token: text.start, text.count, isCSV: isCSV)
         case .list: out.put(list: lent.chunk.column(step.source), row, isCSV: isCSV)
         case .person: person(column.int64(row), isCSV, &out)
+        case .identityPerson where unsafe !lent.rowPersons.isEmpty:
+            person(unsafe lent.rowPersons[place], isCSV, &out)
         case .identityPerson:
             let identity = column.int64(row)
             let index = Int(identity)

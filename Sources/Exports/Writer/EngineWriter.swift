@@ -6,8 +6,8 @@ internal import Model
 
 /// Lets the engine write Parquet files.
 ///
-/// One statement goes straight into the file. Where rows are sorted in several steps or split into several files, they pass
-/// through a temporary table, whose rows keep the order in which they were put there.
+/// One statement goes straight into the file; the files of several become one. Where rows are split into several files, they
+/// pass through a temporary table, whose rows keep the order in which they were put there.
 struct EngineWriter {
     /// The temporary table.
     static let table = "export_rows"
@@ -16,6 +16,8 @@ struct EngineWriter {
     let progress: ExportProgress
     let settings: StoreSettings
     let layout: Layout
+    /// A folder for files on their way.
+    let scratch: String
 
     private var file: EngineFile { EngineFile(recipients: query.spec.recipients) }
 
@@ -23,16 +25,19 @@ struct EngineWriter {
     func write(_ connection: Connection, _ files: inout PartSet) throws {
         try connection.keepProgress(true)
         defer { try? connection.keepProgress(false) }
-        progress.follow(connection.interrupter)
+        let statements = try RowStatements.make(query, connection, layout, settings)
         guard let size = query.spec.partRows else {
-            try file.write(&files, connection) { path in
-                var rows: Int64 = 0
-                try write(connection, to: path, &rows)
+            if statements.count > 1 { return try merge(statements, connection, &files) }
+            progress.follow(connection.interrupter)
+            let sql = statements.first?.sql ?? query.select(order: query.order)
+            return try file.write(&files, connection) { path in
+                let rows = try copy(sql, to: path, connection)
+                progress.set(rows: rows, share: 1)
                 return rows
             }
-            return
         }
-        let total = try stage(RowStatements.make(query, connection, layout, settings), connection)
+        progress.follow(connection.interrupter)
+        let total = try stage(statements, connection)
         progress.follow(nil)
         var from: Int64 = 0
         repeat {
@@ -43,18 +48,28 @@ struct EngineWriter {
         } while from < total
     }
 
-    /// Writes one file with everything in it.
-    private func write(_ connection: Connection, to path: String, _ rows: inout Int64) throws {
-        let statements = try RowStatements.make(query, connection, layout, settings)
-        if statements.count == 1 {
-            rows = try copy(statements[0].sql, to: path, connection)
-        } else if statements.isEmpty {
-            rows = try copy(query.select(order: query.order), to: path, connection)
-        } else {
-            let total = try stage(statements, connection)
-            rows = try copy(staged(0..<total), to: path, connection)
+    /// Writes the rows of several statements into one file, piece by piece.
+    private func merge(
+        _ statements: [RowStatements.Statement], _ connection: Connection, _ files: inout PartSet
+    ) throws {
+        let recipients = query.spec.recipients
+        let sink = try ByteSink(path: files.begin(), .none, for: recipients, total: files.total)
+        let merged = try MergedParquet(into: sink)
+        let stage = SerialStage<MergedParquet.Piece>("export.merge", depth: 2) { (piece) throws(ExportError) in
+            try merged.append(piece)
         }
-        progress.set(rows: rows, share: 1)
+        // Whatever happens, nobody works on a piece when this returns.
+        defer { stage.settle() }
+        var rows: Int64 = 0
+        for (i, statement) in statements.enumerated() {
+            try Task.checkCancellation()
+            let piece = try MergedParquet.Piece(in: scratch)
+            rows += try copy(statement.sql, to: piece.path, connection)
+            try stage.hand(piece)
+            progress.set(rows: rows, share: Double(i + 1) / Double(statements.count))
+        }
+        try stage.finish()
+        files.end(rows: rows, try merged.finish())
     }
 
     /// What packs the pages: the format's usual codec, unless another was asked for.

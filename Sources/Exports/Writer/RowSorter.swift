@@ -38,7 +38,8 @@ struct RowSorter: ~Copyable {
     init(folder: String, limit: Int) {
         self.folder = folder
         self.limit = limit
-        bytes = Output(capacity: min(limit, 1 << 20))
+        // All at once: a buffer that grows is there twice while it does. What is not written to costs nothing.
+        bytes = Output(capacity: limit + 1 << 20)
     }
 
     /// Names the row that was encoded from `start` on.

@@ -97,7 +97,7 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
                     try begin()
                 }
                 let end = at + min(chunk.rowCount - at, output.room)
-                encoder.write(chunk, at..<end, &out)
+                try encoder.write(chunk, at..<end, &out)
                 output.count(end - at)
                 at = end
             }
@@ -110,7 +110,7 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     /// Encodes rows that have to be sorted.
     private func gather(_ chunk: Chunk, _ order: ExportOrder) throws(ExportError) {
         var start = sorter.bytes.count
-        encoder.write(chunk, &sorter.bytes, ends: &ends)
+        try encoder.write(chunk, &sorter.bytes, ends: &ends)
         rowKeys.each(chunk, order) { row, key in
             sorter.add(key, start: start, end: ends[row])
             start = ends[row]

@@ -5,6 +5,8 @@ struct RunFile: ~Copyable {
     private static var piece: Int { 1 << 18 }
     /// A key and a length before each row.
     private static var header: Int { 32 }
+    /// Memory of all readers of a merge together, as long as each has a page of it.
+    private static var merging: Int { 12 << 20 }
 
     private let descriptor: Int32
     private let path: String
@@ -15,12 +17,8 @@ struct RunFile: ~Copyable {
 
     /// A new file in a folder.
     static func make(in folder: String) throws(ExportError) -> RunFile {
-        let path = "\(folder)/sort-\(getpid())-\(UInt64.random(in: .min ... .max)).tmp"
-        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw FileSystem.error("create", path) }
-        let file = RunFile(descriptor: descriptor, path: path)
-        try FileSystem.remove(path)
-        return file
+        let (descriptor, path) = try FileSystem.createUnnamed(in: folder, "sort")
+        return RunFile(descriptor: descriptor, path: path)
     }
 
     private init(descriptor: Int32, path: String) {
@@ -56,10 +54,13 @@ struct RunFile: ~Copyable {
 
     /// Gives the rows of all runs in order; of equal ones those of the earlier run first.
     consuming func merge(_ body: (UnsafeRawBufferPointer) throws(ExportError) -> Void) throws(ExportError) {
+        // What is gathered for the file is written.
+        buffer = Output(capacity: 0)
         var readers: [RunReader] = []
+        let piece = min(max(Self.merging / max(starts.count, 1), 1 << 12), 1 << 16)
         for (i, start) in starts.enumerated() {
             let end = i + 1 < starts.count ? starts[i + 1] : size
-            readers.append(RunReader(descriptor, path, start..<end))
+            readers.append(RunReader(descriptor, path, start..<end, piece: piece))
         }
         var heap = RunHeap()
         for (i, reader) in readers.enumerated() {
@@ -85,11 +86,11 @@ struct RunFile: ~Copyable {
     private var filled = 0
     private(set) var row = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
 
-    init(_ descriptor: Int32, _ path: String, _ range: Range<Int>) {
+    init(_ descriptor: Int32, _ path: String, _ range: Range<Int>, piece: Int) {
         self.descriptor = descriptor
         self.path = path
         rest = range
-        unsafe buffer = .allocate(byteCount: 1 << 16, alignment: 16)
+        unsafe buffer = .allocate(byteCount: piece, alignment: 16)
     }
 
     deinit { unsafe buffer.deallocate() }
@@ -120,15 +121,14 @@ struct RunFile: ~Copyable {
             unsafe memmove(start, start + at, left)
         }
         (at, filled) = (0, left)
-        while filled < count, !rest.isEmpty {
-            let wanted = unsafe min(buffer.count - filled, rest.count)
-            let start = unsafe buffer.baseAddress.map { unsafe $0 + filled }
-            let got = unsafe pread(descriptor, start, wanted, off_t(rest.lowerBound))
-            if got < 0, errno == EINTR { continue }
-            guard got > 0 else { throw FileSystem.error("read", path) }
-            filled += got
-            rest = rest.lowerBound + got..<rest.upperBound
-        }
+        let wanted = unsafe min(buffer.count - filled, rest.count)
+        // The room behind what is there.
+        let got = unsafe try FileSystem.read(
+            UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + wanted]), from: descriptor,
+            at: rest.lowerBound, path)
+        filled += got
+        // A file that is shorter than it was has nothing more.
+        rest = got < wanted ? rest.upperBound..<rest.upperBound : rest.lowerBound + got..<rest.upperBound
         return filled >= count
     }
 }
