@@ -6,7 +6,6 @@ import ssl
 import subprocess
 import threading
 
-
 from mail_server import Mailbox, certificate
 from receiver import Receiver
 from sluice import PROGRAM, Sluice, environment, until
@@ -85,15 +84,17 @@ def test_a_body_of_ones_own_and_what_is_computed(tmp_path, receiver):
     try:
         made = add(
             server, receiver.url, include=["computed", "identities"],
-            body='{"what": {{data.event}}, "who": {{data.person.identities}}, "id": {{id}}, "more": {{data.person.computed}}, "no": {{x.y}}}')
+            body='{"what": {{data.event}}, "who": {{data.person.identities}}, "id": {{id}}, "more": {{data.person.computed}}, "no": {{x.y}},'
+                 ' "said": "Hello {{data.identity}}, \\"{{data.event}}\\" of {{data.person.identities}}{{x.y}}, {{data.properties.n}} times"}')
         receiver.secrets = [made["secret"]]
-        server.collect({"identity": "ann", "event": 'A "b"'})
+        server.collect({"identity": "ann", "event": 'A "b"', "properties": {"n": 2}})
         assert until(lambda: receiver.requests)
         message = receiver.requests[0]["json"]
+        assert message["said"] == 'Hello ann, "A "b"" of ["ann"], 2 times'
         assert message["what"] == 'A "b"' and message["who"] == ["ann"] and message["no"] is None
         assert message["id"] == receiver.ids()[0] and "engagement_score" in message["more"], message
         assert receiver.refused == []
-        for wrong in ('{"what": "{{data.event}}"}', "{{data.event}", "plain", '{"a": {{}}}'):
+        for wrong in ('{"what": "{{data.event}}}', "{{data.event}", "plain", '{"a": {{}}}'):
             answer = server.request("POST", "/v1/webhooks/endpoints", {"url": receiver.url, "events": ["*"], "body": wrong})
             assert answer.status == 400 and b"body" in answer.body, (wrong, answer.body)
     finally:

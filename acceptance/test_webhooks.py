@@ -129,6 +129,9 @@ def test_what_fails_is_tried_again_and_what_fails_for_good_is_kept(shop, receive
     assert [attempt["error"] for attempt in log] == [None, "http_5xx", "http_5xx"]
     receiver.answer = lambda request: 503
     shop.collect({"identity": "ann", "event": "B"})
+    # Why it is tried again is said while it waits.
+    assert until(lambda: [row["reason"] for row in deliveries(shop, status="pending") if row["attempts"]] == [
+        "the receiver answered 503"])
     assert until(lambda: deliveries(shop, status="exhausted"))
     receiver.answer = lambda request: 200
     again = shop.request("POST", "/v1/deliveries/replay", {"endpoint": endpoint["id"], "status": "exhausted"})
@@ -366,8 +369,13 @@ def test_the_command_line(shop, receiver):
     rotated = json.loads(shop.cli("webhooks", "rotate", made["id"], "--json").stdout)
     assert rotated["secret"] != made["secret"]
     shop.cli("webhooks", "remove", made["id"])
-    refused = shop.cli("webhooks", "add", "http://10.0.0.1/", "--all", code=64)
-    assert "--allow-private" in refused.stderr
+    # Plain http goes to addresses that are allowed and to no other: what has none, or another one, is refused now and not at each attempt.
+    for url in ("http://10.0.0.1/", "http://93.184.216.34/", "http://nowhere.invalid/"):
+        refused = shop.cli("webhooks", "add", url, "--all", code=64)
+        assert "--allow-private" in refused.stderr, url
+    assert shop.request("POST", "/v1/hooks", {"target_url": "http://nowhere.invalid/", "event": "*"}).status == 400
+    named = shop.request("POST", "/v1/webhooks/endpoints", {"url": receiver.url.replace("127.0.0.1", "localhost"), "events": []})
+    assert named.status == 201, named.body
 
 
 def test_a_backup_has_the_outbox(shop, receiver, tmp_path):

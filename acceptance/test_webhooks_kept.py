@@ -1,9 +1,6 @@
 """What is kept of messages, what is shown of it, and what an erasure leaves."""
 
-import http.server
 import json
-import threading
-
 
 from mail_server import Mailbox, certificate
 from receiver import Receiver

@@ -68,11 +68,20 @@ extension EventStore {
 }
 
 extension EventStore {
-    /// Up to which `seq` events had been received at a moment; 0 for none.
+    /// Up to which `seq` items had been received at a moment; 0 for none. What is no event, and so has no such time, counts by when it
+    /// happened, between the events before and after it.
     public func seq(at moment: Timestamp) async throws -> Int64 {
         try await read { connection in
             try connection.row(
-                "SELECT max(seq) FROM events WHERE received_at <= $1", [.timestamp(moment.microseconds)])?[0].int ?? 0
+                """
+                WITH event_bounds AS (
+                    SELECT coalesce(max(seq) FILTER (WHERE received_at <= $1), 0) AS last,
+                        coalesce(min(seq) FILTER (WHERE received_at > $1), \(Int64.max)) AS next FROM events),
+                other_items AS (
+                    SELECT seq, timestamp FROM property_changes UNION ALL SELECT seq, timestamp FROM aliases)
+                SELECT greatest(last, coalesce((SELECT max(o.seq) FROM other_items o
+                    WHERE o.seq > last AND o.seq < next AND o.timestamp <= $1), 0)) FROM event_bounds
+                """, [.timestamp(moment.microseconds)])?[0].int ?? 0
         }
     }
 }

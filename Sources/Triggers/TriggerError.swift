@@ -4,10 +4,13 @@ public struct TriggerError: Error, Sendable, Equatable, CustomStringConvertible 
     public let path: String
     /// What was wrong and what is allowed.
     public let reason: String
+    /// Whether it is well written, and could never fire: it asks for what there is not.
+    public let isImpossible: Bool
 
-    public init(at path: String, _ reason: String) {
+    public init(at path: String, _ reason: String, isImpossible: Bool = false) {
         self.path = path
         self.reason = reason
+        self.isImpossible = isImpossible
     }
 
     public var message: String { "\(path): \(reason)" }

@@ -54,10 +54,10 @@ extension EndpointDefinition {
         }
         let template: Template
         do { template = try Template(text) } catch { throw Self.error("\"body\": \(error)") }
-        for document in [JSONValue.null, ["type": "a", "data": ["event": "b", "properties": ["n": 1]]]] {
+        for document in [JSONValue.null, ["type": "a", "data": ["event": "b\"\\\n", "properties": ["n": 1]]]] {
             guard let filled = template.text(document), (try? JSONValue(text: filled)) != nil else {
                 throw error(
-                    "\"body\" is no JSON once its marks are filled; a mark stands for a whole value, without quotes around it"
+                    "\"body\" is no JSON once its marks are filled; a mark stands for a whole value, or for a part of a text in quotes"
                 )
             }
         }

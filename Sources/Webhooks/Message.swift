@@ -42,6 +42,8 @@ struct RecordedEvent: Sendable {
     var person: PersonID?
     /// What is included of the person, as JSON members; nil if it is not known.
     var included: JSONValue?
+    /// Whether that is of a moment before the event, or not all of it: the store was behind, or took too long.
+    var isStale = false
 
     /// The message's bytes in one form. What is too long in it is said of what is left: ids, and where all of it is.
     func body(_ definition: EndpointDefinition, id: String) -> [UInt8] {
@@ -73,7 +75,7 @@ struct RecordedEvent: Sendable {
     private func told(_ definition: EndpointDefinition) -> JSONValue {
         guard case .object(let members)? = included else { return .null }
         let names = Set(definition.include.map(\.rawValue)).union(["id"])
-        return .object(members.filter { names.contains($0.key) })
+        return .object(members.filter { names.contains($0.key) } + (isStale ? [.init("stale", true)] : []))
     }
 
     private func thin(id: String, members: [JSONValue.Member]) -> [UInt8] {

@@ -84,6 +84,16 @@ extension Verdict {
         return status < 400 ? "redirect" : status < 500 ? "http_4xx" : "http_5xx"
     }
 
+    /// Why an attempt failed, in a line: what a list shows of a delivery that is tried again. Nil for one that was withdrawn, or did not
+    /// fail.
+    static func reason(_ result: OutboundResult) -> String? {
+        if result.failure?.code == .cancelled { return nil }
+        guard let code = errorCode(result) else { return nil }
+        let status = result.failure == nil ? result.answer.map { "the receiver answered \($0.status)" } : nil
+        let parts = [status, detail(result).map { String($0.prefix(200)) }].compactMap(\.self)
+        return parts.isEmpty ? code : parts.joined(separator: "; ")
+    }
+
     /// What people read of an attempt; nil where there is nothing to say.
     static func detail(_ result: OutboundResult) -> String? {
         if let failure = result.failure {

@@ -197,6 +197,11 @@ struct ConformanceTests {
         #expect(
             try Template(#"{"v": {{a.b}}, "n": {{ n }}, "z": {{a.c.d}}}"#).text(document)
                 == #"{"v": "x\"y", "n": 5, "z": null}"#)
+        // Within a text what is put in ends nothing, and null is nothing.
+        let said: JSONValue = ["a": ["b": "x\"\\\n"], "n": 5, "l": [1, "y"], "t": true]
+        #expect(
+            try Template(#"{"s": "Hello \"{{a.b}}\", {{n}}{{z}}: {{l}} {{t}}", "v": {{a.b}}}"#).text(said)
+                == #"{"s": "Hello \"x\"\\\n\", 5: [1,\"y\"] true", "v": "x\"\\\n"}"#)
         for broken in ["{{a", "{{}}", "{{a..b}}"] { #expect(throws: ConnectorError.self) { try Template(broken) } }
     }
 

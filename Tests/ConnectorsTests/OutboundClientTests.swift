@@ -145,6 +145,23 @@ struct OutboundClientTests {
         }
     }
 
+    @Test(
+        "Plain http is refused where it is set up as it is where it is sent",
+        arguments: [
+            ("http://a.example/", ["127.0.0.1"], true), ("http://a.example/", ["93.184.216.34"], false),
+            ("http://a.example/", ["127.0.0.1", "93.184.216.34"], false), ("http://a.example/", [], false),
+            ("http://93.184.216.34/", [], false), ("http://127.0.0.1:8080/", [], true),
+            ("https://a.example/", [], true),
+        ] as [(String, [String], Bool)])
+    func vetted(_ url: String, _ addresses: [String], _ isFine: Bool) async throws {
+        let policy = OutboundPolicy(allowed: [try #require(AddressRange("127.0.0.0/8"))])
+        let client = try OutboundClient(
+            policy: policy, resolver: AddressTests.Fixed(found: addresses.compactMap { IPAddress($0) }))
+        let address = try OutboundURL(url)
+        if isFine { return try await client.vet(address) }
+        await #expect(throws: ConnectorError.self) { try await client.vet(address) }
+    }
+
     @Test("Cancelling ends the request")
     func cancelled() async throws {
         let result = try await RawServer.with([.wait(600_000)]) { server in

@@ -2,7 +2,6 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 internal import NIOSSL
-internal import Synchronization
 
 /// Sends requests over HTTP/1.1 to addresses that were judged first, and to nothing else.
 ///
@@ -12,39 +11,14 @@ internal import Synchronization
 public final class OutboundClient: OutboundSending {
     /// Bytes of an answer's headers.
     static let headerBytes = 16 << 10
-    /// How long a kept connection may have waited: receivers close theirs after five seconds or more.
-    private static let reuse = TimeAmount.seconds(3)
-    /// How long a connection is used in all: where its name leads to is looked up and judged again then.
-    private static let oldest = TimeAmount.seconds(60)
-    private static let mostKept = 64
-    private static let dnsLimit = Duration.seconds(5)
+    static let dnsLimit = Duration.seconds(5)
     private static let connectLimit = TimeAmount.seconds(5)
 
-    private struct Place: Hashable {
-        let isSecure: Bool
-        let host: String
-        let port: Int
-        /// One connection has one certificate.
-        let certificate: String?
-    }
-
-    private struct Kept {
-        let channel: any Channel
-        /// When its name was looked up.
-        let dialled: NIODeadline
-        /// When it was used last.
-        let since: NIODeadline
-        let peer: String?
-    }
-
-    private let policy: OutboundPolicy
-    private let resolver: any Resolving
+    let policy: OutboundPolicy
+    let resolver: any Resolving
     private let group: any EventLoopGroup
-    private let configuration: TLSConfiguration
-    private let tls: NIOSSLContext
-    /// Contexts that show a certificate, by it.
-    private let contexts = Mutex<[String: NIOSSLContext]>([:])
-    private let kept = Mutex<[Place: [Kept]]>([:])
+    private let contexts: TLSContexts
+    private let kept = KeptConnections()
 
     /// - Parameter trusted: a file of further roots that are trusted, in PEM.
     public init(policy: OutboundPolicy, resolver: any Resolving = SystemResolver(), trusted: String? = nil)
@@ -53,19 +27,7 @@ public final class OutboundClient: OutboundSending {
         self.policy = policy
         self.resolver = resolver
         group = MultiThreadedEventLoopGroup.singleton
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.minimumTLSVersion = .tlsv12
-        configuration.certificateVerification = .fullVerification
-        configuration.applicationProtocols = ["http/1.1"]
-        do {
-            if let trusted {
-                configuration.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(trusted))]
-            }
-            self.configuration = configuration
-            tls = try NIOSSLContext(configuration: configuration)
-        } catch {
-            throw ConnectorError(.badSetting, "the certificates to trust cannot be read: \(error)")
-        }
+        contexts = try TLSContexts(trusted: trusted)
     }
 
     public func send(_ request: OutboundRequest) async -> OutboundResult {
@@ -76,7 +38,7 @@ public final class OutboundClient: OutboundSending {
             let (connection, outcome) = try await attempt(request, deadline, &result)
             result.answer = outcome.answer
             result.timings.firstByte = Self.microseconds(start, outcome.headAt)
-            if outcome.isReusable { keep(connection, Self.place(request)) }
+            if outcome.isReusable { kept.keep(connection, for: request) }
         } catch {
             result.failure = error
         }
@@ -87,8 +49,8 @@ public final class OutboundClient: OutboundSending {
     /// On a kept connection, or a new one. Where a kept one turns out to have ended before anything was written, nothing was sent yet.
     private func attempt(
         _ request: OutboundRequest, _ deadline: NIODeadline, _ result: inout OutboundResult
-    ) async throws(OutboundFailure) -> (Kept, ExchangeOutcome) {
-        if let known = take(Self.place(request)) {
+    ) async throws(OutboundFailure) -> (KeptConnection, ExchangeOutcome) {
+        if let known = kept.take(for: request) {
             result.peer = known.peer
             do throws(OutboundFailure) {
                 return (known, try await exchange(request, on: known.channel, deadline))
@@ -96,7 +58,7 @@ public final class OutboundClient: OutboundSending {
                 guard error.code == .notSent else { throw error }
             }
         }
-        let connection = try await dial(request.url, try context(request), deadline, &result)
+        let connection = try await dial(request.url, try contexts.context(for: request), deadline, &result)
         result.peer = connection.peer
         return (connection, try await exchange(request, on: connection.channel, deadline))
     }
@@ -105,7 +67,7 @@ public final class OutboundClient: OutboundSending {
 
     private func dial(
         _ url: OutboundURL, _ tls: NIOSSLContext, _ deadline: NIODeadline, _ result: inout OutboundResult
-    ) async throws(OutboundFailure) -> Kept {
+    ) async throws(OutboundFailure) -> KeptConnection {
         var addresses: [IPAddress] = []
         if let address = url.address {
             addresses = [address]
@@ -134,7 +96,7 @@ public final class OutboundClient: OutboundSending {
     private func connect(
         _ address: IPAddress, _ url: OutboundURL, _ tls: NIOSSLContext, _ deadline: NIODeadline,
         _ result: inout OutboundResult
-    ) async throws(OutboundFailure) -> Kept {
+    ) async throws(OutboundFailure) -> KeptConnection {
         let start = NIODeadline.now()
         let left = deadline - start
         guard left > .zero else { throw OutboundFailure(.connectTimeout, "no time was left to connect") }
@@ -172,7 +134,7 @@ public final class OutboundClient: OutboundSending {
         if isSecure {
             result.timings.tls = Self.microseconds(start, .now()) - (result.timings.connect ?? 0)
         }
-        return Kept(channel: channel, dialled: start, since: .now(), peer: address.description)
+        return KeptConnection(channel: channel, dialled: start, since: .now(), peer: address.description)
     }
 
     private static func fill(
@@ -232,78 +194,6 @@ public final class OutboundClient: OutboundSending {
     }
 
     private static func isRefusal(_ error: any Error) -> Bool { (error as? IOError)?.errnoCode == 111 }
-
-    // MARK: Certificates
-
-    /// Whether a text is a certificate with its key, in PEM.
-    public static func check(certificate: String) throws(ConnectorError) {
-        do { _ = try identity(certificate) } catch {
-            throw ConnectorError(
-                .badSecret, "a client's certificate is PEM: the certificate, those between it and a root, and its key")
-        }
-    }
-
-    private static func identity(_ text: String) throws -> (chain: [NIOSSLCertificate], key: NIOSSLPrivateKey) {
-        let bytes = Array(text.utf8)
-        return (try NIOSSLCertificate.fromPEMBytes(bytes), try NIOSSLPrivateKey(bytes: bytes, format: .pem))
-    }
-
-    private func context(_ request: OutboundRequest) throws(OutboundFailure) -> NIOSSLContext {
-        guard request.url.isSecure, let text = request.certificate else { return tls }
-        if let known = contexts.withLock({ $0[text] }) { return known }
-        do {
-            let (chain, key) = try Self.identity(text)
-            var own = configuration
-            own.certificateChain = chain.map { .certificate($0) }
-            own.privateKey = .privateKey(key)
-            let made = try NIOSSLContext(configuration: own)
-            contexts.withLock { contexts in
-                if contexts.count >= 256 { contexts = [:] }
-                contexts[text] = made
-            }
-            return made
-        } catch { throw OutboundFailure(.notSent, "the endpoint's own certificate cannot be read") }
-    }
-
-    // MARK: Kept connections
-
-    private static func place(_ request: OutboundRequest) -> Place {
-        let url = request.url
-        return Place(
-            isSecure: url.isSecure, host: url.host, port: url.port,
-            certificate: url.isSecure ? request.certificate : nil)
-    }
-
-    private func take(_ place: Place) -> Kept? {
-        let now = NIODeadline.now()
-        return kept.withLock { kept in
-            // The newest first: the others grow old and close themselves.
-            while let last = kept[place]?.popLast() {
-                if last.channel.isActive, now - last.since < Self.reuse, now - last.dialled < Self.oldest {
-                    return last
-                }
-                last.channel.close(promise: nil)
-            }
-            kept[place] = nil
-            return nil
-        }
-    }
-
-    private func keep(_ connection: Kept, _ place: Place) {
-        let again = Kept(
-            channel: connection.channel, dialled: connection.dialled, since: .now(), peer: connection.peer)
-        kept.withLock { kept in
-            var list = kept[place] ?? []
-            if list.count >= Self.mostKept {
-                list.removeAll { !$0.channel.isActive || again.since - $0.since >= Self.reuse }
-            }
-            guard list.count < Self.mostKept else { return again.channel.close(promise: nil) }
-            list.append(again)
-            kept[place] = list
-            // Places that nobody sends to any more.
-            if kept.count > 1_024 { kept = kept.filter { $0.value.contains { $0.channel.isActive } } }
-        }
-    }
 
     private static func microseconds(_ from: NIODeadline, _ to: NIODeadline) -> Int64 {
         (to - from).nanoseconds / 1_000

@@ -10,7 +10,8 @@ public struct HTTPConnector: Connector {
         Field("headers", .map, isSecret: true, help: "headers, in whose values {{…}} stands for parts of the message"),
         Field(
             "body", .text,
-            help: "the body, in which {{data.event}} stands for that part of the message as JSON; all of it if not said"
+            help:
+                "the body, in which {{data.event}} stands for that part of the message as JSON, and between quotes for its text; all of it if not said"
         ),
         Field("timeout", .number(1...30), help: "seconds for one attempt; 15 if not said"),
     ]

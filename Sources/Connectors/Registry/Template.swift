@@ -1,11 +1,12 @@
 public import Model
 
-/// A text with places for parts of a document: `{"text": {{data.event}}}`. Declarative: a path and nothing else, so there is nothing to
+/// A text with places for parts of a document: `{"what": {{data.event}}, "text": "Hello {{data.identity}}"}`. Declarative: a path and nothing else, so there is nothing to
 /// run and nothing that can fail but a path that is not there, which is null.
 public struct Template: Sendable, Equatable {
     private enum Piece: Sendable, Equatable {
         case text(String)
-        case path([String])
+        /// Inside a JSON text, or where a value stands by itself.
+        case path([String], isInText: Bool)
     }
 
     private let pieces: [Piece]
@@ -13,6 +14,7 @@ public struct Template: Sendable, Equatable {
     public init(_ text: String) throws(ConnectorError) {
         var pieces: [Piece] = []
         var rest = Substring(text)
+        var (isInText, isEscaped) = (false, false)
         while let open = Self.find("{{", in: rest) {
             let after = rest.index(open, offsetBy: 2)
             guard let close = Self.find("}}", in: rest[after...]) else {
@@ -22,8 +24,18 @@ public struct Template: Sendable, Equatable {
             guard path.allSatisfy({ !$0.isEmpty }), !path.isEmpty else {
                 throw ConnectorError(.badSetting, "between {{ and }} stands a path such as data.event")
             }
+            for byte in rest[..<open].utf8 {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == 0x22 {
+                    isInText.toggle()
+                } else if byte == 0x5c, isInText {
+                    isEscaped = true
+                }
+            }
+            isEscaped = false
             pieces.append(.text(String(rest[..<open])))
-            pieces.append(.path(path.map(String.init)))
+            pieces.append(.path(path.map(String.init), isInText: isInText))
             rest = rest[rest.index(close, offsetBy: 2)...]
         }
         pieces.append(.text(String(rest)))
@@ -42,8 +54,17 @@ public struct Template: Sendable, Equatable {
     /// The most bytes that a template is filled to: a few marks can say a long message many times over.
     public static let mostBytes = 256 << 10
 
-    /// The text with JSON values in their places: whatever is in them, the body stays JSON. Nil if it would be longer than is sent.
-    public func text(_ document: JSONValue) -> String? { fill(document) { $0.text } }
+    /// The text with JSON values in their places, and within a JSON text with what they say, so written that it ends no text: whatever is
+    /// in them, the body stays JSON. Nil if it would be longer than is sent.
+    public func text(_ document: JSONValue) -> String? {
+        fill(document) { value, isInText in isInText ? Self.inText(value) : value.text }
+    }
+
+    /// A value within a JSON text: nothing for null.
+    private static func inText(_ value: JSONValue) -> String {
+        if value == .null { return "" }
+        return String(JSONValue.string(value.stringValue ?? value.text).text.dropFirst().dropLast())
+    }
 
     /// The text with plain texts in their places.
     public func plain(_ document: JSONValue) -> String? {
@@ -81,11 +102,17 @@ public struct Template: Sendable, Equatable {
     private func fill(
         _ document: JSONValue, atMost most: Int = mostBytes, _ written: (JSONValue) -> String
     ) -> String? {
+        fill(document, atMost: most) { value, _ in written(value) }
+    }
+
+    private func fill(
+        _ document: JSONValue, atMost most: Int = mostBytes, _ written: (JSONValue, _ isInText: Bool) -> String
+    ) -> String? {
         var out = ""
         for piece in pieces {
             switch piece {
             case .text(let text): out += text
-            case .path(let path): out += written(path.reduce(document) { $0[$1] ?? .null })
+            case .path(let path, let isInText): out += written(path.reduce(document) { $0[$1] ?? .null }, isInText)
             }
             guard out.utf8.count <= most else { return nil }
         }

@@ -35,7 +35,10 @@ extension Problem {
         case let error as WebhookError: self.init(error)
         case let error as PipelineError: self.init(error)
         case let error as TriggerError:
-            self = .badRequest(error.message, code: "invalid_trigger")
+            self =
+                error.isImpossible
+                ? Problem(.unprocessableContent, "impossible_trigger", error.message)
+                : .badRequest(error.message, code: "invalid_trigger")
             members = [.init("path", .string(error.path))]
         case let error as ConnectorError: self = .badRequest(error.message, code: error.code.rawValue)
         case is NIOTooManyBytesError: self = .tooLarge("the body is longer than this path takes")

@@ -16,7 +16,8 @@ enum TriggerReads {
     static let routes = [
         Route(.get, "\(path)/health", .scope(.webhooksRead), audit: .none, health),
         Route(
-            .get, "\(path)/explain", .scope(.webhooksWrite), audit: .read("triggers.explain", of: "events"), explain),
+            .get, "\(path)/explain", .scope(.webhooksWrite), audit: .read("triggers.explain", of: "events"),
+            TriggerExplanation.explain),
         Route(
             .post, "\(path)/dry-run", .scope(.webhooksWrite), audit: .read("triggers.dry_run", of: "events"), dryRun),
         Route(.post, "\(path)/test", .scope(.webhooksWrite), audit: .act("triggers.test"), test),
@@ -25,49 +26,6 @@ enum TriggerReads {
     private static func health(_ exchange: Exchange) async throws -> Response {
         let record = try await exchange.trigger()
         return .json(try await exchange.app.webhooks.store.health(record, now: SystemClock.now()))
-    }
-
-    // MARK: Why, and why not
-
-    /// How many of somebody's events are looked at.
-    private static let mostEvents = 200
-
-    private static func explain(_ exchange: Exchange) async throws -> Response {
-        let record = try await exchange.trigger()
-        guard let identity = exchange.query["identity"], !identity.isEmpty else {
-            throw Problem.parameter("identity", "is missing: of whom")
-        }
-        let (instances, firings, watch) = try await exchange.app.webhooks.store.explain(record, identity: identity)
-        exchange.note.rows(instances.count + firings.count)
-        var why: String?
-        let hasFired = !firings.isEmpty && instances.first.map { $0.state == .fired } ?? true
-        let (when, policy) = try TriggerWhen.read(record.when)
-        if case .watched(let watched) = when {
-            if firings.isEmpty { why = try await WatchWhy.text(watched, record, kept: watch, exchange) }
-        } else if !hasFired {
-            let rule = TriggerRule(
-                number: record.number, id: record.id, project: record.project, name: record.name,
-                version: record.version, when: when, policy: policy, state: record.state, since: record.sinceSeq)
-            let events = instances.isEmpty ? try await self.events(of: identity, exchange) : []
-            why = rule.whyNot(events: events, instances: instances)
-        }
-        return .json([
-            "identity": .string(identity), "instances": .array(instances.map(\.json)), "firings": .array(firings),
-            "watch": watch, "why_not": JSONValue(why),
-        ])
-    }
-
-    /// What somebody did of late, the newest last.
-    private static func events(of identity: String, _ exchange: Exchange) async throws -> [TriggerItem] {
-        let runtime = try exchange.project()
-        let seq = try await runtime.pin(exchange)
-        let most = mostEvents
-        let found = try await runtime.store.readPinned { connection, pinned -> [PersonEvent] in
-            let reader = PeopleReader(connection, pinned, asOf: seq)
-            guard let person = try reader.person(identity: identity) else { return [] }
-            return try reader.events(of: person.id, limit: most).elements
-        }
-        return found.map { TriggerItem($0) }.sorted { $0.seq < $1.seq }
     }
 
     // MARK: What it would have done
@@ -228,13 +186,6 @@ private final class DryRunBox: @unchecked Sendable {
 }
 
 extension TriggerItem {
-    init(_ event: PersonEvent) {
-        self.init(
-            kind: .event, seq: event.seq, identity: event.identity, eventID: event.eventID, name: event.event,
-            at: event.timestamp, receivedAt: event.receivedAt, properties: event.properties)
-        person = event.personID.number
-    }
-
     /// As it would have come: what was imported, or is of long before it came, as if it had come when it happened.
     init(past event: PersonEvent) {
         let isOld = event.receivedAt.microseconds - event.timestamp.microseconds > 3_600_000_000

@@ -148,9 +148,7 @@ enum TriggerRoutes {
     /// Reads `then`; what a connector would refuse is refused now.
     private static func actions(_ json: JSONValue, _ exchange: Exchange) async throws -> [TriggerAction] {
         let actions = try TriggerAction.list(json)
-        for case .connector(let kind, let settings) in actions {
-            _ = try await exchange.app.webhooks.actions.make(kind, settings)
-        }
+        try await exchange.check(actions, at: "then")
         return actions
     }
 
@@ -166,6 +164,23 @@ enum TriggerRoutes {
 }
 
 extension Exchange {
+    /// Looks at connectors' settings: what would be refused when something is to be sent is refused now.
+    func check(_ actions: [TriggerAction], at path: String) async throws {
+        for (place, action) in actions.enumerated() {
+            guard case .connector(let kind, let settings) = action else { continue }
+            do throws(ConnectorError) {
+                _ = try await app.webhooks.actions.make(kind, settings)
+                if let text = settings["url"]?.stringValue, !SecretReference.isReference(text) {
+                    try await app.webhooks.client.vet(try OutboundURL(text))
+                }
+            } catch {
+                var problem = Problem.badRequest(error.message, code: error.code.rawValue)
+                problem.members = [.init("path", .string("\(path)[\(place)].\(kind)"))]
+                throw problem
+            }
+        }
+    }
+
     /// The trigger that the path names, of the caller's project.
     func trigger() async throws -> TriggerRecord {
         let id = parameters[0]

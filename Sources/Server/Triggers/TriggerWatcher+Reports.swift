@@ -131,8 +131,29 @@ struct AnswerPath {
             }
         }
         // Without any event there may be no series yet.
-        if answer["series"]?.arrayValue?.isEmpty == true { return .null }
+        if answer["series"]?.arrayValue?.isEmpty == true, parts.first == "series" || parts == ["total"] { return .null }
         throw WatchError("when.value: the report's answer has nothing at \(text.prefix(128))")
+    }
+
+    /// Where an answer has numbers, of the first of each list.
+    static func numbers(in answer: JSONValue) -> [String] {
+        var found: [String] = []
+        func look(_ json: JSONValue, _ path: String) {
+            guard found.count < 12 else { return }
+            switch json {
+            case .number: found.append(path)
+            case .object(let members):
+                for member in members { look(member.value, path.isEmpty ? member.key : "\(path).\(member.key)") }
+            case .array(let elements):
+                for (place, element) in elements.enumerated().prefix(2) { look(element, "\(path).\(place)") }
+            default: break
+            }
+        }
+        for name in ["total", "series", "steps", "cohorts", "rows"] {
+            if let part = answer[name] { look(part, name) }
+        }
+        if found.isEmpty { look(answer, "") }
+        return found
     }
 
     private func find(in json: JSONValue) -> JSONValue? {

@@ -36,7 +36,7 @@ enum EndpointRoutes {
             let body = try RequestDocument(
                 try Body.parse(bytes), fields: EndpointDefinition.fields + ["headers", "secret"] + extraFields)
             let definition = try EndpointDefinition(body.json)
-            try check(definition, exchange)
+            try await check(definition, exchange)
             let secret = try body.text("secret").map { try WebhookSecret($0) } ?? WebhookSecret.make()
             var draft = EndpointDraft(definition, secret: secret)
             draft.headers = try headers(body) ?? []
@@ -66,7 +66,7 @@ enum EndpointRoutes {
             exchange, fields: EndpointDefinition.fields + ["headers", "paused"] + extraFields)
         var known = try await exchange.endpoint()
         let definition = try EndpointDefinition(body.json, known: known.definition)
-        try check(definition, exchange)
+        if definition.url != known.definition.url { try await check(definition, exchange) }
         var headers = try headers(body)
         // A secret that was meant for one receiver does not go to another.
         if headers == nil, definition.url != known.definition.url, !known.headers.isEmpty,
@@ -106,68 +106,6 @@ enum EndpointRoutes {
         return Response(status: .noContent)
     }
 
-    private static func rotate(_ exchange: Exchange) async throws -> Response {
-        let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
-        let body = try RequestDocument(
-            bytes.isEmpty ? .object([]) : try Body.parse(bytes), fields: ["secret", "overlap"])
-        let secret = try body.text("secret").map { try WebhookSecret($0) } ?? WebhookSecret.make()
-        var overlap: Int64 = 86_400_000_000
-        if let text = try body.text("overlap") {
-            guard let length = Durations.microseconds(text), length <= 7 * 86_400_000_000 else {
-                throw RequestDocument.problem("\"overlap\" is how long the secret before still holds: 0s to 7d")
-            }
-            overlap = length
-        }
-        let service = exchange.app.webhooks
-        let record = try await service.store.rotate(
-            exchange.parameters[0], to: secret, overlap: overlap, project: try exchange.project().name,
-            now: exchange.receivedAt)
-        try await service.sender.reload()
-        return .json(document(record, secret: secret))
-    }
-
-    private static func enable(_ exchange: Exchange) async throws -> Response {
-        try await setState(exchange, .active, reason: nil)
-    }
-
-    private static func disable(_ exchange: Exchange) async throws -> Response {
-        try await setState(exchange, .disabled, reason: "disabled by hand")
-    }
-
-    private static func setState(
-        _ exchange: Exchange, _ state: EndpointRecord.State, reason: String?
-    ) async throws -> Response {
-        let service = exchange.app.webhooks
-        let record = try await service.store.setState(
-            exchange.parameters[0], state, reason: reason, by: try exchange.requireCaller().key,
-            project: try exchange.project().name, now: exchange.receivedAt)
-        try await service.sender.reload()
-        return .json(document(record))
-    }
-
-    /// Sends a sample at once and tells what came of it. It is no delivery: nothing is tried again.
-    private static func test(_ exchange: Exchange) async throws -> Response {
-        let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
-        let body = try RequestDocument(bytes.isEmpty ? .object([]) : try Body.parse(bytes), fields: ["event"])
-        let service = exchange.app.webhooks
-        let record = try await exchange.endpoint()
-        guard let secret = try await service.store.secret(record) else {
-            throw Problem.conflict("secret_sealed", "the endpoint's secret cannot be opened with this master key")
-        }
-        let name = try body.text("event") ?? record.definition.events.first { $0 != "*" } ?? "Sample Event"
-        let id = WebhookSigning.messageID(["test", record.id, exchange.requestID])
-        let message = SampleMessage.message(name, for: record, at: exchange.receivedAt, id: id)
-        let target = WebhookTarget(
-            url: try OutboundURL(record.definition.url), secrets: [secret],
-            headers: try await service.store.headers(record), timeout: .seconds(record.definition.timeout))
-        var request = target.request(message, seconds: exchange.receivedAt.microseconds / 1_000_000)
-        if let certificate = try await service.store.certificate(record) {
-            request.certificate = try await service.actions.secret(certificate)
-        }
-        let result = await service.client.send(request)
-        return .json(AttemptDocument.document(result, id: id, at: exchange.receivedAt))
-    }
-
     private static func attempts(_ exchange: Exchange) async throws -> Response {
         let limit = try exchange.query.limit()
         let record = try await exchange.endpoint()
@@ -195,8 +133,8 @@ enum EndpointRoutes {
 
     // MARK: Documents
 
-    private static func check(_ definition: EndpointDefinition, _ exchange: Exchange) throws {
-        try exchange.app.webhooks.policy.check(try OutboundURL(definition.url))
+    private static func check(_ definition: EndpointDefinition, _ exchange: Exchange) async throws {
+        try await exchange.app.webhooks.client.vet(try OutboundURL(definition.url))
     }
 
     private static let extraFields = ["notify", "client_certificate"]
@@ -207,7 +145,7 @@ enum EndpointRoutes {
         let actions = exchange.app.webhooks.actions
         if let given = body.json["notify"] {
             let list = given == .null ? [] : try TriggerAction.list(given, path: "notify")
-            for case .connector(let kind, let settings) in list { _ = try await actions.make(kind, settings) }
+            try await exchange.check(list, at: "notify")
             extras.notify = list
         }
         if let given = body.json["client_certificate"] {
@@ -238,67 +176,5 @@ enum EndpointRoutes {
         }
         try CustomHeaders.check(headers)
         return headers
-    }
-
-    static func document(_ record: EndpointRecord, secret: WebhookSecret? = nil) -> JSONValue {
-        var members: [JSONValue.Member] = [.init("id", .string(record.id))]
-        if case .object(let described) = record.definition.json { members += described }
-        members += [
-            // Names alone: what they say may open somebody's door.
-            .init("headers", .object(record.headers.map { .init($0, "[hidden]") })),
-            .init("state", .string(record.state.rawValue)), .init("reason", JSONValue(record.reason)),
-            .init("state_changed_by", .string(record.changedBy)), .init("state_at", .string(record.stateAt.text)),
-            .init("failing_since", JSONValue(record.health.failingSince)),
-            .init("failures", JSONValue(record.health.failures)), .init("secrets", JSONValue(record.secrets)),
-            .init("overlap_ends_at", JSONValue(record.overlapEnds)), .init("since_seq", JSONValue(record.sinceSeq)),
-            .init("notify", record.notify), .init("client_certificate", .bool(record.hasCertificate)),
-            .init("kind", .string(record.kind.rawValue)), .init("created_at", .string(record.createdAt.text)),
-            .init("updated_at", .string(record.updatedAt.text)),
-        ]
-        if let secret { members.append(.init("secret", .string(secret.text))) }
-        return .object(members)
-    }
-}
-
-extension Exchange {
-    /// The endpoint that the path names, of the caller's project.
-    func endpoint() async throws -> EndpointRecord {
-        let id = parameters[0]
-        guard let record = try await app.webhooks.store.endpoint(id, project: try project().name) else {
-            throw Problem.notFound("there is no endpoint \(id.prefix(64))")
-        }
-        return record
-    }
-
-    /// Whether the caller may see what messages say: events, and whose they are.
-    func seesMessages() throws -> Bool {
-        let caller = try requireCaller()
-        return caller.scopes.allows(.eventsRead) && caller.scopes.allows(.peopleRead) && caller.grant.isAll
-    }
-
-    /// Makes an endpoint that gets what is collected after this.
-    func makeEndpoint(_ draft: EndpointDraft) async throws -> EndpointRecord {
-        let (runtime, service) = (try project(), app.webhooks)
-        runtime.keepJournal(for: draft.definition)
-        let record = try await service.store.create(
-            draft, project: runtime.name, by: try requireCaller().key, now: receivedAt,
-            durable: { runtime.journal.durableSeq })
-        try await service.sender.reload()
-        note.made(record.id)
-        logger.info("a webhook endpoint was made", metadata: ["endpoint": "\(record.id)"])
-        return record
-    }
-}
-
-extension ProjectRuntime {
-    /// What an endpoint is to look at must stay until the follower has come to know of it.
-    fileprivate func keepJournal(for definition: EndpointDefinition) {
-        if definition.isFollowed { keepJournal() }
-    }
-
-    /// What is collected from now on stays until the follower has passed it.
-    func keepJournal() {
-        guard journal.status.followers[EventFollower.name] == nil else { return }
-        journal.register(follower: EventFollower.name, at: journal.durableSeq)
     }
 }

@@ -28,7 +28,7 @@ enum HookRoutes {
                 throw RequestDocument.problem(
                     "\"target_url\" and \"event\" say where which event goes; * is every event")
             }
-            try exchange.app.webhooks.policy.check(try OutboundURL(url))
+            try await exchange.app.webhooks.client.vet(try OutboundURL(url))
             let described: JSONValue = [
                 "url": .string(url), "events": [.string(event)], "where": body["where"] ?? .null,
             ]

@@ -9,6 +9,8 @@ struct DispatchState: Sendable {
     private var turn = 0
     private(set) var inFlight = 0
     let mostInFlight: Int
+    /// What was parked when the server started, by endpoint the first message.
+    var parkedAtStart: [Int64: Int64] = [:]
     /// Where so many bytes wait here already, nobody gets more than the next message.
     static let mostBytes = 64 << 20
 
@@ -19,7 +21,10 @@ struct DispatchState: Sendable {
         let numbers = Set(endpoints.map { $0.record.number })
         for endpoint in endpoints {
             let number = endpoint.record.number
-            if runs[number] == nil { runs[number] = EndpointRun(endpoint, now: now) }
+            if runs[number] == nil {
+                runs[number] = EndpointRun(endpoint, now: now)
+                runs[number]?.parkedFrom = parkedAtStart[number]
+            }
             runs[number]?.update(endpoint, now: now)
         }
         // What is under way to one that is gone ends; nothing more of it begins.
@@ -44,6 +49,21 @@ struct DispatchState: Sendable {
         return rooms
     }
 
+    /// Endpoints for which what is put in is parked.
+    func parks(now: Timestamp) -> Set<Int64> { Set(runs.lazy.filter { $0.value.parks(now: now) }.map(\.key)) }
+
+    /// Of endpoints that may have any parked, from which message on.
+    func parkedFrom(_ endpoints: some Sequence<Int64>) -> [Int64: Int64] {
+        var found: [Int64: Int64] = [:]
+        for number in endpoints { found[number] = runs[number]?.parkedFrom }
+        return found
+    }
+
+    /// Whether any of the endpoints would take something now.
+    func takes(_ endpoints: some Sequence<Int64>, now: Timestamp) -> Bool {
+        endpoints.contains { runs[$0].map { !$0.isBlocked(now: now) } ?? false }
+    }
+
     /// Something is put in for these endpoints.
     mutating func feeds(_ numbers: some Sequence<Int64>) { for number in numbers { runs[number]?.mayBeDue = true } }
 
@@ -51,6 +71,12 @@ struct DispatchState: Sendable {
     mutating func claimed(_ answer: LedgerAnswer, asked: [Int64]) -> [ClaimedDelivery] {
         feeds(answer.full)
         feeds(answer.fed.subtracting(asked))
+        for (endpoint, first) in answer.parked where answer.parkedFrom[endpoint] == nil {
+            let known = runs[endpoint]?.parkedFrom
+            runs[endpoint]?.parkedFrom = min(known ?? first, first)
+            runs[endpoint]?.mayBeDue = true
+        }
+        for (endpoint, first) in answer.parkedFrom { runs[endpoint]?.parkedFrom = first }
         var strange: [ClaimedDelivery] = []
         for claimed in answer.claimed {
             if runs[claimed.endpoint] == nil { strange.append(claimed) } else { runs[claimed.endpoint]?.add(claimed) }

@@ -19,6 +19,8 @@ struct EndpointRun: Sendable {
     private(set) var waitingBytes = 0
     /// Whether there may be something due that is not claimed.
     var mayBeDue = true
+    /// The message from which on deliveries may be parked; nil if none are.
+    var parkedFrom: Int64?
     /// Whether it has answered that it wants nothing more, before that is written.
     private(set) var hasEnded = false
 
@@ -62,6 +64,17 @@ struct EndpointRun: Sendable {
             self.bucket = bucket
         }
         return max(0, room)
+    }
+
+    /// Whether it takes nothing now: as much as it may have is held already, or something keeps it from being sent to.
+    func isBlocked(now: Timestamp) -> Bool {
+        !isActive || now < throttledUntil || breaker.room(now: now) != nil
+            || inFlight + waiting >= Int(live.record.definition.concurrency) * 4
+    }
+
+    /// Whether what is put in now waits for others.
+    func parks(now: Timestamp) -> Bool {
+        live.record.definition.order == .none && (parkedFrom != nil || isBlocked(now: now))
     }
 
     /// Whether a rate or a throttle, and nothing else, holds back what is due.

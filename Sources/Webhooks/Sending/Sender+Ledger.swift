@@ -24,7 +24,9 @@ extension Sender {
                         state.dispatch.feeds(batch.messages.lazy.flatMap { $0.targets.lazy.map(\.endpoint) })
                         if let triggers = batch.triggers { state.dispatch.feeds(triggers.likely) }
                     }
+                    if !work.batches.isEmpty { work.parks = state.dispatch.parks(now: now) }
                     work.rooms = state.dispatch.rooms(now: now)
+                    work.parkedFrom = state.dispatch.parkedFrom(work.rooms.lazy.map(\.endpoint))
                 }
                 let isOver = state.isStopping && work.isEmpty && state.dispatch.inFlight == 0
                 if isOver { state.hasEnded = true }
@@ -34,6 +36,7 @@ extension Sender {
             if work.isEmpty { continue }
             do throws(WebhookError) {
                 let answer = try await store.cycle(work, now: now)
+                written.raise()
                 pause = .milliseconds(50)
                 for (writer, written) in zip(writers, answer.written) { writer.resume(returning: written) }
                 begin(answer, asked: work.rooms.map(\.endpoint))
@@ -90,7 +93,10 @@ extension Sender {
             state.work.released += state.dispatch.claimed(answer, asked: asked)
             for (project, due) in answer.nextDue { state.live.triggers[project]?.nextDue = due }
             // What is claimed when the server ends goes back in the next round; what was fed to others is claimed in it.
-            let isMore = state.isStopping || !state.work.released.isEmpty || !answer.fed.isSubset(of: asked)
+            let isMore =
+                state.isStopping || !state.work.released.isEmpty || !answer.fed.isSubset(of: asked)
+                || answer.isScanning
+                || state.dispatch.takes(answer.parked.keys.lazy.filter { !asked.contains($0) }, now: now)
             return (state.isStopping ? [] : state.dispatch.start(now: now), isMore)
         }
         for claimed in started { give(claimed) }

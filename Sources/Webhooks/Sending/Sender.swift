@@ -33,11 +33,15 @@ public final class Sender: Sendable {
     let timers = Signal()
     /// The change of the endpoints and triggers that were read last.
     let changes = Signal(-1)
+    /// How many cycles of the ledger were written.
+    let written = Signal(0)
     let claims: AsyncStream<ClaimedDelivery>
     let send: AsyncStream<ClaimedDelivery>.Continuation
 
     /// How long attempts that are under way may go on when the server ends.
     static let grace = Duration.seconds(5)
+    /// How long the log is let grow while there is always something to write.
+    private static let logPause = Duration.seconds(5)
 
     /// - Parameters:
     ///   - actions: makes connectors of what triggers do besides sending to endpoints.
@@ -137,11 +141,16 @@ public final class Sender: Sendable {
 
     /// Sends until `stop`.
     public func run() async throws(WebhookError) {
-        if sends { try await store.recover(now: clock()) }
+        if sends {
+            try await store.recover(now: clock())
+            let parked = try await store.parkedFrom()
+            state.withLock { $0.dispatch.parkedAtStart = parked }
+        }
         try await reload()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.sendAll() }
             group.addTask { await self.tick() }
+            group.addTask { await self.keepLog() }
             await self.keepLedger()
             group.cancelAll()
         }
@@ -175,6 +184,23 @@ public final class Sender: Sendable {
                     logger.warning("what is old stays in the outbox for now", metadata: ["error": "\(error)"])
                 }
             }
+        }
+    }
+
+    /// Moves the outbox's log into its file now and then, beside what is written: soon where nothing comes, else seldom, for both share a
+    /// disk.
+    private func keepLog() async {
+        var (moved, seen): (Int64, Int64) = (-1, 0)
+        var at = ContinuousClock.now
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
+            let now = written.value
+            defer { seen = now }
+            guard now > moved, now == seen || ContinuousClock.now - at > Self.logPause else { continue }
+            do { try await store.moveLog() } catch {
+                logger.warning("the outbox's log is not moved into its file for now", metadata: ["error": "\(error)"])
+            }
+            (moved, at) = (now, .now)
         }
     }
 

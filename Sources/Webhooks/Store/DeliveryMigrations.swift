@@ -10,6 +10,7 @@ enum DeliveryMigrations {
         migrator.registerMigration("004_whose", migrate: whose)
         migrator.registerMigration("005_alerts", migrate: AlertMigration.make)
         migrator.registerMigration("006_trigger_watches", migrate: WatchMigration.make)
+        migrator.registerMigration("007_parked", migrate: ParkedMigration.make)
         return migrator
     }
 

@@ -5,14 +5,15 @@ internal import Model
 extension DeliveryStore {
     /// Counts an attempt of each that is due, as many as there is room for, and hands them out.
     static func claim(
-        _ room: (endpoint: Int64, count: Int, isOrdered: Bool), _ db: Database, _ now: Timestamp,
+        _ room: (endpoint: Int64, count: Int, isOrdered: Bool), parkedFrom: Int64?, _ db: Database, _ now: Timestamp,
         _ answer: inout LedgerAnswer
     ) throws {
         // A lane at a time, each by its index: what is due later is not looked at.
-        var rows: [Row] = []
-        for lane: Int64 in 0...1 where rows.count < room.count {
-            rows += try claim(room, lane, room.count - rows.count, db, now)
+        var rows = try claim(room, 0, room.count, db, now)
+        if let parkedFrom, rows.count < room.count {
+            rows += try unpark(room.endpoint, from: parkedFrom, room.count - rows.count, db, &answer)
         }
+        if rows.count < room.count { rows += try claim(room, 1, room.count - rows.count, db, now) }
         if rows.count == room.count { answer.full.insert(room.endpoint) }
         let body = try db.cachedStatement(sql: "SELECT id, type, body, depth FROM messages WHERE number = ?")
         var claimed: [ClaimedDelivery] = []

@@ -152,7 +152,8 @@ extension DeliveryStore {
         if state == .active {
             // What waited is due now: the times are of the life before.
             try db.execute(
-                sql: "UPDATE deliveries SET next_at = min(next_at, ?) WHERE endpoint = ? AND state = 0",
+                sql:
+                    "UPDATE deliveries SET next_at = min(next_at, ?) WHERE endpoint = ? AND state = 0 AND next_at IS NOT NULL",
                 arguments: [now.microseconds, number])
         }
         try noteChange(db)
@@ -173,12 +174,7 @@ extension DeliveryStore {
     }
 
     static func remove(_ db: Database, _ number: Int64) throws {
-        // Messages that are nobody else's go with it.
-        try db.execute(
-            sql: """
-                DELETE FROM messages WHERE number IN (SELECT message FROM deliveries WHERE endpoint = ?1)
-                AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND endpoint <> ?1)
-                """, arguments: [number])
+        try removeDeliveries(db, number)
         try db.execute(sql: "DELETE FROM endpoints WHERE number = ?", arguments: [number])
         try noteChange(db)
     }

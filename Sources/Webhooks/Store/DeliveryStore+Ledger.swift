@@ -7,6 +7,7 @@ extension DeliveryStore {
     func cycle(_ work: LedgerWork, now: Timestamp) async throws(WebhookError) -> LedgerAnswer {
         try await writeToEnd { db in
             var answer = LedgerAnswer()
+            answer.parks = work.parks
             for outcome in work.outcomes { try Self.apply(outcome, db, now, &answer) }
             for claimed in work.released {
                 try db.execute(
@@ -23,7 +24,10 @@ extension DeliveryStore {
                 try Self.insert(batch, db, now, &answer)
                 answer.written.append(true)
             }
-            for room in work.rooms { try Self.claim(room, db, now, &answer) }
+            for room in work.rooms {
+                let parked = [work.parkedFrom[room.endpoint], answer.parked[room.endpoint]].compactMap(\.self).min()
+                try Self.claim(room, parkedFrom: parked, db, now, &answer)
+            }
             return answer
         }
     }
@@ -60,14 +64,19 @@ extension DeliveryStore {
             sql: """
                 INSERT INTO deliveries (project, endpoint, message, state, order_key, next_at, reason, created_at)
                 SELECT ?1, number, ?3, CASE state WHEN 'disabled' THEN 4 ELSE 0 END, ?4,
-                    CASE state WHEN 'disabled' THEN NULL ELSE ?5 END,
+                    CASE WHEN state = 'disabled' OR ?6 THEN NULL ELSE ?5 END,
                     CASE state WHEN 'disabled' THEN 'the endpoint was disabled' END, ?5
-                FROM endpoints WHERE number = ?2 ON CONFLICT (endpoint, message) DO NOTHING
+                FROM endpoints WHERE number = ?2 ON CONFLICT (message, endpoint) DO NOTHING
                 """)
         for target in message.targets {
+            let isParked = target.orderKey == nil && answer.parks.contains(target.endpoint)
             try deliver.execute(
-                arguments: [project, target.endpoint, number, target.orderKey, now.microseconds])
-            answer.fed.insert(target.endpoint)
+                arguments: [project, target.endpoint, number, target.orderKey, now.microseconds, isParked])
+            if isParked {
+                answer.parked[target.endpoint] = min(answer.parked[target.endpoint] ?? number, number)
+            } else {
+                answer.fed.insert(target.endpoint)
+            }
         }
     }
 
@@ -84,8 +93,8 @@ extension DeliveryStore {
         case .aborted(let reason): try finish(db, number, .aborted, reason: reason, now)
         case .retry(let at):
             nextAt = at
-            try wait(db, number, until: at)
-        case .ends: try wait(db, number, until: now)
+            try wait(db, number, until: at, reason: Verdict.reason(outcome.result))
+        case .ends(let reason): try wait(db, number, until: now, reason: reason)
         }
         if db.changesCount > 0 {
             try log(outcome, nextAt: nextAt, db)
@@ -214,10 +223,10 @@ extension DeliveryStore {
         try statement.execute(arguments: [state.rawValue, reason, now.microseconds, number])
     }
 
-    private static func wait(_ db: Database, _ number: Int64, until time: Timestamp) throws {
+    private static func wait(_ db: Database, _ number: Int64, until time: Timestamp, reason: String?) throws {
         let statement = try db.cachedStatement(
-            sql: "UPDATE deliveries SET state = 0, next_at = ? WHERE number = ? AND state = 1")
-        try statement.execute(arguments: [time.microseconds, number])
+            sql: "UPDATE deliveries SET state = 0, next_at = ?, reason = ? WHERE number = ? AND state = 1")
+        try statement.execute(arguments: [time.microseconds, reason, number])
     }
 
     /// Headers by their names; one that came twice has its values with a comma between, as HTTP reads them.

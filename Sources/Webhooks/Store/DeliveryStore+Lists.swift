@@ -159,10 +159,10 @@ extension DeliveryStore {
     public func stats(_ endpoint: EndpointRecord, now: Timestamp) async throws(WebhookError) -> JSONValue {
         try await read { db in
             let counts = try Row.fetchAll(
-                db, sql: "SELECT state, count(*) FROM deliveries WHERE endpoint = ? GROUP BY state",
+                db, sql: Self.counts,
                 arguments: [endpoint.number])
             var byState: [Int64: Int64] = [:]
-            for row in counts { byState[row[0]] = row[1] }
+            for row in counts { byState[row[0], default: 0] += row[1] }
             let day = now.microseconds - 86_400_000_000
             let times = try Row.fetchAll(
                 db,
@@ -178,7 +178,7 @@ extension DeliveryStore {
                 return .number(String(Double(micros) / 1_000))
             }
             let oldest = try Int64.fetchOne(
-                db, sql: "SELECT min(created_at) FROM deliveries WHERE endpoint = ? AND state < 2",
+                db, sql: Self.oldest,
                 arguments: [endpoint.number])
             let states = DeliveryState.allCases.map { JSONValue.Member($0.word, JSONValue(byState[$0.rawValue] ?? 0)) }
             return [

@@ -28,7 +28,10 @@ extension DeliveryStore {
                 let definition = try? EndpointDefinition(try JSONValue(text: text))
                 let limit = (definition?.retry ?? .standard).attempts
                 try db.execute(
-                    sql: "UPDATE deliveries SET state = 0, next_at = ?, forgiven = ? WHERE number = ?",
+                    sql: """
+                        UPDATE deliveries SET state = 0, next_at = ?, forgiven = ?, reason = 'the server ended meanwhile'
+                        WHERE number = ?
+                        """,
                     arguments: [now.microseconds, max(forgiven, attempts - limit + 1), number])
             }
         }
@@ -75,7 +78,7 @@ extension DeliveryStore {
             let long = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT endpoint, max(count(*) - ?1, 0), min(number) FROM deliveries WHERE state = 0 GROUP BY endpoint
+                    SELECT endpoint, max(count(*) - ?1, 0), min(number) FROM \(Self.pending) GROUP BY endpoint
                     HAVING count(*) > ?1 OR min(max(created_at, coalesce(next_at, 0))) < ?2
                     """, arguments: [most, now.microseconds - Self.longestWaiting])
             var dropped: Int64 = 0

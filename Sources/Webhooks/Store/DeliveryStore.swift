@@ -10,6 +10,8 @@ public final class DeliveryStore: Sendable {
     public static let fileName = "delivery.sqlite"
 
     let pool: DatabasePool
+    /// Moves the log into the file beside the one that writes, so that no delivery waits for the syncs of that.
+    private let mover: DatabaseQueue
     let box: SecretBox
 
     /// Opens or makes the file. Blocking.
@@ -25,12 +27,17 @@ public final class DeliveryStore: Sendable {
                 // What is erased is overwritten, and what SQLite sorts touches no other file.
                 try db.execute(sql: "PRAGMA secure_delete = ON")
                 try db.execute(sql: "PRAGMA temp_store = MEMORY")
-                // The log is moved into the file less often: each sync there is one that a delivery waits for.
-                try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+                // Usually `moveLog` has moved it before: what writes does so itself only where the log grew beyond all measure, since
+                // each sync there is one that a delivery waits for.
+                try db.execute(sql: "PRAGMA wal_autocheckpoint = \(Self.mostFrames)")
             }
             restrictToOwner(path)
             pool = try DatabasePool(path: path, configuration: configuration)
             try DeliveryMigrations.migrator.migrate(pool)
+            var beside = Configuration()
+            beside.label = "delivery-log"
+            beside.prepareDatabase { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+            mover = try DatabaseQueue(path: path, configuration: beside)
         } catch { throw WebhookError(wrapping: error) }
     }
 
@@ -55,9 +62,27 @@ public final class DeliveryStore: Sendable {
         do { return try pool.read(body) } catch { throw WebhookError(wrapping: error) }
     }
 
+    /// Pages that the log may have before whoever writes moves it into the file, of 4 KiB.
+    private static let mostFrames = 32_000
+
+    /// Moves the log into the file as far as that goes while others read and write. What is written stays as durable as it was: in the
+    /// log until it is in the file.
+    func moveLog() async throws(WebhookError) {
+        do {
+            try await mover.writeWithoutTransaction { db in
+                do { _ = try db.checkpoint(.passive) } catch let error as DatabaseError
+                    where error.resultCode == .SQLITE_BUSY || error.resultCode == .SQLITE_LOCKED
+                {
+                    // Somebody else is at it.
+                }
+            }
+        } catch { throw WebhookError(wrapping: error) }
+    }
+
     /// Moves the log into the file and closes it.
     public func close() throws(WebhookError) {
         do {
+            try mover.close()
             _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
             try pool.close()
         } catch { throw WebhookError(wrapping: error) }

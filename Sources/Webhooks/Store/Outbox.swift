@@ -67,6 +67,11 @@ struct LedgerWork: Sendable {
     /// How many deliveries to claim for an endpoint, and whether a person's go one after another.
     var rooms: [(endpoint: Int64, count: Int, isOrdered: Bool)] = []
 
+    /// Endpoints that take nothing now, or have others waiting already: what is put in for them is parked.
+    var parks: Set<Int64> = []
+    /// Of endpoints that may have any parked, the message from which on.
+    var parkedFrom: [Int64: Int64] = [:]
+
     var isEmpty: Bool { batches.isEmpty && outcomes.isEmpty && released.isEmpty && rooms.isEmpty }
 }
 
@@ -80,6 +85,14 @@ struct LedgerAnswer: Sendable {
     var hasChanged = false
     /// Endpoints that got something to send.
     var fed: Set<Int64> = []
+    /// Endpoints for which what is put in is parked.
+    var parks: Set<Int64> = []
+    /// The first message that was parked for an endpoint.
+    var parked: [Int64: Int64] = [:]
+    /// Of endpoints for which parked deliveries were looked for, the message from which on there may be more; nil if there are none.
+    var parkedFrom: [Int64: Int64?] = [:]
+    /// Whether parked deliveries are still being looked for.
+    var isScanning = false
     /// When the next timer of a project is due; nil if none waits.
     var nextDue: [String: Timestamp?] = [:]
 }

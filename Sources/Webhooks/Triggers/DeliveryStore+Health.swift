@@ -38,10 +38,13 @@ extension DeliveryStore {
 
     private static let mostShown = 100
 
-    /// What a trigger did because of somebody, the newest first: each wait with what ended it, each firing with its deliveries.
+    /// What a trigger did because of somebody, the newest first: each wait with what ended it, each firing with its deliveries; and what is
+    /// kept of them.
     public func explain(
         _ trigger: TriggerRecord, identity: String
-    ) async throws(WebhookError) -> (instances: [TriggerInstance], firings: [JSONValue], watch: JSONValue) {
+    ) async throws(WebhookError) -> (
+        instances: [TriggerInstance], firings: [JSONValue], watch: JSONValue, seen: TriggerSeen
+    ) {
         try await read { db in
             let tables = TriggerTables(
                 db, project: trigger.project, now: trigger.updatedAt, targets: TriggerTargets())
@@ -62,13 +65,22 @@ extension DeliveryStore {
                         AND identity IN (SELECT value FROM json_each(?)) ORDER BY number DESC LIMIT \(Self.mostShown)
                     """, arguments: [trigger.project, trigger.number, names]
             ).map { row in try Self.firing(db, row, trigger.project) }
-            return (instances, firings, try Self.watchState(db, trigger, names: names))
+            var seen = TriggerSeen()
+            seen.identified = try tables.marks(
+                rule: trigger.number, version: 0, role: .identifies, key: key, correlation: "", from: .min, to: .max
+            ).last
+            seen.value = try tables.value(rule: trigger.number, key: key)
+            return (instances, firings, try Self.watchState(db, trigger, names: names), seen)
         }
     }
 
     private static func firing(_ db: Database, _ row: Row, _ project: String) throws -> JSONValue {
         let (instance, type, message): (String, String, String) = (row["instance"], row["type"], row["message"])
         let (at, late): (Int64, Int64) = (row["fired_at"], row["late_by"])
+        let body = try Row.fetchOne(
+            db, sql: "SELECT body FROM messages WHERE project = ? AND id = ? AND body IS NOT NULL LIMIT 1",
+            arguments: [project, message])?.bytes("body")
+        let said = body.flatMap { bytes in try? JSONValue(bytes.span) }
         let deliveries = try Row.fetchAll(
             db,
             sql: """
@@ -88,6 +100,7 @@ extension DeliveryStore {
         return [
             "type": .string(type), "instance_id": .string(instance), "webhook_id": .string(message),
             "version": JSONValue(row["version"] as Int64), "event_id": .string(row["event_id"]),
+            "change": said?["data"]?["change"] ?? .null,
             "fired_at": time(at), "late_by_s": .number(String(Double(late / 1_000) / 1_000)),
             "deliveries": .array(deliveries),
         ]

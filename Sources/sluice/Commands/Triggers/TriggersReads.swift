@@ -75,10 +75,20 @@ struct TriggersExplain: AsyncParsableCommand {
                 "\(Text.plain($0["endpoint"])) \(Text.plain($0["status"]))"
             }
             try Terminal.line(
-                "\(Text.plain(firing["fired_at"]))  \(Text.plain(firing["type"])) by \(Text.plain(firing["event_id"])): "
+                "\(Text.plain(firing["fired_at"]))  \(Text.plain(firing["type"])) by \(Self.cause(firing)): "
                     + sent.joined(separator: ", "))
         }
         if let why = found["why_not"]?.stringValue { try Terminal.line("\(identity): \(why)") }
+    }
+
+    /// What made it fire: an event, or what became of a value, and after which event.
+    private static func cause(_ firing: JSONValue) -> String {
+        if let event = firing["event_id"]?.stringValue, !event.isEmpty { return event }
+        let change = firing["change"]
+        let name = ["column", "segment", "value", "property"].compactMap { change?[$0]?.stringValue }.first
+        let moved = "\(name.map { "\($0) " } ?? "")\(Text.plain(change?["old"])) → \(Text.plain(change?["new"]))"
+        guard let event = firing["preceded_by"]?["event_id"]?.stringValue else { return moved }
+        return "\(moved) after \(event)"
     }
 }
 
