@@ -33,7 +33,7 @@ public final class Journal: Sendable {
             throw JournalError(.io, "The journal cannot tidy: \(error).")
         }
         do {
-            try SystemThread.start {
+            try SystemThread.start(niceness: options.niceness) {
                 writer.run()
                 writer.end(clean: !core.queue.isAbandoned)
             }

@@ -27,6 +27,9 @@ public struct JournalOptions: Sendable {
     /// Nanoseconds that never jump, by which jumps of `clock` are told.
     var monotonic: @Sendable () -> Int64 = monotonicNanoseconds
 
+    /// By how much the writer stands back behind those who bring it work: where processors are short, a frame takes more of what
+    /// waits, which costs less; where they are not, it makes no difference. It stays before the store's threads.
+    var niceness: Int32 = 5
     /// How much room is written ahead for small frames; 0 for none.
     var roomBytes = 512 << 10
     /// The most bytes and items of one frame, unless one submission alone is larger.

@@ -30,6 +30,9 @@ struct FormPairs {
         out.removeAll(keepingCapacity: true)
         var isASCII = true
         var i = 0
+        // Most have nothing to undo.
+        while i < text.count, text[i] < 0x80, text[i] != 0x2b, text[i] != 0x25 { i &+= 1 }
+        out.append(copying: text.extracting(0..<i))
         while i < text.count {
             var byte = text[i]
             i &+= 1

@@ -11,7 +11,7 @@ public struct PeopleKeeper: Sendable {
     private static let gathering = Duration.milliseconds(700)
     private static let longest = Duration.milliseconds(3_500)
     /// Items in half a second from which the store is filled and not only written to: it makes way then.
-    private static let flood: Int64 = 20_000
+    private static let flood: Int64 = 6_000
     /// How often it makes way before it looks all the same.
     private static let patience = 60
     /// Clocks of zones differ by quarters of an hour, so that days begin at one.

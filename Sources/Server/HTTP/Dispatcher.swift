@@ -29,7 +29,7 @@ struct Dispatcher: HTTPResponder {
         } catch {
             response = problem(error, context).response(requestID: context.id)
         }
-        if let route { await Auditing.record(route, exchange, status: Int(response.status.code)) }
+        if let route, route.isKeyed { await Auditing.record(route, exchange, status: Int(response.status.code)) }
         exchange.note.rate?.write(to: &response.headers)
         if let node = found?.node, node.isCollection { CORS.open(&response) }
         let took = SystemClock.monotonicMicroseconds() - began
@@ -53,10 +53,17 @@ struct Dispatcher: HTTPResponder {
             if request.method == .options { return CORS.preflight(node, request) }
             throw Problem.methodNotAllowed(node.allowed)
         }
-        var exchange = asked
-        exchange.caller = try Authentication.check(route, exchange)
+        let caller = try Authentication.check(route, asked)
         try Auditing.check(route, app)
-        let response = try await route.handle(exchange)
+        let response: Response
+        // What comes without a caller is on the way of every event, and is not copied for one.
+        if let caller {
+            var exchange = asked
+            exchange.caller = caller
+            response = try await route.handle(exchange)
+        } else {
+            response = try await route.handle(asked)
+        }
         // A path that answers to HEAD by itself says what its answer is.
         return route.method == request.method ? response : response.createHeadResponse()
     }

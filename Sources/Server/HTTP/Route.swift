@@ -4,7 +4,9 @@ internal import HTTPTypes
 internal import Hummingbird
 
 /// A path, a method, who may call it, and what answers.
-struct Route: Sendable {
+///
+/// One object each, since every request gets hold of its route several times.
+final class Route: Sendable {
     /// Who may call a route.
     enum Access: Sendable, Equatable {
         /// Anybody.
@@ -56,10 +58,17 @@ struct Route: Sendable {
 /// All routes, found by path and then by method.
 struct RouteTable: Sendable {
     /// What one path answers to.
-    struct Node: Sendable {
-        var routes: [(method: HTTPRequest.Method, route: Route)] = []
+    final class Node: Sendable {
+        let routes: [Route]
+        /// Whether browsers of other sites may call it.
+        let isCollection: Bool
 
-        func route(_ method: HTTPRequest.Method) -> Route? { routes.first { $0.method == method }?.route }
+        init(_ routes: [Route]) {
+            self.routes = routes
+            isCollection = routes.contains { $0.access == .collection }
+        }
+
+        func route(_ method: HTTPRequest.Method) -> Route? { routes.first { $0.method == method } }
 
         /// The methods for an `Allow` header.
         var allowed: String {
@@ -68,28 +77,29 @@ struct RouteTable: Sendable {
             if !names.contains("OPTIONS") { names.append("OPTIONS") }
             return names.joined(separator: ", ")
         }
-
-        /// Whether browsers of other sites may call it.
-        var isCollection: Bool { routes.contains { $0.route.access == .collection } }
     }
 
     let routes: [Route]
-    private var exact: [String: Node] = [:]
+    private let exact: [String: Node]
     /// Paths with variable parts, cut at the slashes; a part that is nil is variable.
-    private var patterns: [(parts: [String?], node: Node)] = []
+    private let patterns: [(parts: [String?], node: Node)]
 
     init(_ routes: [Route]) {
         self.routes = routes
+        var fixed: [String: [Route]] = [:]
+        var variable: [(parts: [String?], routes: [Route])] = []
         for route in routes {
             let parts = Self.parts(route.path).map { $0.hasPrefix("{") ? nil : String($0) }
             if parts.allSatisfy({ $0 != nil }) {
-                exact[route.path, default: Node()].routes.append((route.method, route))
-            } else if let at = patterns.firstIndex(where: { $0.parts == parts }) {
-                patterns[at].node.routes.append((route.method, route))
+                fixed[route.path, default: []].append(route)
+            } else if let at = variable.firstIndex(where: { $0.parts == parts }) {
+                variable[at].routes.append(route)
             } else {
-                patterns.append((parts, Node(routes: [(route.method, route)])))
+                variable.append((parts, [route]))
             }
         }
+        exact = fixed.mapValues { Node($0) }
+        patterns = variable.map { ($0.parts, Node($0.routes)) }
     }
 
     private static func parts(_ path: some StringProtocol) -> [Substring] {
