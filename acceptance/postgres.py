@@ -6,12 +6,14 @@ import pwd
 import shutil
 import socket
 import subprocess
+import urllib.parse
 
 BIN = pathlib.Path(os.environ.get("SLUICE_POSTGRES_BIN", "/usr/lib/postgresql/15/bin"))
 
 
 class Postgres:
     user, password, database = "sluice", "a pass/word", "warehouse"
+    options = "-c fsync=off"
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -45,7 +47,7 @@ class Postgres:
         return subprocess.run(command, check=check, capture_output=True, text=True, cwd=self.folder)
 
     def start(self):
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= {self.options}"
         self._run("pg_ctl", "-D", self.data, "-l", self.folder / "log", "-w", "-o", options, "start")
 
     def stop(self, mode="immediate"):
@@ -57,7 +59,7 @@ class Postgres:
 
     @property
     def url(self):
-        return f"postgresql://{self.user}:a%20pass%2Fword@127.0.0.1:{self.port}/{self.database}"
+        return f"postgresql://{self.user}:{urllib.parse.quote(self.password, safe='')}@127.0.0.1:{self.port}/{self.database}"
 
     def sql(self, statement, database=None):
         """Runs a statement; the rows as lists of texts, in which nothing is an empty text."""

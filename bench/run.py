@@ -1,6 +1,7 @@
 """`make bench`: measures speed on this machine and prints it as ratios to what the machine itself can do.
 
-SLUICE_BENCH_QUICK=1 tries everything out in a minute or two; SLUICE_BENCH_ONLY=collect, export, depth, segments, reports, webhooks or triggers runs one part;
+SLUICE_BENCH_QUICK=1 tries everything out in a minute or two; SLUICE_BENCH_ONLY=collect, export, depth, segments, reports, webhooks, triggers or
+pipelines runs one part;
 SLUICE_BENCH_SECONDS, SLUICE_BENCH_EVENTS, SLUICE_BENCH_PEOPLE, SLUICE_BENCH_UNAPPLIED and SLUICE_BENCH_DEPTHS set the sizes;
 SLUICE_BENCH_FOLDER the disk to measure on. The exit code is 1 if a bound was missed.
 """
@@ -17,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import collect  # noqa: E402
 import depth  # noqa: E402
 import export  # noqa: E402
+import pipelines  # noqa: E402
 import reports  # noqa: E402
 import segments  # noqa: E402
 import triggers  # noqa: E402
@@ -27,7 +29,7 @@ from common import EVENTS, PEOPLE, QUICK, SECONDS, Results, sync_seconds  # noqa
 def main():
     if shutil.which("wrk") is None:
         raise SystemExit("bench: wrk is missing; install it with: apt-get install wrk")
-    parts = os.environ.get("SLUICE_BENCH_ONLY", "collect,export,depth,segments,reports,webhooks,triggers").split(",")
+    parts = os.environ.get("SLUICE_BENCH_ONLY", "collect,export,depth,segments,reports,webhooks,triggers,pipelines").split(",")
     place = os.environ.get("SLUICE_BENCH_FOLDER")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-bench-", dir=place))
     results = Results()
@@ -50,6 +52,8 @@ def main():
             webhooks.run(folder, results)
         if "triggers" in parts:
             triggers.run(folder, results)
+        if "pipelines" in parts:
+            pipelines.run(folder, results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if out := os.environ.get("SLUICE_BENCH_JSON"):

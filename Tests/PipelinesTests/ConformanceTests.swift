@@ -399,6 +399,45 @@ struct ConformanceTests {
         #expect(try await destination.load(batch).rows == 3)
     }
 
+    @Test("A table that is made for rows with a key has the last of each, and none without", arguments: tables)
+    func newByKey(kind: String) async throws {
+        let destination = try make(kind)
+        let rounds = [
+            ("1,a\n2,b\n,c\n", [["1", "a"], ["2", "b"]]), ("3,a\n4,b\n3,c\n,d\n3,e\n", [["3", "e"], ["4", "b"]]),
+        ]
+        for (number, (text, wanted)) in rounds.enumerated() {
+            _ = try self.rows(kind, "DROP TABLE IF EXISTS main.events")
+            var batch = try self.batch(
+                kind, run: "r\(number)", after: 0, upTo: 5, columns: ["id", "event"], mode: .upsert, key: ["id"])
+            try ("id,event\n" + text).write(toFile: batch.file, atomically: true, encoding: .utf8)
+            let receipt = try await destination.load(batch)
+            #expect(receipt.rows == 2 && receipt.readBack?.expected == 2 && receipt.readBack?.holds == true)
+            #expect(receipt.changes.count == (kind == "postgres" ? 2 : 1))
+            #expect(try await destination.verify(batch, receipt).holds)
+            #expect(try self.rows(kind, "SELECT id, event FROM main.events ORDER BY id") == wanted)
+            // The index is there, and so is everything that is found by it.
+            batch.run = "again\(number)"
+            batch.seqFrom = 5
+            #expect(try await destination.load(batch).changes.isEmpty)
+            #expect(try self.rows(kind, "SELECT id, event FROM main.events ORDER BY id") == wanted)
+        }
+    }
+
+    @Test("A load is taken back where a trigger changes what comes in by key")
+    func changedByTrigger() async throws {
+        let destination = try make("postgres")
+        _ = try await destination.load(
+            try self.batch("postgres", run: "r1", after: 0, upTo: 3, mode: .upsert, key: ["seq"]))
+        for statement in [
+            "CREATE FUNCTION main.change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.event := NULL; RETURN NEW; END'",
+            "CREATE TRIGGER change BEFORE INSERT ON main.events FOR EACH ROW WHEN (NEW.seq = 5) EXECUTE FUNCTION main.change()",
+        ] { _ = try self.rows("postgres", statement) }
+        let batch = try self.batch("postgres", run: "r2", after: 3, upTo: 6, mode: .upsert, key: ["seq"])
+        let error = await #expect(throws: ConnectorError.self) { try await destination.load(batch) }
+        #expect(error?.message.contains("would be 2, and should be 3") == true)
+        #expect(try self.rows("postgres", "SELECT count(*) FROM main.events") == [["3"]])
+    }
+
     @Test("A load that is cut off ends at once, and leaves nothing", arguments: tables)
     func cutOff(kind: String) async throws {
         let destination = try make(kind)

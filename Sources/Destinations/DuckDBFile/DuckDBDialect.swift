@@ -29,6 +29,11 @@ struct DuckDBDialect: TableDialect {
         ]
     }
 
+    func indexStage(_ key: [String]) -> String? { nil }
+    func isEqual(_ columns: [String]) -> String? { nil }
+    let manyRows: [String] = []
+    let beforeComparing: [String] = []
+
     func upsert(into target: String, _ rows: String, columns: [String], key: [String], same: String) -> String {
         let rest = columns.filter { !key.contains($0) }.map(TableSQL.name)
         let update =

@@ -15,9 +15,12 @@ struct DuckDBSession: TableSession {
         Int64(try connection.execute(sql, values.map { DuckValue($0) }))
     }
 
-    func bring(_ batch: LoadBatch, into place: String, isStage: Bool) throws -> Int64 {
-        Int64(try connection.execute(DuckDBDialect().insert(batch, into: place, isStage: isStage), []))
+    func bring(_ batch: LoadBatch, into place: String, _ kind: TableKind) throws -> Int64 {
+        Int64(try connection.execute(DuckDBDialect().insert(batch, into: place, isStage: kind == .stage), []))
     }
+
+    /// Its tables have none.
+    func makesIndex(_ sql: String) throws -> Bool { true }
 
     private static func text(_ value: DuckValue) -> String? {
         switch value {

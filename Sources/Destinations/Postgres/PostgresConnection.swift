@@ -92,6 +92,24 @@ final class PostgresBrake: Sendable {
         unsafe try check(result)
     }
 
+    /// Runs a statement within a transaction, which goes on as if it had not been run where it fails with one SQLSTATE.
+    ///
+    /// - Returns: whether it did not.
+    func execute(_ sql: String, unless state: String) throws(ConnectorError) -> Bool {
+        try execute("SAVEPOINT sluice_attempt")
+        let result = unsafe PQexec(handle, sql)
+        defer { unsafe PQclear(result) }
+        // A text of the result, copied before it is cleared. 67 is 'C', the state.
+        let found = unsafe PQresultErrorField(result, 67).map { unsafe String(cString: $0) }
+        if found == state {
+            try execute("ROLLBACK TO SAVEPOINT sluice_attempt")
+            return false
+        }
+        unsafe try check(result)
+        try execute("RELEASE SAVEPOINT sluice_attempt")
+        return true
+    }
+
     /// Runs one statement, as text that holds several is refused, with values as `$1`, `$2`, …; the rows as texts.
     @discardableResult
     func rows(_ sql: String, _ values: [String?] = []) throws(ConnectorError) -> [[String?]] {

@@ -31,8 +31,32 @@ struct PostgresDialect: TableDialect {
         [
             "CREATE TEMP TABLE sluice_stage ON COMMIT DROP AS SELECT \(TableSQL.list(columns)) FROM \(target) WITH NO DATA",
             "ALTER TABLE \(stage) ADD COLUMN sluice_row bigserial",
+            // Nobody else takes numbers of it.
+            "ALTER SEQUENCE pg_temp.sluice_stage_sluice_row_seq CACHE 10000",
         ]
     }
+
+    func indexStage(_ key: [String]) -> String? { "CREATE UNIQUE INDEX ON \(stage) (\(TableSQL.list(key)))" }
+
+    /// By their bytes: both have the same types, and the table's values were copied from the stage's.
+    func isEqual(_ columns: [String]) -> String? {
+        func row(_ alias: String) -> String {
+            "ROW(" + columns.map { "\(alias).\(TableSQL.name($0))" }.joined(separator: ", ") + ")"
+        }
+        return "record_image_eq(\(row("t")), \(row("s")))"
+    }
+
+    /// Statements that each run once are not worth compiling, and sorts find room. What a server does not know is left out.
+    let manyRows = [
+        """
+        SELECT set_config(s.name, w.value, true) FROM pg_settings s JOIN
+        (VALUES ('jit', 'off'), ('work_mem', '65536'), ('maintenance_work_mem', '131072')) w (name, value) ON s.name = w.name
+        WHERE s.vartype <> 'integer' OR CAST(s.setting AS BIGINT) < CAST(w.value AS BIGINT)
+        """
+    ]
+    /// Both sides have an index on the key, so that neither has to be put into a table of hashes, which would not fit. Nothing is known of
+    /// the stage's values, and without being told the planner takes that anyhow.
+    let beforeComparing = ["SET LOCAL enable_hashjoin = off"]
 
     func upsert(into target: String, _ rows: String, columns: [String], key: [String], same: String) -> String {
         let rest = columns.filter { !key.contains($0) }.map(TableSQL.name)

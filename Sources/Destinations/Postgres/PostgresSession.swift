@@ -22,9 +22,16 @@ struct PostgresSession: TableSession {
         }
     }
 
-    func bring(_ batch: LoadBatch, into place: String, isStage: Bool) throws -> Int64 {
+    func makesIndex(_ sql: String) throws -> Bool {
+        // 23505: a value is there twice.
+        try connection.execute(sql, unless: "23505")
+    }
+
+    func bring(_ batch: LoadBatch, into place: String, _ kind: TableKind) throws -> Int64 {
         let list = TableSQL.list(batch.columns.map(\.name))
-        let copy = "COPY \(place) (\(list)) FROM STDIN (FORMAT csv, HEADER true)"
+        // Nobody sees a new table before the commit, so that its rows may be old at once, and are not written again for that.
+        let freeze = kind == .new ? ", FREEZE true" : ""
+        let copy = "COPY \(place) (\(list)) FROM STDIN (FORMAT csv, HEADER true\(freeze))"
         var repair = CSVRepair(batch.columns, .postgres)
         return unsafe try connection.copyIn(copy) { (put) throws(ConnectorError) in
             unsafe try FilePieces.read(batch.file) { (piece) throws(ConnectorError) in

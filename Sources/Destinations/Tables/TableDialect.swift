@@ -13,6 +13,14 @@ protocol TableDialect: Sendable {
     /// The table that holds a batch for as long as the transaction lasts.
     var stage: String { get }
     func makeStage(like target: String, _ columns: [String]) -> [String]
+    /// Makes keys of the stage quick to find, and refuses those that come twice; nil where the engine does without.
+    func indexStage(_ key: [String]) -> String?
+    /// Whether a row `t` of the table has the values of a row `s` of the stage, as one test; nil where each column is compared by itself.
+    func isEqual(_ columns: [String]) -> String?
+    /// What goes before many rows that are compared with others, for the transaction.
+    var manyRows: [String] { get }
+    /// What goes before the stage is compared with the table.
+    var beforeComparing: [String] { get }
     /// - Parameters:
     ///   - rows: a query of the rows, each key once.
     ///   - same: whether a row `s` of it is a row `t` of the table.
@@ -37,8 +45,20 @@ protocol TableSession {
     func count(_ sql: String, _ values: [String?]) throws -> Int64
     /// Brings a batch's rows into a table that has its columns.
     ///
-    /// - Parameter isStage: whether the rows are numbered in their order.
-    func bring(_ batch: LoadBatch, into place: String, isStage: Bool) throws -> Int64
+    /// - Parameter kind: what the rows come into.
+    func bring(_ batch: LoadBatch, into place: String, _ kind: TableKind) throws -> Int64
+    /// Makes a unique index; false, with nothing done, where rows have the same key.
+    func makesIndex(_ sql: String) throws -> Bool
+}
+
+/// What a batch's rows come into.
+enum TableKind {
+    /// A table that was there.
+    case old
+    /// One that was made in the same transaction, so that nobody else sees it yet.
+    case new
+    /// The stage, in which rows are numbered in their order.
+    case stage
 }
 
 extension TableSession {

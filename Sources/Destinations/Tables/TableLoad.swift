@@ -20,19 +20,19 @@ struct TableLoad: Sendable {
         if batch.isIncremental, let reached = try session.number(sql.highest, stream), reached > batch.seqFrom {
             return LoadReceipt(rows: 0, reached: reached)
         }
-        let changes = try prepare(session, there)
-        let rows = try bring(session)
+        var changes = try prepare(session, there)
+        let brought = try bring(session, isNew: there.isEmpty, &changes)
         let from = batch.isIncremental ? batch.seqFrom : 0
         _ = try session.count(
             sql.note,
             [
-                batch.run, batch.stream.pipeline, String(from), String(batch.seqTo), String(rows),
+                batch.run, batch.stream.pipeline, String(from), String(batch.seqTo), String(brought.rows),
                 batch.isStale ? "true" : "false", sql.target, batch.stream.installation,
             ])
         // Read back before it is committed: a load that does not hold leaves nothing, its line in the ledger least of all.
-        let found = try readBack(session)
+        let found = try readBack(session, brought)
         guard found.holds else { throw found.refusal }
-        return LoadReceipt(rows: rows, changes: changes, readBack: found)
+        return LoadReceipt(rows: brought.rows, changes: changes, readBack: found)
     }
 
     private func columns(_ session: some TableSession, of table: String) throws -> [String] {
@@ -58,9 +58,6 @@ struct TableLoad: Sendable {
         if there.isEmpty {
             try session.run(sql.make(batch.columns))
             changes.append("the table \(sql.target) was made")
-            if batch.isIncremental, batch.mode == .append, hasSeq, let index = sql.dialect.indexSeq(sql) {
-                try session.run(index)
-            }
         }
         let missing = there.isEmpty ? [] : batch.columns.filter { !there.contains($0.name) }
         guard missing.isEmpty || batch.evolves else {
@@ -73,36 +70,48 @@ struct TableLoad: Sendable {
             try session.run(sql.add(column))
             changes.append("the column \"\(column.name)\" was added to \(sql.target)")
         }
-        if batch.mode == .upsert, let question = sql.dialect.hasUniqueIndex(sql, batch.key),
-            try session.rows(question, []).isEmpty
-        {
-            try session.run(sql.dialect.makeUniqueIndex(sql, batch.key))
-            changes.append("a unique index on \(TableSQL.list(batch.key)) of \(sql.target) was made")
-        }
         return changes
     }
 
-    private func bring(_ session: some TableSession) throws -> Int64 {
+    /// What came of bringing rows in.
+    struct Brought {
+        var rows: Int64
+        /// The words for what is at hand of them.
+        var sql: TableSQL
+        /// Whether the table was made for them, and they are all that it has.
+        var areAll = false
+    }
+
+    private func bring(_ session: some TableSession, isNew: Bool, _ changes: inout [String]) throws -> Brought {
         switch batch.mode {
-        case .append: return try session.bring(batch, into: sql.target, isStage: false)
+        case .append:
+            let rows = try session.bring(batch, into: sql.target, isNew ? .new : .old)
+            // Made after the first rows, it knows where they are.
+            if isNew, batch.isIncremental, hasSeq, let index = sql.dialect.indexSeq(sql) { try session.run(index) }
+            return Brought(rows: rows, sql: sql)
         case .replace:
-            try session.run(sql.empty)
-            return try session.bring(batch, into: sql.target, isStage: false)
-        case .upsert, .delete:
-            let names = batch.columns.map(\.name)
-            for statement in sql.dialect.makeStage(like: sql.target, names) { try session.run(statement) }
-            _ = try session.bring(batch, into: sql.stage, isStage: true)
-            return try session.count(
-                batch.mode == .upsert ? sql.upsert(names, key: batch.key) : sql.delete(key: batch.key), [])
+            if !isNew { try session.run(sql.empty) }
+            return Brought(rows: try session.bring(batch, into: sql.target, isNew ? .new : .old), sql: sql)
+        case .upsert: return try upsert(session, isNew: isNew, &changes)
+        case .delete:
+            let staged = try stage(session)
+            return Brought(rows: try session.count(staged.delete(key: batch.key), []), sql: staged)
         }
     }
 
     private var hasSeq: Bool { batch.columns.contains { $0.name == "seq" } }
 
     /// Looks at the table while the batch's rows are at hand: all of it, the rows of the window, or every key with its values.
-    private func readBack(_ session: some TableSession) throws -> LoadVerification {
+    private func readBack(_ session: some TableSession, _ brought: Brought) throws -> LoadVerification {
+        if brought.areAll {
+            return LoadVerification(
+                what: "rows of \(sql.target), which was made for them", expected: brought.rows,
+                found: try session.number(sql.countAll) ?? -1)
+        }
+        let sql = brought.sql
         switch batch.mode {
         case .upsert:
+            for statement in sql.dialect.beforeComparing { try session.run(statement) }
             return LoadVerification(
                 what: "rows of \(sql.target) that have, by their key, the values that were sent",
                 expected: try session.number(sql.countKeys(batch.key)) ?? -1,

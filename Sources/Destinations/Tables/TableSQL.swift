@@ -4,6 +4,14 @@ struct TableSQL: Sendable {
     let schema: String
     let table: String
     let dialect: any TableDialect
+    /// Whether each key of the stage is there once.
+    var hasKeysOnce = false
+
+    init(schema: String, table: String, dialect: any TableDialect) {
+        self.schema = schema
+        self.table = table
+        self.dialect = dialect
+    }
 
     static func name(_ text: String) -> String {
         "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
@@ -33,6 +41,8 @@ struct TableSQL: Sendable {
     }
 
     var empty: String { "DELETE FROM \(target)" }
+    /// As `empty`, of a table that nobody else sees.
+    var truncate: String { "TRUNCATE \(target)" }
     var countAll: String { "SELECT count(*) FROM \(target)" }
     var countWindow: String {
         "SELECT count(*) FROM \(target) WHERE seq > CAST($1 AS BIGINT) AND seq <= CAST($2 AS BIGINT)"
@@ -94,11 +104,26 @@ extension TableSQL {
 
     /// Of the stage's rows with the same key the last; those without a key are left out.
     private func last(_ columns: [String], _ key: [String]) -> String {
+        let keyed = key.map { "\(Self.name($0)) IS NOT NULL" }.joined(separator: " AND ")
+        guard !hasKeysOnce else { return "SELECT \(Self.list(columns)) FROM \(stage) WHERE \(keyed)" }
+        return """
+            SELECT DISTINCT ON (\(Self.list(key))) \(Self.list(columns)) FROM \(stage) WHERE \(keyed)
+            ORDER BY \(Self.list(key)), sluice_row DESC
+            """
+    }
+
+    /// Takes all rows out of the stage but the last of each key.
+    func removeRepeated(_ key: [String]) -> String {
         """
-        SELECT DISTINCT ON (\(Self.list(key))) \(Self.list(columns)) FROM \(stage)
-        WHERE \(key.map { "\(Self.name($0)) IS NOT NULL" }.joined(separator: " AND "))
-        ORDER BY \(Self.list(key)), sluice_row DESC
+        DELETE FROM \(stage) AS t USING
+        (SELECT \(Self.list(key)), max(sluice_row) AS sluice_last FROM \(stage) GROUP BY \(Self.list(key))) AS s
+        WHERE \(same(key)) AND t.sluice_row < s.sluice_last
         """
+    }
+
+    /// Takes rows without a key out of the table.
+    func removeKeyless(_ key: [String]) -> String {
+        "DELETE FROM \(target) WHERE " + key.map { "\(Self.name($0)) IS NULL" }.joined(separator: " OR ")
     }
 
     private func same(_ key: [String]) -> String {
@@ -124,6 +149,12 @@ extension TableSQL {
 
     /// How many keys of the stage the table has with the stage's values.
     func countEqual(_ columns: [LoadColumn], key: [String]) -> String {
+        let names = columns.map(\.name)
+        // A key that is the same may be written in another way, and stays as it was.
+        let rest = names.filter { !key.contains($0) }
+        if !rest.isEmpty, let test = dialect.isEqual(rest) {
+            return "SELECT count(*) FROM (\(last(names, key))) AS s JOIN \(target) AS t ON \(same(key)) WHERE \(test)"
+        }
         let tests = columns.filter { !key.contains($0.name) }.map { column in
             let name = Self.name(column.name)
             // JSON that is kept as text has no equality of its own.
@@ -131,7 +162,7 @@ extension TableSQL {
             return " AND CAST(t.\(name) AS VARCHAR) IS NOT DISTINCT FROM CAST(s.\(name) AS VARCHAR)"
         }
         return """
-            SELECT count(*) FROM (\(last(columns.map(\.name), key))) AS s
+            SELECT count(*) FROM (\(last(names, key))) AS s
             WHERE EXISTS (SELECT 1 FROM \(target) AS t WHERE \(same(key))\(tests.joined()))
             """
     }
