@@ -12,6 +12,7 @@ extension TriggerRoutes {
         guard case .watched(let watch) = read else { return read }
         switch watch {
         case .segment(let id, _):
+            guard exchange.proposed.segments[id] == nil else { break }
             guard try await exchange.app.control.segment(id, project: try exchange.project().name) != nil else {
                 throw TriggerError(at: "when.segment", "there is no segment \(id.prefix(64))")
             }
