@@ -93,8 +93,8 @@ let package = Package(
         .target(
             name: "Pipelines",
             dependencies: [
-                "CSpawn", "Model", "Age", "Threads", "DuckDB", "Control", "EventStore", "Exports", "Connectors",
-                "Destinations",
+                "CSpawn", "Model", "Age", "Threads", "DuckDB", "Control", "EventStore", "Reports", "Exports",
+                "Connectors", "Triggers", "Webhooks", "Destinations",
                 logging,
                 .product(name: "Yams", package: "Yams"),
             ]),

@@ -546,9 +546,11 @@ load: {{ destination: {{ type: folder, path: csv }} }}
 
 def test_a_folder_that_is_not_allowed_is_refused(flow, tmp_path):
     flow.collect(1)
-    for path in (tmp_path / "elsewhere", "/etc/sluice", f"{flow.files}/../elsewhere"):
-        flow.apply(f"name: p\nexport: {{ dataset: events }}\nload: {{ destination: {{ type: folder, path: {path} }} }}\n")
+    text = "name: p\nexport: { dataset: events }\nload: { destination: { type: folder, path: PATH } }\n"
+    for path in (tmp_path / "elsewhere", "/etc/sluice"):
+        assert "--allow-folder" in flow.apply(text.replace("PATH", str(path))).stdout
         assert flow.run(code=1)["status"] == "failed"
+    assert ":3:46: " in flow.apply(text.replace("PATH", f"{flow.files}/../elsewhere"), code=64).stderr
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -7,15 +7,39 @@ extension ControlStore {
         try await read { db in try String.fetchOne(db, sql: "SELECT id FROM installation") ?? "" }
     }
 
-    /// Saves pipelines and destinations, all or nothing. What is as it was keeps its version.
+    /// Saves what a file defines, all or nothing. What is as it was keeps its version.
     ///
-    /// - Parameter at: times of a schedule up to now are none of a new pipeline's.
+    /// - Parameters:
+    ///   - segments: new and changed ones.
+    ///   - reports: new and changed ones.
+    ///   - at: times of a schedule up to now are none of a new pipeline's.
     public func applyPipelines(
         project: String, pipelines: [(name: String, definition: JSONValue)],
         destinations: [(name: String, settings: JSONValue)], alerts: [(name: String, settings: JSONValue)] = [],
-        isTrusted: Bool, at: Timestamp
+        segments: [(id: String, draft: SegmentDraft, isNew: Bool)] = [],
+        reports: [(id: String, name: String, report: JSONValue, isNew: Bool)] = [], isTrusted: Bool, at: Timestamp
     ) async throws(ControlError) {
+        let time = now()
         try await write { db in
+            for (id, draft, isNew) in segments {
+                guard !isNew else {
+                    try Self.makeSegment(id, draft, project, at: time, in: db)
+                    continue
+                }
+                // Gone since it was looked at: it comes back as what the file says.
+                if case .absent = try Self.changeSegment(id, draft, project, expected: nil, at: time, in: db) {
+                    try Self.makeSegment(id, draft, project, at: time, in: db)
+                }
+            }
+            for (id, name, report, isNew) in reports {
+                if !isNew {
+                    try db.execute(
+                        sql: "UPDATE reports SET name = ?, report = ?, changed_at = ? WHERE id = ? AND project = ?",
+                        arguments: [name, report.text, time.microseconds, id, project])
+                    if db.changesCount > 0 { continue }
+                }
+                try Self.makeReport(id, name, report, project, at: time, in: db)
+            }
             for (name, settings) in destinations {
                 try db.execute(
                     sql: """
@@ -64,6 +88,15 @@ extension ControlStore {
 
     public func pipeline(_ name: String, project: String) async throws(ControlError) -> PipelineRecord? {
         try await read { db in try Self.fetchPipeline(name, project: project, in: db) }
+    }
+
+    /// Whether there is a pipeline of this name, or was one: its runs stay.
+    public func hasHadPipeline(_ name: String, project: String) async throws(ControlError) -> Bool {
+        try await read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM pipeline_versions WHERE project = ? AND name = ?)",
+                arguments: [project, name]) ?? false
+        }
     }
 
     /// Pauses a pipeline or lets it go on; times of its schedule that passed meanwhile are none of its.

@@ -6,17 +6,25 @@ extension ControlStore {
     public func createReport(
         project: String, name: String, report: JSONValue
     ) async throws(ControlError) -> SavedReport {
-        let id = KeyText.makeID(prefix: "rep_")
+        let (id, time) = (Self.newReportID(), now())
         return try await write { db in
-            try db.execute(
-                sql:
-                    "INSERT INTO reports (id, project, name, report, created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [id, project, name, report.text, now().microseconds, now().microseconds])
+            try Self.makeReport(id, name, report, project, at: time, in: db)
             guard let saved = try Self.fetchReport(id, project: project, in: db) else {
                 throw ControlError(.database, "the report that was just written is not there")
             }
             return saved
         }
+    }
+
+    /// An id for a report that is to be made.
+    public static func newReportID() -> String { KeyText.makeID(prefix: "rep_") }
+
+    static func makeReport(
+        _ id: String, _ name: String, _ report: JSONValue, _ project: String, at time: Timestamp, in db: Database
+    ) throws {
+        try db.execute(
+            sql: "INSERT INTO reports (id, project, name, report, created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?)",
+            arguments: [id, project, name, report.text, time.microseconds, time.microseconds])
     }
 
     /// The report, if the project has it.

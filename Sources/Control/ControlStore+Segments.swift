@@ -4,16 +4,23 @@ public import Model
 extension ControlStore {
     /// Saves a segment.
     public func createSegment(_ draft: SegmentDraft, project: String) async throws(ControlError) -> SegmentRecord {
-        let (id, time) = (KeyText.makeID(prefix: "seg_"), now())
-        return try await write { db in
-            try db.execute(
-                sql: "INSERT INTO segments (id, project, version, created_at) VALUES (?, ?, 1, ?)",
-                arguments: [id, project, time.microseconds])
-            let number = db.lastInsertedRowID
-            try Self.insert(draft, id: id, version: 1, at: time, in: db)
-            return SegmentRecord(
-                number: number, id: id, version: 1, draft: draft, createdAt: time, updatedAt: time)
-        }
+        let (id, time) = (Self.newSegmentID(), now())
+        return try await write { db in try Self.makeSegment(id, draft, project, at: time, in: db) }
+    }
+
+    /// An id for a segment that is to be made.
+    public static func newSegmentID() -> String { KeyText.makeID(prefix: "seg_") }
+
+    @discardableResult
+    static func makeSegment(
+        _ id: String, _ draft: SegmentDraft, _ project: String, at time: Timestamp, in db: Database
+    ) throws -> SegmentRecord {
+        try db.execute(
+            sql: "INSERT INTO segments (id, project, version, created_at) VALUES (?, ?, 1, ?)",
+            arguments: [id, project, time.microseconds])
+        let number = db.lastInsertedRowID
+        try insert(draft, id: id, version: 1, at: time, in: db)
+        return SegmentRecord(number: number, id: id, version: 1, draft: draft, createdAt: time, updatedAt: time)
     }
 
     /// A version of a segment, the newest if none is named; nil if there is none.
@@ -59,16 +66,22 @@ extension ControlStore {
     ) async throws(ControlError) -> SegmentChange {
         let time = now()
         return try await write { db in
-            guard let known = try Self.fetch(id, nil, project, in: db) else { return .absent }
-            guard expected ?? known.version == known.version else { return .changed(version: known.version) }
-            let version = known.version + 1
-            try Self.insert(draft, id: id, version: version, at: time, in: db)
-            try db.execute(sql: "UPDATE segments SET version = ? WHERE id = ?", arguments: [version, id])
-            return .done(
-                SegmentRecord(
-                    number: known.number, id: id, version: version, draft: draft, createdAt: known.createdAt,
-                    updatedAt: time))
+            try Self.changeSegment(id, draft, project, expected: expected, at: time, in: db)
         }
+    }
+
+    static func changeSegment(
+        _ id: String, _ draft: SegmentDraft, _ project: String, expected: Int64?, at time: Timestamp, in db: Database
+    ) throws -> SegmentChange {
+        guard let known = try fetch(id, nil, project, in: db) else { return .absent }
+        guard expected ?? known.version == known.version else { return .changed(version: known.version) }
+        let version = known.version + 1
+        try insert(draft, id: id, version: version, at: time, in: db)
+        try db.execute(sql: "UPDATE segments SET version = ? WHERE id = ?", arguments: [version, id])
+        return .done(
+            SegmentRecord(
+                number: known.number, id: id, version: version, draft: draft, createdAt: known.createdAt,
+                updatedAt: time))
     }
 
     /// Removes a segment with all its versions.

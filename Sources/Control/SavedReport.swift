@@ -10,4 +10,11 @@ public struct SavedReport: Sendable, Equatable {
     public var report: JSONValue
     public var createdAt: Timestamp
     public var changedAt: Timestamp
+
+    public init(
+        number: Int64, id: String, name: String, report: JSONValue, createdAt: Timestamp, changedAt: Timestamp
+    ) {
+        (self.number, self.id, self.name, self.report) = (number, id, name, report)
+        (self.createdAt, self.changedAt) = (createdAt, changedAt)
+    }
 }

@@ -29,6 +29,13 @@ public struct SegmentRecord: Sendable, Equatable {
     public let createdAt: Timestamp
     /// When this version was made.
     public let updatedAt: Timestamp
+
+    public init(
+        number: Int64, id: String, version: Int64, draft: SegmentDraft, createdAt: Timestamp, updatedAt: Timestamp
+    ) {
+        (self.number, self.id, self.version, self.draft) = (number, id, version, draft)
+        (self.createdAt, self.updatedAt) = (createdAt, updatedAt)
+    }
 }
 
 /// What became of a change of a segment.

@@ -14,6 +14,8 @@ public protocol Destination: Sendable {
     init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError)
     /// Where rows go, without secrets: what was loaded to one location counts for that location alone.
     var location: String { get }
+    /// Whether the operator lets rows go there, as far as that is known without going there. Blocks.
+    func foresee() throws(ConnectorError)
     /// Proves that the settings work, without loading anything.
     func check() async throws(ConnectorError)
     /// How far the loads of a stream are there by the destination's own account.
@@ -37,6 +39,8 @@ public protocol Destination: Sendable {
 }
 
 extension Destination {
+    public func foresee() throws(ConnectorError) {}
+
     public static func plainSecret(_ settings: JSONValue) -> String? { Field.plainSecret(settings, fields) }
 }
 

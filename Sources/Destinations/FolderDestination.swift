@@ -22,10 +22,13 @@ public struct FolderDestination: Destination {
 
     public init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError) {
         path = settings.text("path") ?? ""
+        try FolderRoots.parts(path)
         roots = tools.roots
     }
 
     public var location: String { "folder:\(path)" }
+
+    public func foresee() throws(ConnectorError) { try roots.foresee(path) }
 
     public func check() async throws(ConnectorError) { _ = try await blocking { () throws in try roots.resolve(path) } }
 

@@ -17,11 +17,7 @@ public struct FolderRoots: Sendable, Equatable {
     ///
     /// - Parameter isFile: whether the last part names a file, which need not be there.
     public func resolve(_ path: String, isFile: Bool = false) throws(ConnectorError) -> String {
-        guard !path.isEmpty, !path.utf8.contains(0) else { throw ConnectorError(.badSetting, "\"path\" is empty") }
-        let parts = path.split(separator: "/").map(String.init)
-        guard !parts.contains(".."), !parts.contains(".") else {
-            throw ConnectorError(.badSetting, "\"path\" has . or .. in it; write where it leads to")
-        }
+        let parts = try Self.parts(path)
         let wanted = path.hasPrefix("/") ? "/" + parts.joined(separator: "/") : own + "/" + parts.joined(separator: "/")
         if !path.hasPrefix("/") { try Self.make(own) }
         for root in allowed + [own] {
@@ -33,12 +29,41 @@ public struct FolderRoots: Sendable, Equatable {
                 return try Self.descend(real, rest, isFile: isFile)
             }
         }
+        throw outside(path)
+    }
+
+    /// Whether a path lies below a root, without making the folders on its way. Blocks.
+    func foresee(_ path: String) throws(ConnectorError) {
+        let wanted = "/" + (try Self.parts(path)).joined(separator: "/")
+        guard path.hasPrefix("/") else { return }
+        for root in allowed + [own] {
+            for spelling in [Self.real(root) ?? root, Self.trimmed(root)]
+            where wanted == spelling || wanted.hasPrefix(spelling + "/") { return }
+        }
+        throw outside(path)
+    }
+
+    private func outside(_ path: String) -> ConnectorError {
         let known =
             allowed.isEmpty ? "none is" : allowed.joined(separator: ", ") + (allowed.count == 1 ? " is" : " are")
-        throw ConnectorError(
+        return ConnectorError(
             .badSetting,
             "\(path) does not lie below a folder that the operator allows (\(known)); start the server with --allow-folder DIR, "
                 + "or write a path without a slash at its beginning, which lies in the data folder's files/")
+    }
+
+    /// The parts of a path that says where it leads to.
+    @discardableResult
+    static func parts(_ path: String) throws(ConnectorError) -> [String] {
+        guard !path.isEmpty, !path.utf8.contains(0) else { throw ConnectorError(.badSetting, "\"path\" is empty") }
+        let parts = path.split(separator: "/").map(String.init)
+        guard !parts.contains(".."), !parts.contains(".") else {
+            throw ConnectorError(.badSetting, "\"path\" has . or .. in it; write where it leads to")
+        }
+        guard !path.contains("://") else {
+            throw ConnectorError(.badSetting, "\"path\" is no URL: write the path alone")
+        }
+        return parts
     }
 
     private static func descend(_ root: String, _ parts: [String], isFile: Bool) throws(ConnectorError) -> String {

@@ -61,6 +61,8 @@ public struct HTTPDestination: Destination {
         }.joined()
     }
 
+    public func foresee() throws(ConnectorError) { try policy.check(knownHost: url.host) }
+
     public func check() async throws(ConnectorError) { try policy.check(url) }
 
     public func position(_ stream: LoadStream) async throws(ConnectorError) -> LoadPosition { .unknown }

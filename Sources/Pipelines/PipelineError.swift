@@ -26,6 +26,9 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
     /// Where in a document, from 1; nil for what is not of a document.
     public let place: Place?
 
+    /// What else was wrong with the same document.
+    public var others: [PipelineError] = []
+
     /// A line and a column of a document.
     public struct Place: Sendable, Equatable {
         public let line: Int
@@ -44,9 +47,31 @@ public struct PipelineError: Error, Sendable, Equatable, CustomStringConvertible
         self.place = place
     }
 
-    /// `line 3, column 5: …`
+    /// This one and the others, each by itself.
+    public var all: [PipelineError] {
+        var first = self
+        first.others = []
+        return [first] + others
+    }
+
+    /// `line 3, column 5: …`, with a line for each that is wrong.
     public var description: String {
-        guard let place else { return message }
-        return "line \(place.line), column \(place.column): \(message)"
+        all.map { error in
+            error.place.map { "line \($0.line), column \($0.column): \(error.message)" } ?? error.message
+        }.joined(separator: "\n")
+    }
+
+    /// All of them as one, in the order of their places; nil if there are none.
+    public init?(_ errors: [PipelineError]) {
+        var seen: [PipelineError] = []
+        for error in errors.flatMap(\.all) where !seen.contains(error) { seen.append(error) }
+        let sorted = seen.enumerated().sorted { a, b in
+            let (first, second) = (a.element.place, b.element.place)
+            return (first?.line ?? .max, first?.column ?? .max, a.offset)
+                < (second?.line ?? .max, second?.column ?? .max, b.offset)
+        }.map(\.element)
+        guard let first = sorted.first else { return nil }
+        self = first
+        others = Array(sorted.dropFirst())
     }
 }

@@ -11,7 +11,8 @@ func allRoutes(_ configuration: ServerConfiguration) -> [Route] {
         + KeyRoutes.routes + AuditRoutes.routes + ExportRoutes.routes
         + ImportRoutes.routes + ReportRoutes.routes + SavedReportRoutes.routes
         + CompactionRoutes.routes + BackupRoutes.routes + ErasureRoutes.routes + RetentionRoutes.routes
-        + PipelineRoutes.routes + RunRoutes.routes + AlertRoutes.routes + BackfillRoutes.routes + LinkRoutes.routes
+        + FileRoutes.routes + PipelineRoutes.routes + RunRoutes.routes + AlertRoutes.routes + BackfillRoutes.routes
+        + LinkRoutes.routes
         + EndpointRoutes.routes + DeliveryRoutes.routes + HookRoutes.routes + TriggerRoutes.routes + TriggerReads.routes
         + SuppressionRoutes.routes
         + AccessRoutes.routes + HealthRoutes.routes + StatusRoutes.routes

@@ -34,6 +34,8 @@ public struct EndpointDefinition: Sendable, Equatable {
     }
 
     public var url: String
+    /// What people and files call it; one endpoint's alone.
+    public var name: String?
     /// Names of events, types of messages, or `*` for every event; empty for what triggers send alone.
     public var events: [String] = []
     /// What is asked of each event, as it was written; nil for nothing.

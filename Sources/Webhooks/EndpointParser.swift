@@ -5,7 +5,8 @@ public import Model
 extension EndpointDefinition {
     /// The members that a description has, besides the secrets'.
     public static let fields = [
-        "url", "events", "where", "description", "payload", "include", "order", "rate_limit", "concurrency", "retry",
+        "url", "name", "events", "where", "description", "payload", "include", "order", "rate_limit", "concurrency",
+        "retry",
         "timeout", "final_client_errors", "mode", "batch", "body",
     ]
 
@@ -18,6 +19,7 @@ extension EndpointDefinition {
         }
         self = known ?? EndpointDefinition(url: url)
         self.url = url
+        if let value = json["name"] { name = try Self.name(value) }
         if let value = json["events"] { events = try Self.names(value) }
         if let value = json["where"] { condition = value == .null ? JSONValue?.none : value }
         if let value = json["description"], value != .null {
@@ -98,13 +100,22 @@ extension EndpointDefinition {
     /// As `init` reads it.
     public var json: JSONValue {
         [
-            "url": .string(url), "events": .array(events.map { .string($0) }), "where": condition ?? .null,
+            "url": .string(url), "name": JSONValue(name), "events": .array(events.map { .string($0) }),
+            "where": condition ?? .null,
             "description": .string(description), "payload": .string(payload.rawValue),
             "include": .array(include.map { .string($0.rawValue) }), "order": .string(order.rawValue),
             "rate_limit": rate?.json ?? .null, "concurrency": JSONValue(concurrency), "retry": retry.json,
             "timeout": JSONValue(timeout), "final_client_errors": .bool(finalClientErrors),
             "mode": .string(mode.rawValue), "batch": JSONValue(batch), "body": JSONValue(body),
         ]
+    }
+
+    private static func name(_ json: JSONValue) throws(WebhookError) -> String? {
+        if json == .null { return nil }
+        guard let text = json.stringValue, (1...255).contains(text.utf8.count), !text.utf8.contains(0) else {
+            throw error("\"name\" is a text of 1 to 255 bytes")
+        }
+        return text
     }
 
     private static func names(_ json: JSONValue) throws(WebhookError) -> [String] {

@@ -61,6 +61,12 @@ public struct OutboundPolicy: Sendable {
         }
     }
 
+    /// Checks the address of a host that is known without asking anybody: that of an address, or of this machine.
+    public func check(knownHost host: String) throws(ConnectorError) {
+        guard let address = IPAddress(host == "localhost" ? "127.0.0.1" : host) else { return }
+        try check([address], ofHost: host)
+    }
+
     /// Whether a port is one of those that databases and the like listen on.
     func isDatabase(port: Int) -> Bool { Self.refusedPorts.contains(port) }
 

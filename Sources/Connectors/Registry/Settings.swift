@@ -28,7 +28,7 @@ public struct Settings: Sendable {
         case (.text, .string(let text)), (.url, .string(let text)):
             guard SecretReference.isReference(text) else { return value }
             guard field.isSecret else { throw error("\"\(field.name)\" is no secret, and takes no reference") }
-            return .string(try secrets.resolve(SecretReference(text)))
+            return .string(try secret(text, field.name, secrets))
         case (.number(let range), .number):
             guard let number = value.intValue, range.contains(number) else {
                 throw error("\"\(field.name)\" is a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -42,10 +42,20 @@ public struct Settings: Sendable {
             for entry in entries {
                 guard case .string(let text) = entry.value else { throw error("\"\(field.name)\" has texts as values") }
                 let isReference = field.isSecret && SecretReference.isReference(text)
-                out.append(.init(entry.key, .string(isReference ? try secrets.resolve(SecretReference(text)) : text)))
+                let value = isReference ? try secret(text, "\(field.name).\(entry.key)", secrets) : text
+                out.append(.init(entry.key, .string(value)))
             }
             return .object(out)
         default: throw error("\"\(field.name)\": \(field.help)")
+        }
+    }
+
+    /// The secret of a setting; what cannot be found says whose it would be.
+    private static func secret(
+        _ text: String, _ setting: String, _ secrets: SecretResolver
+    ) throws(ConnectorError) -> String {
+        do { return try secrets.resolve(SecretReference(text)) } catch {
+            throw ConnectorError(error.code, "\"\(setting)\": \(error.message)", isTransient: error.isTransient)
         }
     }
 

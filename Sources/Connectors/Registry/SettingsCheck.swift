@@ -16,6 +16,7 @@ public enum SettingsCheck {
         let stand = members.map { JSONValue.Member($0.key, withoutReferences($0.value)) }
         _ = try Settings(.object(stand), fields: fields, secrets: SecretResolver())
         for member in members {
+            try checkURL(member, fields)
             if case .object(let entries) = member.value {
                 for text in entries.compactMap(\.value.stringValue) where SecretReference.isReference(text) {
                     _ = try SecretReference(text)
@@ -26,6 +27,15 @@ public enum SettingsCheck {
             guard fields.first(where: { $0.name == member.key })?.isSecret ?? false else {
                 throw ConnectorError(.badSetting, "\"\(member.key)\" is no secret, and takes no reference")
             }
+        }
+    }
+
+    private static func checkURL(_ member: JSONValue.Member, _ fields: [Field]) throws(ConnectorError) {
+        guard fields.contains(where: { $0.name == member.key && $0.value == .url }),
+            let text = member.value.stringValue, !SecretReference.isReference(text)
+        else { return }
+        do { _ = try OutboundURL(text) } catch {
+            throw ConnectorError(.badURL, "\"\(member.key)\": \(error.message)")
         }
     }
 

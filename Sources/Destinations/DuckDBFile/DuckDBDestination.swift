@@ -31,10 +31,13 @@ public struct DuckDBDestination: Destination {
         guard !sql.table.isEmpty, !path.isEmpty else {
             throw ConnectorError(.badSetting, "\"path\" and \"table\" name a file and a table in it")
         }
+        try FolderRoots.parts(path)
         roots = tools.roots
     }
 
     public var location: String { "duckdb:\(path)/\(sql.target)" }
+
+    public func foresee() throws(ConnectorError) { try roots.foresee(path) }
 
     public func check() async throws(ConnectorError) { try await with { _ in } }
 

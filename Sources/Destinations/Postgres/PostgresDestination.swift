@@ -40,6 +40,8 @@ public struct PostgresDestination: Destination {
 
     public var location: String { "postgres:\(target.host):\(target.port)/\(target.database)/\(sql.target)" }
 
+    public func foresee() throws(ConnectorError) { try tools.policy.check(knownHost: target.host) }
+
     public func check() async throws(ConnectorError) { try await with { try $0.run("SELECT 1") } }
 
     public func position(_ stream: LoadStream) async throws(ConnectorError) -> LoadPosition {

@@ -20,11 +20,14 @@ public struct FileSource: Source {
 
     public init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError) {
         path = settings.text("path") ?? ""
+        try FolderRoots.parts(path)
         (format, ending) = try SourceFormat.of(path, settings)
         roots = tools.roots
     }
 
     public var location: String { "file:\(path)" }
+
+    public func foresee() throws(ConnectorError) { try roots.foresee(path) }
 
     public func fetch(into folder: String, as name: String) async throws(ConnectorError)
         -> FetchedFile

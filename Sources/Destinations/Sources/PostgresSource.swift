@@ -32,6 +32,8 @@ public struct PostgresSource: Source {
 
     public var location: String { "postgres:\(target.host):\(target.port)/\(target.database)" }
 
+    public func foresee() throws(ConnectorError) { try tools.policy.check(knownHost: target.host) }
+
     public func fetch(into folder: String, as name: String) async throws(ConnectorError)
         -> FetchedFile
     {

@@ -10,6 +10,8 @@ public protocol Source: Sendable {
     init(_ settings: Settings, _ tools: DestinationTools) throws(ConnectorError)
     /// Where rows come from, without secrets.
     var location: String { get }
+    /// Whether the operator lets rows come from there, as far as that is known without going there. Blocks.
+    func foresee() throws(ConnectorError)
     /// Fetches all rows into a file of a folder; others are not written.
     func fetch(into folder: String, as name: String) async throws(ConnectorError) -> FetchedFile
     /// The name of a setting that holds a secret in plain text; nil if there is none.
@@ -17,6 +19,8 @@ public protocol Source: Sendable {
 }
 
 extension Source {
+    public func foresee() throws(ConnectorError) {}
+
     public static func plainSecret(_ settings: JSONValue) -> String? {
         Field.plainSecret(settings, fields)
     }

@@ -70,9 +70,13 @@ struct DbtStep: Sendable {
     /// The variables with their secrets. Blocks.
     private func values() throws -> [String: String] {
         let resolver = isTrusted ? tools.ownerSecrets : tools.secrets
-        return try plan.environment.mapValues { value in
-            SecretReference.isReference(value) ? try resolver.resolve(try SecretReference(value)) : value
+        var values = plan.environment
+        for (name, value) in plan.environment where SecretReference.isReference(value) {
+            do { values[name] = try resolver.resolve(try SecretReference(value)) } catch {
+                throw error.of("dbt.env.\(name)")
+            }
         }
+        return values
     }
 
     private func arguments(_ project: String) -> [String] {

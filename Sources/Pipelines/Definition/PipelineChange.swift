@@ -9,6 +9,24 @@ public struct PipelineChange: Sendable, Equatable {
     /// nil: it goes.
     public let new: JSONValue?
 
+    public init(path: String, old: JSONValue?, new: JSONValue?) {
+        (self.path, self.old, self.new) = (path, old, new)
+    }
+
+    /// The same with other texts in the place of some.
+    public func saying(_ texts: [String: String]) -> PipelineChange {
+        PipelineChange(path: path, old: old.map { Self.saying(texts, $0) }, new: new.map { Self.saying(texts, $0) })
+    }
+
+    private static func saying(_ texts: [String: String], _ json: JSONValue) -> JSONValue {
+        switch json {
+        case .string(let text): .string(texts[text] ?? text)
+        case .array(let values): .array(values.map { saying(texts, $0) })
+        case .object(let members): .object(members.map { .init($0.key, saying(texts, $0.value)) })
+        default: json
+        }
+    }
+
     public var json: JSONValue { ["path": .string(path), "old": old ?? .null, "new": new ?? .null] }
 
     /// The differences of two documents, in the order of the new one. Lists are compared whole.

@@ -22,46 +22,67 @@ extension PipelineDefinition {
         try self.init(DocumentNode(json: json), registry: registry)
     }
 
+    /// Reads all that it can, so that everything that is wrong is said at once.
     init(_ node: DocumentNode, registry: DestinationRegistry) throws(PipelineError) {
-        let known = try node.map(Self.keys)
-        guard let nameNode = known["name"] else { throw node.error("\"name\" is missing: what the pipeline is called") }
-        name = try nameNode.text("a name")
-        guard Self.isName(name) else { throw nameNode.error("\"\(name)\" is no name: \(Self.nameRule)") }
-        _ = try known["description"]?.text()
-        if let found = known["schedule"], let lag = try Self.continuous(found) {
-            (schedule, self.lag) = (nil, lag)
-        } else {
-            schedule = if let found = known["schedule"] { try Self.schedule(found) } else { nil }
-        }
-        after = if let found = known["after"] { try Self.after(found, name: name) } else { [] }
-        guard let exportNode = known["export"] else {
-            throw node.error("\"export\" is missing: what is sent, such as { dataset: events }")
-        }
-        guard let loadNode = known["load"] else {
-            throw node.error("\"load\" is missing: where rows go, such as { destination: { type: folder, path: out } }")
-        }
-        load = try Self.load(loadNode, registry)
-        let spec = try Self.export(exportNode, mode: load.mode)
-        (export, isIncremental) = (spec.json, spec.isIncremental)
-        validation = if let found = known["validate"] { try ValidationPlan(found) } else { ValidationPlan() }
-        transform = try TransformPlan(
-            enrich: known["enrich"], map: known["map"], privacy: known["privacy"], sources: .builtin)
-        dbt = if let found = known["dbt"] { try DbtPlan(found) } else { nil }
-        (retry, fallsBack, alerts) =
-            if let found = known["on_failure"] { try Self.failure(found) } else {
-                (RetryPolicy(), false, [AlertTarget]?.none)
-            }
-        freshness = if let found = known["freshness"] { try Self.freshness(found) } else { nil }
-        retention = if let found = known["retain"] { try FileRetention(found) } else { FileRetention() }
-        timeout = try known["timeout"]?.duration() ?? 3_600_000_000
+        var errors = ErrorList()
+        let known = try errors.map(node, Self.keys)
+        let name = errors.attempt { try Self.name(known["name"], in: node) }
+        errors.attempt(known["description"]) { _ = try $0.text() }
+        let timing = errors.attempt(known["schedule"]) { try Self.timing($0) }
+        let load = errors.attempt { try Self.load(known["load"], in: node, registry) }
+        let spec = errors.attempt { try Self.export(known["export"], in: node, mode: load?.mode) }
+        let failure = errors.attempt(known["on_failure"]) { try Self.failure($0) }
+        self.name = name ?? ""
+        (schedule, lag) = (timing?.schedule, timing?.lag)
+        after = errors.attempt(known["after"]) { try Self.after($0, name: name ?? "") } ?? []
+        self.load = load ?? LoadPlan(target: .named(""), mode: nil, key: [], evolves: true)
+        (export, isIncremental) = (spec?.json ?? .null, spec?.isIncremental ?? false)
+        validation = errors.attempt(known["validate"]) { try ValidationPlan($0) } ?? ValidationPlan()
+        transform =
+            errors.attempt {
+                try TransformPlan(
+                    enrich: known["enrich"], map: known["map"], privacy: known["privacy"], sources: .builtin)
+            } ?? TransformPlan()
+        dbt = errors.attempt(known["dbt"]) { try DbtPlan($0) }
+        (retry, fallsBack, alerts) = failure ?? (RetryPolicy(), false, [AlertTarget]?.none)
+        freshness = errors.attempt(known["freshness"]) { try Self.freshness($0) }
+        retention = errors.attempt(known["retain"]) { try FileRetention($0) } ?? FileRetention()
+        timeout = errors.attempt(known["timeout"]) { try $0.duration() } ?? 3_600_000_000
         json = node.json
-        try checkMode(loadNode)
-        if lag != nil, !isIncremental {
+        // Whether the parts go together, once they are known.
+        if load != nil, spec != nil, let place = known["load"] {
+            errors.attempt { try checkMode(place) }
+            if case .inline(let settings) = self.load.target {
+                errors.attempt { try check(settings, registry, at: place) }
+            }
+        }
+        if lag != nil, spec != nil { errors.attempt { try checkContinuous(known, node) } }
+        try errors.finish()
+    }
+
+    private static func name(_ node: DocumentNode?, in whole: DocumentNode) throws(PipelineError) -> String {
+        guard let node else { throw whole.error("\"name\" is missing: what the pipeline is called") }
+        let name = try node.text("a name")
+        guard isName(name) else { throw node.error("\"\(name)\" is no name: \(nameRule)") }
+        return name
+    }
+
+    private func checkContinuous(
+        _ known: [String: DocumentNode], _ node: DocumentNode
+    ) throws(PipelineError) {
+        guard isIncremental else {
             throw (known["schedule"] ?? node).error(
                 "continuous loads what is new, again and again: it goes with incremental: true")
         }
-        if lag != nil, let found = known["after"] { throw found.error("\"after\" does not go with continuous") }
-        if case .inline(let settings) = load.target { try check(settings, registry, at: loadNode) }
+        if let found = known["after"] { throw found.error("\"after\" does not go with continuous") }
+    }
+
+    /// By cron, or continuously with how late something may be loaded.
+    private static func timing(
+        _ node: DocumentNode
+    ) throws(PipelineError) -> (schedule: Schedule?, lag: Int64?) {
+        if let lag = try continuous(node) { return (nil, lag) }
+        return (try schedule(node), nil)
     }
 
     /// `schedule: { continuous: true }`, or with how late something may be loaded: `{ continuous: 10s }`; nil if it is by cron.
@@ -98,20 +119,27 @@ extension PipelineDefinition {
     static let eventColumns = ["seq", "event_id", "identity", "event", "timestamp", "received_at", "properties"]
     private static let exportKeys = [
         "dataset", "columns", "where", "from", "to", "timezone", "identified", "incremental", "format", "compression",
-        "as_of",
+        "as_of", "report", "report_id",
+    ]
+    /// Those of a report: what it asks for stands in the report itself.
+    private static let reportKeys: Set<String> = [
+        "dataset", "incremental", "format", "compression", "as_of", "report", "report_id",
     ]
 
     private static func export(
-        _ node: DocumentNode, mode: LoadMode?
+        _ found: DocumentNode?, in whole: DocumentNode, mode: LoadMode?
     ) throws(PipelineError) -> (json: JSONValue, isIncremental: Bool) {
+        guard let node = found else {
+            throw whole.error("\"export\" is missing: what is sent, such as { dataset: events }")
+        }
         let known = try node.map(exportKeys)
         guard let datasetNode = known["dataset"] else { throw node.error("\"dataset\" is missing, such as events") }
         let dataset: Dataset
         do { dataset = try Dataset(name: try datasetNode.text("a dataset")) } catch {
             throw datasetNode.error(
-                "there is no such dataset; there are people, events, property_changes, aliases, identities")
+                "there is no such dataset; there are people, events, property_changes, aliases, identities, report")
         }
-        guard dataset != .report else { throw datasetNode.error("a report is no dataset of a pipeline") }
+        try checkReport(known, of: dataset, at: node)
         let follows = dataset == .events || dataset == .propertyChanges || dataset == .aliases
         let isIncremental = try known["incremental"]?.truth() ?? (follows && mode != .replace)
         if isIncremental, let ranged = known["from"] ?? known["to"] {
@@ -127,6 +155,8 @@ extension PipelineDefinition {
             members.append(.init("columns", .array(eventColumns.map { .string($0) })))
         }
         let json = JSONValue.object(members)
+        // A saved report is the project's, too.
+        if json["report_id"] != nil || json["report"].map(SavedNames.are(in:)) ?? false { return (json, isIncremental) }
         do { try ExportSpec(json: checkable(json)).check() } catch {
             // The message names the field in quotation marks, if it is about one.
             let named = known.first { error.message.contains("\"\($0.key)\"") || error.message.hasPrefix($0.key) }?
@@ -145,23 +175,40 @@ extension PipelineDefinition {
             members.filter { member in
                 switch member.key {
                 case "columns": !isPeople
-                case "where": !namesSaved(member.value)
+                case "where": !SavedNames.are(in: member.value)
                 default: true
                 }
             })
     }
 
-    private static func namesSaved(_ json: JSONValue) -> Bool {
-        switch json {
-        case .object(let members): members.contains { ["segment", "column"].contains($0.key) || namesSaved($0.value) }
-        case .array(let values): values.contains(where: namesSaved)
-        default: false
+    /// Checks what a report's export may say, and that no other one names a report.
+    private static func checkReport(
+        _ known: [String: DocumentNode], of dataset: Dataset, at node: DocumentNode
+    ) throws(PipelineError) {
+        let named = known["report"] ?? known["report_id"]
+        guard dataset == .report else {
+            if let named { throw named.error("a report goes with dataset: report") }
+            return
+        }
+        guard let named else { throw node.error("\"report\" is missing: a saved report's name, or the question") }
+        guard known["report"] == nil || known["report_id"] == nil else {
+            throw named.error("here should be \"report\" or \"report_id\", not both")
+        }
+        if let other = known.first(where: { !reportKeys.contains($0.key) }) {
+            throw other.value.error("this does not go with a report; what it asks stands inside of the report")
+        }
+        if let incremental = known["incremental"], try incremental.truth() {
+            throw incremental.error("a report is answered anew by each run: it is not incremental")
         }
     }
 
     private static func load(
-        _ node: DocumentNode, _ registry: DestinationRegistry
+        _ found: DocumentNode?, in whole: DocumentNode, _ registry: DestinationRegistry
     ) throws(PipelineError) -> LoadPlan {
+        guard let node = found else {
+            throw whole.error(
+                "\"load\" is missing: where rows go, such as { destination: { type: folder, path: out } }")
+        }
         let known = try node.map(["destination", "mode", "key", "schema"])
         guard let place = known["destination"] else {
             throw node.error("\"destination\" is missing: a name, or settings such as { type: folder, path: out }")
@@ -195,9 +242,12 @@ extension PipelineDefinition {
         let type: any Destination.Type
         do { type = try registry.type(kind) } catch { throw typeNode.error(error.message) }
         _ = try node.map(["type"] + type.fields.map(\.name))
-        do { try registry.check(node.json) } catch {
-            let named = entries.first { error.message.contains("\"\($0.key)\"") }?.value
-            throw (named ?? node).error(error.message)
+        do {
+            try registry.check(node.json)
+            // What is kept was tried out when it came.
+            if node.place != nil { try registry.tryOut(node.json) }
+        } catch {
+            throw node.setting(error)
         }
     }
 

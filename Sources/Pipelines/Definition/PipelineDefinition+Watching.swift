@@ -8,8 +8,11 @@ extension PipelineDefinition {
         if case .scalar(.string(let name)) = node.content {
             return try name == "none" ? [] : [alert(node)]
         }
-        var targets: [AlertTarget] = []
-        for entry in try node.list() { targets.append(try alert(entry)) }
+        var (targets, errors): ([AlertTarget], ErrorList) = ([], ErrorList())
+        for entry in try node.list() {
+            if let target = errors.attempt({ try alert(entry) }) { targets.append(target) }
+        }
+        try errors.finish()
         guard targets.count <= 20 else { throw node.error("here should be at most 20") }
         return targets
     }
@@ -31,20 +34,21 @@ extension PipelineDefinition {
                 .badDefinition, "\"default\" goes with targets that have a name, under \"alerts\"", at: found.keyPlace)
         }
         if let truth = entries.first(where: { $0.key == "default" }) { _ = try truth.value.truth() }
-        do { try AlertTarget.check(node.json) } catch {
-            let named = entries.first { error.message.contains("\"\($0.key)\"") }?.value
-            throw (named ?? node).error(error.message)
-        }
+        do { try AlertTarget.check(node.json) } catch { throw node.setting(error) }
     }
 
     /// `after: [a, b]`: pipelines whose runs it waits for.
     static func after(_ node: DocumentNode, name: String) throws(PipelineError) -> [String] {
-        let names = try node.texts("a pipeline's name")
-        for other in names {
-            guard isName(other) else { throw node.error("\"\(other)\" is no name: \(nameRule)") }
-            guard other != name else { throw node.error("a pipeline cannot come after itself") }
+        let nodes = if case .list(let nodes) = node.content { nodes } else { [node] }
+        var (names, errors): ([String], ErrorList) = ([], ErrorList())
+        for node in nodes {
+            guard let other = errors.attempt({ try node.text("a pipeline's name") }) else { continue }
+            if !isName(other) { errors.note(node.error("\"\(other)\" is no name: \(nameRule)")) }
+            if other == name { errors.note(node.error("a pipeline cannot come after itself")) }
+            if names.contains(other) { errors.note(node.error("\"\(other)\" is there twice")) }
+            names.append(other)
         }
-        guard Set(names).count == names.count else { throw node.error("a name is there twice") }
+        try errors.finish()
         return names
     }
 

@@ -66,21 +66,19 @@ struct DocumentNode: Sendable {
 extension DocumentNode {
     /// The entries of a map in which only these keys may be.
     func map(_ keys: [String]) throws(PipelineError) -> [String: DocumentNode] {
-        let entries = try entries()
-        var found: [String: DocumentNode] = [:]
-        for entry in entries {
-            guard keys.contains(entry.key) else {
-                let near = keys.first { Self.isNear($0, entry.key) }.map { "; did you mean \"\($0)\"?" } ?? ""
-                throw PipelineError(
-                    .badDefinition,
-                    "\(path.isEmpty ? "" : path + ": ")there is no \"\(entry.key)\"; there are \(keys.joined(separator: ", "))\(near)",
-                    at: entry.keyPlace)
-            }
-            // Null is as good as not there.
-            if case .scalar(.null) = entry.value.content { continue }
-            found[entry.key] = entry.value
-        }
+        var errors = ErrorList()
+        let found = try errors.map(self, keys)
+        try errors.finish()
         return found
+    }
+
+    /// The error of an entry that there is none of.
+    func unknown(_ entry: Entry, _ keys: [String]) -> PipelineError {
+        let near = keys.first { Self.isNear($0, entry.key) }.map { "; did you mean \"\($0)\"?" } ?? ""
+        return PipelineError(
+            .badDefinition,
+            "\(path.isEmpty ? "" : path + ": ")there is no \"\(entry.key)\"; there are \(keys.joined(separator: ", "))\(near)",
+            at: entry.keyPlace)
     }
 
     func entries() throws(PipelineError) -> [Entry] {
@@ -154,7 +152,7 @@ extension DocumentNode {
     }
 
     /// Whether a word is another one with a slip of the pen: one letter too many, too few, or another.
-    private static func isNear(_ a: String, _ b: String) -> Bool {
+    static func isNear(_ a: String, _ b: String) -> Bool {
         let (a, b) = (Array(a), Array(b))
         guard abs(a.count - b.count) <= 1, a.count > 2 else { return false }
         let start = zip(a, b).prefix { $0 == $1 }.count

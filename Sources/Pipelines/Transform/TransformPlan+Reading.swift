@@ -23,9 +23,12 @@ extension TransformPlan {
             }
         }
         if let privacy {
+            var errors = ErrorList()
             for entry in try privacy.entries() {
-                self.privacy.append(PrivacyRule(entry.key, try Self.action(entry.value)))
+                guard let action = errors.attempt({ try Self.action(entry.value) }) else { continue }
+                self.privacy.append(PrivacyRule(entry.key, action))
             }
+            try errors.finish()
         }
     }
 
@@ -72,9 +75,12 @@ extension TransformPlan {
                 ?? typeNode.error((error as? ConnectorError)?.message ?? "\(error)")
         }
         _ = try node.map(["type"] + type.fields.map(\.name))
-        do { try sources.check(node.json) } catch {
-            let named = entries.first { error.message.contains("\"\($0.key)\"") }?.value
-            throw (named ?? node).error(error.message)
+        do {
+            try sources.check(node.json)
+            // What is kept was tried out when it came.
+            if node.place != nil { try sources.tryOut(node.json) }
+        } catch {
+            throw node.setting(error)
         }
     }
 

@@ -31,7 +31,11 @@ struct Transformer: Sendable {
             guard case .source(let settings, let name) = step else { continue }
             let (sources, secrets, tools) = (sources, secrets, tools)
             let source = try await OwnThread.run {
-                try sources.make(settings, secrets: secrets, tools: tools)
+                do { return try sources.make(settings, secrets: secrets, tools: tools) } catch let error
+                    as ConnectorError
+                {
+                    throw error.of("the source \(name)")
+                }
             }
             do {
                 fetched.append((name, try await source.fetch(into: folder, as: "source_" + name)))
@@ -81,7 +85,7 @@ struct Transformer: Sendable {
         return try await OwnThread.run {
             try rules.compactMap { rule in
                 guard case .hash(let reference) = rule.action else { return nil }
-                var key = Array(try secrets.resolve(SecretReference(reference)).utf8)
+                var key = Array(try Self.secret(reference, of: rule.column, secrets).utf8)
                 guard key.count >= 16 else {
                     throw ConnectorError(
                         .badSecret,
@@ -92,6 +96,14 @@ struct Transformer: Sendable {
                 key += [UInt8](repeating: 0, count: 64 - key.count)
                 return (rule.column, Hex.text(key.map { $0 ^ 0x36 }), Hex.text(key.map { $0 ^ 0x5c }))
             }
+        }
+    }
+
+    private static func secret(
+        _ reference: String, of column: String, _ secrets: SecretResolver
+    ) throws(ConnectorError) -> String {
+        do { return try secrets.resolve(SecretReference(reference)) } catch {
+            throw error.of("privacy.\(column).hash")
         }
     }
 

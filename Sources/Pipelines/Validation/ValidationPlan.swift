@@ -69,7 +69,11 @@ extension ValidationPlan {
         isNotEmpty = try known["not_empty"]?.truth() ?? false
         severity = try known["severity"]?.choice(Severity.self) ?? .stop
         if let count = known["row_count"] { rowCount = try Self.rowCount(count) }
-        for entry in try known["columns"]?.entries() ?? [] { columns.append(try Self.column(entry)) }
+        var errors = ErrorList()
+        for entry in try known["columns"]?.entries() ?? [] {
+            if let column = errors.attempt({ try Self.column(entry) }) { columns.append(column) }
+        }
+        try errors.finish()
         if let fresh = known["freshness"] {
             let parts = try fresh.map(["column", "max_age", "severity"])
             guard let column = parts["column"], let age = parts["max_age"] else {

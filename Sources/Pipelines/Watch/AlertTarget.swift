@@ -15,8 +15,8 @@ public enum AlertTarget: Sendable, Equatable {
     static func check(_ settings: JSONValue, registry: ConnectorRegistry = .builtin) throws(ConnectorError) {
         let kind = settings["type"]?.stringValue ?? ""
         if kind == endpoint {
-            guard settings["id"]?.stringValue?.hasPrefix("ep_") ?? false else {
-                throw ConnectorError(.badSetting, "\"id\" is that of a webhook endpoint, ep_…")
+            guard settings["id"]?.stringValue.map({ !$0.isEmpty }) ?? false else {
+                throw ConnectorError(.badSetting, "\"id\" is that of a webhook endpoint, ep_…, or its name")
             }
             return
         }

@@ -29,6 +29,12 @@ struct SluiceContext: RequestContext {
     }
 }
 
+/// Segments and reports that are about to be saved, by their ids.
+struct Proposed: Sendable {
+    var segments: [String: SegmentRecord] = [:]
+    var reports: [String: SavedReport] = [:]
+}
+
 /// One request on its way through a route.
 struct Exchange: Sendable {
     let request: Request
@@ -44,6 +50,8 @@ struct Exchange: Sendable {
     var parameters: [String] = []
     /// Who calls, on routes that need a key.
     var caller: Caller?
+    /// What is about to be saved with what the request saves, and may be named in it.
+    var proposed = Proposed()
 
     var logger: Logger { context.logger }
     var requestID: String { context.id }

@@ -148,6 +148,17 @@ extension Problem {
         if let place = error.place {
             members = [.init("line", JSONValue(place.line)), .init("column", JSONValue(place.column))]
         }
+        members.append(
+            .init(
+                "errors",
+                .array(
+                    error.all.map { one in
+                        [
+                            "line": JSONValue(optional: one.place.map { Int64($0.line) }),
+                            "column": JSONValue(optional: one.place.map { Int64($0.column) }),
+                            "message": .string(one.message),
+                        ]
+                    })))
     }
 
     init?(_ error: WebhookError) {

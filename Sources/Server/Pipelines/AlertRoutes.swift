@@ -27,7 +27,7 @@ enum AlertRoutes {
         }
         let project = try exchange.requireCaller().project
         let found = try await app.control.incidents(
-            project: project, pipeline: query["pipeline"], isOpen: isOpen,
+            project: project, pipeline: try await exchange.pipelineAsked(), isOpen: isOpen,
             before: try query.integer("cursor", in: 1...Int64.max), limit: limit + 1)
         var rows: [JSONValue] = []
         for incident in found.prefix(limit) {
@@ -73,7 +73,48 @@ enum AlertRoutes {
             throw Problem.notFound("there is no alert target \(name.prefix(64))")
         }
         let alert = AlertRecord.test(name, project: project, known: known, at: now)
+        let wait = try exchange.query.integer("wait", in: 0...60) ?? 0
         let problem = try await PipelineService.hand(alert, to: app.webhooks)
-        return .json(["webhook_id": .string(alert.id), "problem": JSONValue(problem)], status: .accepted)
+        let told = try await outcomes(of: alert, within: .seconds(wait), exchange)
+        return .json(
+            ["webhook_id": .string(alert.id), "problem": JSONValue(problem), "deliveries": .array(told)],
+            status: .accepted)
+    }
+
+    /// What became of a message with everybody whom it went to, once each was tried or the time is over.
+    private static func outcomes(
+        of alert: AlertRecord, within time: Duration, _ exchange: Exchange
+    ) async throws -> [JSONValue] {
+        let store = exchange.app.webhooks.store
+        let end = ContinuousClock.now + time
+        while true {
+            let rows = try await store.deliveries(ofAlert: alert.id, project: alert.project)
+            let isTried = rows.allSatisfy { $0.state != .sending && ($0.state != .pending || $0.attempts > 0) }
+            guard !isTried, ContinuousClock.now < end else {
+                var told: [JSONValue] = []
+                for row in rows { told.append(try await outcome(of: row, alert, exchange)) }
+                return told
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    private static func outcome(
+        of row: AlertDelivery, _ alert: AlertRecord, _ exchange: Exchange
+    ) async throws -> JSONValue {
+        let store = exchange.app.webhooks.store
+        let endpoint = try await store.endpoint(row.endpoint, project: alert.project)
+        let target = endpoint.map { $0.definition.name ?? $0.id } ?? exchange.parameters[0]
+        var last: JSONValue?
+        if let number = DeliveryRecord.number(row.delivery),
+            let attempt = try await store.delivery(number, project: alert.project)?.attempts.last
+        {
+            last = AttemptDocument.document(attempt, showsBodies: try exchange.seesMessages())
+        }
+        return [
+            "target": .string(target), "id": .string(row.delivery), "endpoint": .string(row.endpoint),
+            "state": .string(row.state.word), "attempts": JSONValue(row.attempts), "status": last?["status"] ?? .null,
+            "error": last?["error"] ?? .null, "detail": last?["detail"] ?? .null,
+        ]
     }
 }

@@ -91,51 +91,69 @@ final class PipelineService: Service {
             spec: { json, now in try await spec(json, runtime, control, now: now) })
     }
 
-    /// An export's specification with what only the project knows: saved segments and computed columns as they are now.
-    private static func spec(
-        _ json: JSONValue, _ runtime: ProjectRuntime, _ control: ControlStore, now: Timestamp
+    /// An export's specification with what only the project knows: saved segments and reports and computed columns as they are now.
+    static func spec(
+        _ json: JSONValue, _ runtime: ProjectRuntime, _ control: ControlStore, now: Timestamp,
+        proposed: Proposed = Proposed()
     ) async throws -> ExportSpec {
-        var spec = try ExportSpec(json: json)
-        if let condition = spec.condition, SegmentExpansion.isNeeded(condition) {
-            let expansion = SegmentExpansion(
-                control: control, store: runtime.store, project: runtime.name, columns: runtime.columns,
-                takesFormulas: true, now: now)
-            spec.condition = try await expansion.expanded(condition, path: "where")
-        }
+        var spec = try ExportSpec(json: try await withReport(json, runtime, control, proposed))
+        let expansion = SegmentExpansion(
+            control: control, store: runtime.store, project: runtime.name, columns: runtime.columns,
+            takesFormulas: true, now: now, proposed: proposed.segments)
+        if let condition = spec.condition { spec.condition = try await expansion.expanded(condition, path: "where") }
+        if let report = spec.report { spec.report = try await expansion.expanded(report, path: "report") }
         if spec.dataset == .people { spec.computed = try await runtime.columns.columns(at: now) }
         return spec
     }
 
-    /// Checks what depends on the project: columns, segments, destinations by name.
-    func check(_ file: PipelineFile, project: String, isTrusted: Bool) async throws {
-        guard let runtime = tools.project(project) else { return }
-        let kept = try await control.destinations(project: project)
-        try await checkNames(file, project: project)
-        for pipeline in file.pipelines {
-            do {
-                try await runtime.spec(pipeline.export, tools.now()).check()
-                guard case .named(let name) = pipeline.load.target else { continue }
-                guard
-                    let settings = file.destinations.first(where: { $0.name == name })?.settings
-                        ?? kept.first(where: { $0.name == name })?.settings
-                else {
-                    throw PipelineError(
-                        .badDefinition,
-                        "there is no destination \"\(name)\"; define it under \"destinations\" in the same file")
-                }
-                try pipeline.check(tools.registry.type(settings["type"]?.stringValue ?? ""))
-            } catch let error as ExportError where error.code == .invalidSpec {
-                throw PipelineError(.badDefinition, "\(pipeline.name): export: \(error.message)")
-            } catch let error as ConnectorError {
-                throw PipelineError(.badDefinition, "\(pipeline.name): load: \(error.message)")
-            } catch let error as PipelineError {
-                throw PipelineError(error.code, "\(pipeline.name): \(error.message)", at: error.place)
-            }
-        }
+    /// The export with a saved report in the place of its id.
+    private static func withReport(
+        _ json: JSONValue, _ runtime: ProjectRuntime, _ control: ControlStore, _ proposed: Proposed
+    ) async throws -> JSONValue {
+        guard let id = json["report_id"]?.stringValue, case .object(let members) = json else { return json }
+        var saved = proposed.reports[id]
+        if saved == nil { saved = try await control.report(id, project: runtime.name) }
+        guard let saved else { throw ExportError(.invalidSpec, "there is no report \(id.prefix(64))") }
+        return .object(members.map { $0.key == "report_id" ? .init("report", saved.report) : $0 })
     }
 
-    /// Checks names of other pipelines and of whom alerts go to.
-    private func checkNames(_ file: PipelineFile, project: String) async throws {
+    /// What of a file the project has no place for: columns, segments, reports, destinations by name.
+    func errors(in file: PipelineFile, _ runtime: ProjectRuntime, _ proposed: Proposed) async throws
+        -> [PipelineError]
+    {
+        let kept = try await control.destinations(project: runtime.name)
+        var errors = try await wrongNames(in: file, project: runtime.name)
+        for pipeline in file.pipelines {
+            func note(_ message: String, at path: String) {
+                errors.append(file.error(of: pipeline.name, message, at: path))
+            }
+            do {
+                try await Self.spec(pipeline.export, runtime, control, now: tools.now(), proposed: proposed).check()
+            } catch let error as ExportError where error.code == .invalidSpec {
+                note("export: \(error.message)", at: "export." + error.message.prefix { $0 != ":" })
+            } catch let error as QueryError {
+                note("export: \(error.message)", at: "export." + error.path)
+            }
+            guard case .named(let name) = pipeline.load.target else { continue }
+            guard
+                let settings = file.destinations.first(where: { $0.name == name })?.settings
+                    ?? kept.first(where: { $0.name == name })?.settings
+            else {
+                note(
+                    "there is no destination \"\(name)\"; define it under \"destinations\" in the same file",
+                    at: "load.destination")
+                continue
+            }
+            do { try pipeline.check(tools.registry.type(settings["type"]?.stringValue ?? "")) } catch {
+                note("load: \(error.message)", at: "load")
+            }
+        }
+        return errors
+    }
+
+    /// Names of other pipelines and of whom alerts go to that there are none of.
+    private func wrongNames(in file: PipelineFile, project: String) async throws -> [PipelineError] {
+        var errors: [PipelineError] = []
         let targets = Set(try await control.alertTargets(project: project).map(\.name) + file.alerts.map(\.name))
         var after: [String: [String]] = [:]
         for record in try await control.pipelines(project: project) {
@@ -144,19 +162,25 @@ final class PipelineService: Service {
         }
         for pipeline in file.pipelines { after[pipeline.name] = pipeline.after }
         for pipeline in file.pipelines {
-            for case .named(let name) in pipeline.alerts ?? [] where !targets.contains(name) {
-                throw PipelineError(
-                    .badDefinition,
-                    "\(pipeline.name): on_failure.alert: there is no \"\(name)\"; define it under \"alerts\" in the same file"
-                )
+            for (index, target) in (pipeline.alerts ?? []).enumerated() {
+                guard case .named(let name) = target, !targets.contains(name) else { continue }
+                errors.append(
+                    file.error(
+                        of: pipeline.name,
+                        "on_failure.alert: there is no \"\(name)\"; define it under \"alerts\" in the same file",
+                        at: "on_failure.alert[\(index)]"))
             }
-            for name in pipeline.after where after[name] == nil {
-                throw PipelineError(.badDefinition, "\(pipeline.name): after: there is no pipeline \"\(name)\"")
+            for (index, name) in pipeline.after.enumerated() where after[name] == nil {
+                errors.append(
+                    file.error(of: pipeline.name, "after: there is no pipeline \"\(name)\"", at: "after[\(index)]"))
             }
         }
         if let circle = PipelineDefinition.circle(after) {
-            throw PipelineError(
-                .badDefinition, "after: these wait for one another: \(circle.joined(separator: " -> "))")
+            let message = "after: these wait for one another: \(circle.joined(separator: " -> "))"
+            let known = circle.first { name in file.pipelines.contains { $0.name == name } }
+            errors.append(
+                known.map { file.error(of: $0, message, at: "after") } ?? PipelineError(.badDefinition, message))
         }
+        return errors
     }
 }

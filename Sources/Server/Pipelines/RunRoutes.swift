@@ -26,7 +26,7 @@ enum RunRoutes {
             status = known
         }
         let rows = try await exchange.app.control.pipelineRuns(
-            project: try exchange.requireCaller().project, pipeline: query["pipeline"], status: status,
+            project: try exchange.requireCaller().project, pipeline: try await exchange.pipelineAsked(), status: status,
             before: try query.integer("cursor", in: 1...Int64.max), limit: limit + 1)
         return .page(
             rows.prefix(limit).map { RunDocument.json($0) },

@@ -129,6 +129,7 @@ extension Exchange {
 
     /// A report of the caller's project.
     func savedReport(_ id: String) async throws -> SavedReport {
+        if let made = proposed.reports[id] { return made }
         guard let saved = try await app.control.report(id, project: try requireCaller().project) else {
             throw Problem.notFound("there is no report \(id.prefix(64))")
         }

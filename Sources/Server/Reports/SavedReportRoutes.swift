@@ -87,7 +87,7 @@ enum SavedReportRoutes {
     }
 
     /// The name and the question of a body.
-    private static func read(
+    static func read(
         _ body: JSONValue, _ exchange: Exchange
     ) async throws -> (name: String, report: JSONValue) {
         guard case .object(let members) = body, let report = body["report"],

@@ -21,9 +21,9 @@ enum SavedSegmentRoutes {
 
     private static func create(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
-        let allowed = { _ = try await draft(bytes, exchange, id: nil) }
+        let allowed = { _ = try await draft(try Body.parse(bytes), exchange, id: nil) }
         var response = try await Idempotency.run(exchange, body: bytes, allowed: allowed) {
-            let draft = try await draft(bytes, exchange, id: nil)
+            let draft = try await draft(try Body.parse(bytes), exchange, id: nil)
             let record = try await exchange.app.control.createSegment(draft, project: try exchange.project().name)
             exchange.note.made(record.id)
             exchange.logger.info("a segment was saved", metadata: ["segment": "\(record.id)"])
@@ -56,7 +56,7 @@ enum SavedSegmentRoutes {
         let known = try await exchange.savedSegment()
         // Whoever may not see what it asks cannot put something else in its place.
         try exchange.requireColumns(try await exchange.needs(of: known))
-        let draft = try await draft(bytes, exchange, id: known.id, known: known.draft)
+        let draft = try await draft(try Body.parse(bytes), exchange, id: known.id, known: known.draft)
         let change = try await exchange.app.control.updateSegment(
             known.id, draft, project: try exchange.project().name, expected: try expected(exchange))
         let record = try done(change, known.id)
@@ -100,11 +100,10 @@ enum SavedSegmentRoutes {
     /// - Parameters:
     ///   - id: the segment that it is to be; nil for a new one.
     ///   - known: what holds where the request says nothing.
-    private static func draft(
-        _ bytes: [UInt8], _ exchange: Exchange, id: String?, known: SegmentDraft? = nil
+    static func draft(
+        _ json: JSONValue, _ exchange: Exchange, id: String?, known: SegmentDraft? = nil
     ) async throws -> SegmentDraft {
-        let body = try RequestDocument(
-            try Body.parse(bytes), fields: ["name", "description", "segment", "timezone"])
+        let body = try RequestDocument(json, fields: ["name", "description", "segment", "timezone"])
         guard let name = try body.text("name") ?? known?.name, !name.isEmpty else {
             throw RequestDocument.problem("\"name\" says what the segment is, in 1 to 255 bytes")
         }

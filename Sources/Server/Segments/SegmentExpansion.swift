@@ -20,6 +20,8 @@ struct SegmentExpansion: Sendable {
     var definedAt: Timestamp?
     /// The moment that relative times count from.
     let now: Timestamp
+    /// Segments that are about to be saved, which count as if they were.
+    var proposed: [String: SegmentRecord] = [:]
 
     /// Whether a condition names a saved segment that is not in its place yet, or a computed column.
     static func isNeeded(_ json: JSONValue) -> Bool {
@@ -130,7 +132,9 @@ struct SegmentExpansion: Sendable {
             throw error("\(path).version", "a segment's version is a whole number from 1")
         }
         let known =
-            if let definedAt, version == nil {
+            if version == nil, let made = proposed[id] {
+                made
+            } else if let definedAt, version == nil {
                 try await control.segment(id, at: definedAt, project: project)
             } else {
                 try await control.segment(id, version: version, project: project)

@@ -64,7 +64,8 @@ extension Exchange {
         let runtime = try project()
         return SegmentExpansion(
             control: app.control, store: runtime.store, project: runtime.name, columns: runtime.columns,
-            takesFormulas: try requireCaller().grant.isAll, definedAt: definedAt, now: now)
+            takesFormulas: try requireCaller().grant.isAll, definedAt: definedAt, now: now,
+            proposed: proposed.segments)
     }
 
     /// The `seq` as of which is answered: the one that the page before was of, that the caller names, or all that is durable

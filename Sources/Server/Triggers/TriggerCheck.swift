@@ -15,6 +15,7 @@ extension TriggerRoutes {
         }
         switch watch {
         case .segment(let id, _):
+            guard exchange.proposed.segments[id] == nil else { break }
             guard try await exchange.app.control.segment(id, project: try exchange.project().name) != nil else {
                 throw impossible("when.segment", "there is no segment \(id.prefix(64))")
             }

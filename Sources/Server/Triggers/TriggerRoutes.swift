@@ -27,17 +27,7 @@ enum TriggerRoutes {
     private static func create(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         return try await Idempotency.run(exchange, body: bytes) {
-            let body = try RequestDocument(try Body.parse(bytes), fields: fields)
-            guard let name = try body.text("name"), !name.isEmpty else {
-                throw RequestDocument.problem("\"name\" is missing: what the trigger is called")
-            }
-            guard let when = body["when"] else {
-                throw RequestDocument.problem("\"when\" is missing: what makes it fire")
-            }
-            var draft = TriggerDraft(
-                name: name, when: when, actions: try await actions(body["then"] ?? .array([]), exchange))
-            try await check(when, exchange)
-            if try flag(body, "enabled") == false { draft.state = .disabled }
+            let draft = try await draft(try Body.parse(bytes), exchange)
             let runtime = try exchange.project()
             runtime.keepJournal()
             let record = try await exchange.app.webhooks.store.create(
@@ -48,6 +38,22 @@ enum TriggerRoutes {
             exchange.logger.info("a trigger was made", metadata: ["trigger": "\(record.id)"])
             return (.created, Array(document(record).text.utf8))
         }
+    }
+
+    /// What is to be made of a document, once it can be.
+    static func draft(_ json: JSONValue, _ exchange: Exchange) async throws -> TriggerDraft {
+        let body = try RequestDocument(json, fields: fields)
+        guard let name = try body.text("name"), !name.isEmpty else {
+            throw RequestDocument.problem("\"name\" is missing: what the trigger is called")
+        }
+        guard let when = body["when"] else {
+            throw RequestDocument.problem("\"when\" is missing: what makes it fire")
+        }
+        var draft = TriggerDraft(
+            name: name, when: when, actions: try await actions(body["then"] ?? .array([]), exchange))
+        try await check(when, exchange)
+        if try flag(body, "enabled") == false { draft.state = .disabled }
+        return draft
     }
 
     private static func list(_ exchange: Exchange) async throws -> Response {

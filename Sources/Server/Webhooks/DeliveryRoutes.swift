@@ -18,7 +18,12 @@ enum DeliveryRoutes {
         let (query, limit) = (exchange.query, try exchange.query.limit())
         var filter = DeliveryFilter()
         // A parameter without a value says nothing.
-        filter.endpoint = query["endpoint"].flatMap { $0.isEmpty ? nil : $0 }
+        if let id = query["endpoint"], !id.isEmpty {
+            guard try await exchange.app.webhooks.store.hasEndpoint(id, project: try exchange.project().name) else {
+                throw Problem.parameter("endpoint", "there is no endpoint \(id.prefix(64))")
+            }
+            filter.endpoint = id
+        }
         if let word = query["status"], !word.isEmpty {
             guard let states = DeliveryState.named(word) else { throw Problem.parameter("status", words) }
             filter.states = states

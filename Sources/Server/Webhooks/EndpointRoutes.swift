@@ -33,19 +33,24 @@ enum EndpointRoutes {
     private static func create(_ exchange: Exchange) async throws -> Response {
         let bytes = try await Body.decoded(exchange, limit: Body.documentBytes)
         return try await Idempotency.run(exchange, body: bytes, kept: { Idempotency.without("secret", $0) }) {
-            let body = try RequestDocument(
-                try Body.parse(bytes), fields: EndpointDefinition.fields + ["headers", "secret"] + extraFields)
-            let definition = try EndpointDefinition(body.json)
-            try await check(definition, exchange)
-            let secret = try body.text("secret").map { try WebhookSecret($0) } ?? WebhookSecret.make()
-            var draft = EndpointDraft(definition, secret: secret)
-            draft.headers = try headers(body) ?? []
-            let extras = try await extras(body, exchange)
-            draft.notify = extras.notify ?? []
-            draft.certificate = extras.certificate.flatMap { $0.isEmpty ? nil : $0 }
+            let draft = try await draft(try Body.parse(bytes), exchange)
             let record = try await exchange.makeEndpoint(draft)
-            return (.created, Array(document(record, secret: secret).text.utf8))
+            return (.created, Array(document(record, secret: draft.secret).text.utf8))
         }
+    }
+
+    /// What is to be made of a document, once it can be.
+    static func draft(_ json: JSONValue, _ exchange: Exchange) async throws -> EndpointDraft {
+        let body = try RequestDocument(json, fields: EndpointDefinition.fields + ["headers", "secret"] + extraFields)
+        let definition = try EndpointDefinition(body.json)
+        try await check(definition, exchange)
+        let secret = try body.text("secret").map { try WebhookSecret($0) } ?? WebhookSecret.make()
+        var draft = EndpointDraft(definition, secret: secret)
+        draft.headers = try headers(body) ?? []
+        let extras = try await extras(body, exchange)
+        draft.notify = extras.notify ?? []
+        draft.certificate = extras.certificate.flatMap { $0.isEmpty ? nil : $0 }
+        return draft
     }
 
     private static func list(_ exchange: Exchange) async throws -> Response {

@@ -33,31 +33,55 @@ extension DeliveryStore {
         let box = box
         let id = Self.makeID("ep_", now)
         return try await write { db in
-            let seq = try Self.beginFollowing(db, project, durable)
-            let (sealed, names) = try Self.seal(draft.headers, id, box)
-            try db.execute(
-                sql: """
-                    INSERT INTO endpoints (id, project, kind, definition, headers, header_names, since_seq, state, changed_by,
-                        state_at, made_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    id, project, draft.kind.rawValue, draft.definition.json.text, sealed, names, seq, key,
-                    now.microseconds, key, now.microseconds, now.microseconds,
-                ])
-            let number = db.lastInsertedRowID
-            try Self.addSecret(db, draft.secret, number, id, box, now)
-            if draft.definition.mode == .stream { try Self.beginStream(db, number, seq) }
-            try Self.setNotify(db, number, id, draft.notify, project, by: key, now, box)
-            if let certificate = draft.certificate { try Self.setCertificate(db, number, id, certificate, box) }
+            try Self.make(db, id, draft, project, by: key, now, durable, box)
+            try Self.setNotify(db, try Self.require(db, id, project), draft.notify, by: key, now, box)
             try Self.watchPersons(db, project, now, durable, box)
             try Self.noteChange(db)
             return try Self.require(db, id, project)
         }
     }
 
+    /// Makes an endpoint; whom it tells of itself is left to `setNotify`, since that may be made after it.
+    static func make(
+        _ db: Database, _ id: String, _ draft: EndpointDraft, _ project: String, by key: String, _ now: Timestamp,
+        _ durable: @Sendable () -> Int64, _ box: SecretBox
+    ) throws {
+        try checkName(db, draft.definition, id, project)
+        let seq = try beginFollowing(db, project, durable)
+        let (sealed, names) = try seal(draft.headers, id, box)
+        try db.execute(
+            sql: """
+                INSERT INTO endpoints (id, project, kind, definition, headers, header_names, since_seq, state, changed_by,
+                    state_at, made_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                id, project, draft.kind.rawValue, draft.definition.json.text, sealed, names, seq, key,
+                now.microseconds, key, now.microseconds, now.microseconds,
+            ])
+        let number = db.lastInsertedRowID
+        try addSecret(db, draft.secret, number, id, box, now)
+        if draft.definition.mode == .stream { try beginStream(db, number, seq) }
+        if let certificate = draft.certificate { try setCertificate(db, number, id, certificate, box) }
+    }
+
+    /// A name is one endpoint's alone, so that files can go by it.
+    static func checkName(
+        _ db: Database, _ definition: EndpointDefinition, _ id: String, _ project: String
+    ) throws {
+        guard let name = definition.name else { return }
+        if let other = try records(db, project: project).first(where: { $0.definition.name == name && $0.id != id }) {
+            throw WebhookError(.conflict, "the endpoint \(other.id) has the name \"\(name)\" already")
+        }
+    }
+
     /// An endpoint; nil if there is none.
     public func endpoint(_ id: String, project: String) async throws(WebhookError) -> EndpointRecord? {
         try await read { db in try Self.records(db, project: project, id: id).first }
+    }
+
+    /// Whether there is an endpoint of this id, or what a trigger does that has deliveries under it.
+    public func hasEndpoint(_ id: String, project: String) async throws(WebhookError) -> Bool {
+        try await read { db in try !Self.records(db, project: project, id: id, actions: true).isEmpty }
     }
 
     /// A project's endpoints in the order of their making.
@@ -79,30 +103,36 @@ extension DeliveryStore {
         let box = box
         return try await write { db in
             let known = try Self.require(db, id, project)
-            if definition.listens, !known.definition.listens {
-                let seq = try Self.beginFollowing(db, project, durable)
-                try db.execute(
-                    sql: "UPDATE endpoints SET since_seq = ? WHERE number = ?", arguments: [seq, known.number])
-            }
-            try db.execute(
-                sql: "UPDATE endpoints SET definition = ?, updated_at = ? WHERE number = ?",
-                arguments: [definition.json.text, now.microseconds, known.number])
-            if let headers {
-                let (sealed, names) = try Self.seal(headers, id, box)
-                try db.execute(
-                    sql: "UPDATE endpoints SET headers = ?, header_names = ? WHERE number = ?",
-                    arguments: [sealed, names, known.number])
-            }
-            if let notify = extras.notify {
-                try Self.setNotify(db, known.number, id, notify, project, by: key, now, box)
-            }
-            if let certificate = extras.certificate {
-                try Self.setCertificate(db, known.number, id, certificate, box)
-            }
+            try Self.change(db, known, definition, headers: headers, certificate: extras.certificate, now, durable, box)
+            if let notify = extras.notify { try Self.setNotify(db, known, notify, by: key, now, box) }
             try Self.watchPersons(db, project, now, durable, box)
             try Self.noteChange(db)
             return try Self.require(db, id, project)
         }
+    }
+
+    /// Changes an endpoint; nil stays as it is.
+    static func change(
+        _ db: Database, _ known: EndpointRecord, _ definition: EndpointDefinition,
+        headers: [(name: String, value: String)]?, certificate: String?, _ now: Timestamp,
+        _ durable: @Sendable () -> Int64, _ box: SecretBox
+    ) throws {
+        try checkName(db, definition, known.id, known.project)
+        if definition.listens, !known.definition.listens {
+            let seq = try beginFollowing(db, known.project, durable)
+            try db.execute(
+                sql: "UPDATE endpoints SET since_seq = ? WHERE number = ?", arguments: [seq, known.number])
+        }
+        try db.execute(
+            sql: "UPDATE endpoints SET definition = ?, updated_at = ? WHERE number = ?",
+            arguments: [definition.json.text, now.microseconds, known.number])
+        if let headers {
+            let (sealed, names) = try seal(headers, known.id, box)
+            try db.execute(
+                sql: "UPDATE endpoints SET headers = ?, header_names = ? WHERE number = ?",
+                arguments: [sealed, names, known.number])
+        }
+        if let certificate { try setCertificate(db, known.number, known.id, certificate, box) }
     }
 
     /// Gives an endpoint a further secret; those before hold for so long.
@@ -112,22 +142,29 @@ extension DeliveryStore {
         let box = box
         return try await write { db in
             let known = try Self.require(db, id, project)
-            let end = now.microseconds + overlap
-            try db.execute(
-                sql: "UPDATE endpoint_secrets SET ends_at = ? WHERE endpoint = ? AND (ends_at IS NULL OR ends_at > ?)",
-                arguments: [end, known.number, end])
-            try db.execute(
-                sql: "DELETE FROM endpoint_secrets WHERE endpoint = ? AND ends_at <= ?",
-                arguments: [known.number, now.microseconds])
-            let live = try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM endpoint_secrets WHERE endpoint = ?", arguments: [known.number])
-            guard (live ?? 0) < 10 else {
-                throw WebhookError(.conflict, "ten secrets of this endpoint hold still; wait until the oldest ends")
-            }
-            try Self.addSecret(db, secret, known.number, id, box, now)
+            try Self.rotate(db, known, to: secret, overlap: overlap, now, box)
             try Self.noteChange(db)
             return try Self.require(db, id, project)
         }
+    }
+
+    static func rotate(
+        _ db: Database, _ known: EndpointRecord, to secret: WebhookSecret, overlap: Int64, _ now: Timestamp,
+        _ box: SecretBox
+    ) throws {
+        let end = now.microseconds + overlap
+        try db.execute(
+            sql: "UPDATE endpoint_secrets SET ends_at = ? WHERE endpoint = ? AND (ends_at IS NULL OR ends_at > ?)",
+            arguments: [end, known.number, end])
+        try db.execute(
+            sql: "DELETE FROM endpoint_secrets WHERE endpoint = ? AND ends_at <= ?",
+            arguments: [known.number, now.microseconds])
+        let live = try Int.fetchOne(
+            db, sql: "SELECT count(*) FROM endpoint_secrets WHERE endpoint = ?", arguments: [known.number])
+        guard (live ?? 0) < 10 else {
+            throw WebhookError(.conflict, "ten secrets of this endpoint hold still; wait until the oldest ends")
+        }
+        try addSecret(db, secret, known.number, known.id, box, now)
     }
 
     /// Pauses, disables or enables an endpoint. What waits for it goes on waiting, or goes on.

@@ -18,9 +18,10 @@ public struct EndpointExtras: Sendable {
 extension DeliveryStore {
     /// Sets who is told of what becomes of an endpoint: other endpoints, and connectors, which are kept as endpoints that are not shown.
     static func setNotify(
-        _ db: Database, _ number: Int64, _ id: String, _ actions: [TriggerAction], _ project: String, by key: String,
-        _ now: Timestamp, _ box: SecretBox
+        _ db: Database, _ known: EndpointRecord, _ actions: [TriggerAction], by key: String, _ now: Timestamp,
+        _ box: SecretBox
     ) throws {
+        let (number, id, project) = (known.number, known.id, known.project)
         for old in try Int64.fetchAll(db, sql: "SELECT number FROM endpoints WHERE notify_of = ?", arguments: [number])
         {
             try remove(db, old)

@@ -1,3 +1,4 @@
+internal import Connectors
 internal import GRDB
 public import Model
 public import Triggers
@@ -16,26 +17,37 @@ extension DeliveryStore {
         let box = box
         return try await write { db in
             let known = try Self.requireTrigger(db, id, project)
-            try db.execute(
-                sql: "UPDATE triggers SET name = ?, updated_at = ? WHERE number = ?",
-                arguments: [name ?? known.name, now.microseconds, known.number])
-            if let actions { try Self.setActions(db, known.number, actions, project, by: key, now, box) }
-            if let when, when != known.when {
-                try Self.addVersion(db, known, when, open, now)
-                if case .watched = try TriggerWhen.read(when).0 {
-                    // Who is beyond the bound by now has not crossed it.
-                    try db.execute(
-                        sql: "UPDATE triggers SET since_seq = max(since_seq, ?) WHERE number = ?",
-                        arguments: [durable(), known.number])
-                }
-                try Self.listen(db, known.number, project, now)
-            }
-            if let state, state != known.state {
-                let changed = try Self.requireTrigger(db, id, project)
-                try Self.setState(db, changed, state, sendsHeld: nil, by: key, now, durable)
-            }
+            try Self.change(
+                db, known, name: name, when: when, actions: actions, open: open, state: state, by: key, now, durable,
+                box)
             try Self.noteChange(db)
             return try Self.requireTrigger(db, id, project)
+        }
+    }
+
+    /// Changes a trigger; nil stays as it is.
+    static func change(
+        _ db: Database, _ known: TriggerRecord, name: String?, when: JSONValue?, actions: [TriggerAction]?,
+        open: OpenInstances, state: TriggerRule.State?, by key: String, _ now: Timestamp,
+        _ durable: @Sendable () -> Int64, _ box: SecretBox
+    ) throws {
+        let project = known.project
+        try db.execute(
+            sql: "UPDATE triggers SET name = ?, updated_at = ? WHERE number = ?",
+            arguments: [name ?? known.name, now.microseconds, known.number])
+        if let actions { try setActions(db, known.number, actions, project, by: key, now, box) }
+        if let when, when != known.when {
+            try addVersion(db, known, when, open, now)
+            if case .watched = try TriggerWhen.read(when).0 {
+                // Who is beyond the bound by now has not crossed it.
+                try db.execute(
+                    sql: "UPDATE triggers SET since_seq = max(since_seq, ?) WHERE number = ?",
+                    arguments: [durable(), known.number])
+            }
+            try listen(db, known.number, project, now)
+        }
+        if let state, state != known.state {
+            try setState(db, try requireTrigger(db, known.id, project), state, sendsHeld: nil, by: key, now, durable)
         }
     }
 

@@ -28,18 +28,44 @@ struct PipelineAlerts: AsyncParsableCommand {
     @Flag(name: .long, help: Self.jsonHelp)
     var json = false
 
+    /// How many seconds it is waited for what becomes of a test.
+    private static let patience = 40
+
+    /// Says of everybody whom a test went to whether it was taken.
+    private func tell(_ answer: JSONValue) throws {
+        let deliveries = answer["deliveries"]?.arrayValue ?? []
+        let problem = Text.plain(answer["problem"])
+        let isTaken = problem.isEmpty && deliveries.allSatisfy { $0["state"]?.stringValue == "delivered" }
+        if json {
+            try Terminal.line(answer.text)
+        } else {
+            for delivery in deliveries { try Terminal.line(Self.line(delivery)) }
+        }
+        guard problem.isEmpty else { throw Failure(.failed, problem) }
+        guard isTaken, !deliveries.isEmpty else { throw Failure(.failed, "the test was not taken by everybody") }
+    }
+
+    private static func line(_ delivery: JSONValue) -> String {
+        let target = Text.visible(Text.plain(delivery["target"]))
+        if delivery["state"]?.stringValue == "delivered" { return "\(target): taken" }
+        let status = Text.plain(delivery["status"])
+        let parts = [
+            status.isEmpty ? "" : "HTTP \(status)", Text.plain(delivery["error"]), Text.plain(delivery["detail"]),
+        ]
+        let why = parts.filter { !$0.isEmpty }.joined(separator: ": ")
+        guard !why.isEmpty else { return "\(target): not tried yet (\(Text.plain(delivery["state"])))" }
+        return "\(target): not taken: \(Text.visible(why))"
+    }
+
     func validate() throws {
         guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
     }
 
     func run() async throws {
         if let test {
-            let path = "/v1/alerts/targets/\(PercentEncoding.encode(test))/test"
+            let path = "/v1/alerts/targets/\(PercentEncoding.encode(test))/test?wait=\(Self.patience)"
             let answer = try await Session.run(connection) { client in try await client.json(.post, path, body: [:]) }
-            if json { return try Terminal.line(answer.text) }
-            let problem = Text.plain(answer["problem"])
-            guard problem.isEmpty else { throw Failure(.failed, problem) }
-            return try Terminal.line("a test is on its way to \(test)")
+            return try tell(answer)
         }
         var query: [(String, String)] = all ? [] : [("state", "open")]
         if let pipeline { query.append(("pipeline", pipeline)) }

@@ -36,25 +36,29 @@ struct PipelineName: ParsableArguments {
 
 /// How pipelines and runs are shown to a person.
 enum PipelineText {
-    static func run(_ run: JSONValue) -> [String] {
+    /// - Parameter tellsWhy: whether the reason of a run that failed is among the lines; each is said once.
+    static func run(_ run: JSONValue, tellsWhy: Bool = true) -> [String] {
         var lines = [
             "\(Text.plain(run["id"]))  \(Text.plain(run["pipeline"]))  \(Text.plain(run["status"]))"
                 + (run["window"].map { $0 == .null } ?? true
                     ? "" : "  seq \(Text.plain(run["window"]?["seq_from"])) to \(Text.plain(run["window"]?["seq_to"]))")
                 + (run["rows"].map { $0 == .null } ?? true ? "" : "  \(Text.plain(run["rows"])) rows")
         ]
-        if let reason = run["reason"], reason != .null { lines.append("  \(Text.visible(Text.plain(reason)))") }
+        let reason = Text.plain(run["reason"])
+        if tellsWhy, !reason.isEmpty { lines.append("  \(Text.visible(reason))") }
         if let file = run["file"], file != .null {
             lines.append("  \(Text.plain(file["name"])) is kept until \(Text.plain(file["kept_until"]))")
         }
         if let next = run["next_attempt_at"], next != .null { lines.append("  tried again at \(Text.plain(next))") }
         for step in run["steps"]?.arrayValue ?? [] {
-            let note = Text.plain(step["reason"])
+            let said = Text.plain(step["reason"])
+            let note = said.isEmpty || reason.hasSuffix(said) ? "" : said
             lines.append(
                 "  \(Text.plain(step["name"])): \(Text.plain(step["status"]))"
                     + (step["rows_out"] == .null ? "" : ", \(Text.plain(step["rows_out"])) rows")
                     + (note.isEmpty ? "" : " (\(Text.visible(note)))"))
-            for check in step["checks"]?.arrayValue ?? [] where check["status"]?.stringValue != "passed" {
+            for check in step["checks"]?.arrayValue ?? []
+            where check["status"]?.stringValue != "passed" && !reason.contains(Text.plain(check["message"])) {
                 lines.append(
                     "    \(Text.plain(check["status"])): \(Text.visible(Text.plain(check["message"])))")
             }
@@ -67,14 +71,18 @@ enum PipelineText {
         for entry in plan["data"]?.arrayValue ?? [] {
             let action = Text.plain(entry["action"])
             lines.append(
-                "\(Text.plain(entry["kind"])) \(Text.plain(entry["name"])): \(action == "none" ? "as it is" : action)")
+                "\(Text.plain(entry["kind"])) \(Text.visible(Text.plain(entry["name"]))): "
+                    + (action == "none" ? "unchanged" : action))
             for change in entry["changes"]?.arrayValue ?? [] {
                 let (old, new) = (change["old"] ?? .null, change["new"] ?? .null)
                 let sign = old == .null ? "+" : new == .null ? "-" : "~"
                 let values = old == .null ? new.text : new == .null ? old.text : "\(old.text) -> \(new.text)"
                 lines.append("  \(sign) \(Text.plain(change["path"])): \(Text.visible(values))")
             }
-            for note in entry["notes"]?.arrayValue ?? [] { lines.append("  \(Text.plain(note))") }
+            for note in entry["notes"]?.arrayValue ?? [] { lines.append("  note: \(Text.visible(Text.plain(note)))") }
+            if let secret = entry["secret"]?.stringValue {
+                lines.append("  secret: \(secret)   (it is shown this once)")
+            }
         }
         return lines
     }

@@ -34,9 +34,15 @@ struct PipelineRunNow: AsyncParsableCommand {
                 return run
             }
         }
-        if json { try Terminal.line(run.text) } else { for line in PipelineText.run(run) { try Terminal.line(line) } }
-        if wait, run["status"]?.stringValue != "succeeded" {
-            throw Failure(.failed, "the run is \(Text.plain(run["status"])): \(Text.plain(run["reason"]))")
+        let isWrong = wait && run["status"]?.stringValue != "succeeded"
+        if json {
+            try Terminal.line(run.text)
+        } else {
+            for line in PipelineText.run(run, tellsWhy: !isWrong) { try Terminal.line(line) }
+        }
+        if isWrong {
+            throw Failure(
+                .failed, "the run is \(Text.plain(run["status"])): \(Text.visible(Text.plain(run["reason"])))")
         }
     }
 
