@@ -550,7 +550,7 @@ def test_a_folder_that_is_not_allowed_is_refused(flow, tmp_path):
     for path in (tmp_path / "elsewhere", "/etc/sluice"):
         assert "--allow-folder" in flow.apply(text.replace("PATH", str(path))).stdout
         assert flow.run(code=1)["status"] == "failed"
-    assert ":3:46: " in flow.apply(text.replace("PATH", f"{flow.files}/../elsewhere"), code=64).stderr
+    assert ":3:44: " in flow.apply(text.replace("PATH", f"{flow.files}/../elsewhere"), code=64).stderr
     assert not (tmp_path / "elsewhere").exists()
 
 
