@@ -87,6 +87,25 @@ def test_a_bucket_has_windows_that_tile_and_is_read_back(flow, store):
     assert duckdb.sql(f"SELECT count(*), count(DISTINCT seq) FROM '{flow.files}/*.parquet'").fetchone() == (1540, 1540)
 
 
+def test_an_erasure_ends_where_files_had_none_of_their_rows(flow, store):
+    flow.collect(14)
+    flow.apply(bucket(store, "none", export="dataset: events, columns: [seq, identity, event], where: { event: Event 1 }"))
+    assert flow.run()["rows"] == 2
+    asked = flow.folder.request("POST", "/v1/privacy/erasures", {"identities": ["user-2"]}).json
+    path = f"/v1/privacy/erasures/{asked['id']}"
+    found = sluice.until(lambda: (now := flow.folder.request("GET", path).json)["status"] == "succeeded" and now)
+    (copy,) = [copy for copy in found["copies"] if copy["kind"] == "destination"]
+    assert copy["verified"] and copy["rows"] == 0, copy
+    # One that had some is written anew, and its manifest stays there all the while.
+    asked = flow.folder.request("POST", "/v1/privacy/erasures", {"identities": ["user-8"]}).json
+    path = f"/v1/privacy/erasures/{asked['id']}"
+    found = sluice.until(lambda: (now := flow.folder.request("GET", path).json)["status"] == "succeeded" and now)
+    (copy,) = [copy for copy in found["copies"] if copy["kind"] == "destination"]
+    assert copy["verified"] and copy["rows"] == 1, copy
+    (name,) = [name for name in store.keys("none/") if name.endswith("manifest.json")]
+    assert store.json(name)["rows"] == 1
+
+
 def test_a_large_file_goes_in_parts(flow, store):
     flow.collect(15000, at="2024-05-05T00:00:00Z")
     columns = "[seq, identity, properties, properties as again, properties as more, properties as last]"

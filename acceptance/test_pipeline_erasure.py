@@ -92,3 +92,21 @@ load: {{ destination: {{ type: folder, path: {flow.files}/strict }} }}
     assert flow.run("pg")["rows"] == 200
     assert loaded(database, table) == truth(flow)
     taker.stop()
+
+
+def test_what_was_transformed_is_not_written_anew_in_plain(flow):
+    flow.collect(20)
+    flow.apply(f"""
+name: p
+export: {{ dataset: events, columns: [seq, identity, event], format: csv }}
+privacy: {{ identity: drop }}
+load: {{ destination: {{ type: folder, path: {flow.files}/hidden }} }}
+""")
+    flow.run()
+    (file,) = (flow.files / "hidden").glob("*.csv")
+    before = file.read_bytes()
+    assert b"user-" not in before and before.count(b"\n") == 21
+    asked = flow.folder.request("POST", "/v1/privacy/erasures", {"identities": ["user-3"]}).json
+    found = sluice.until(lambda: (now := erasure(flow.folder, asked))["status"] == "succeeded" and now)
+    assert found and not copies(found)["p"]["verified"] and "transformed" in copies(found)["p"]["how"]
+    assert file.read_bytes() == before

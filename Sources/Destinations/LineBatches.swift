@@ -24,7 +24,8 @@ struct LineBatches: Sendable {
     private let cuts: [Int64]
     private let seqColumn: String?
     private var offset: Int64 = 0
-    private var current: (from: Int64, to: Int64, number: Int)?
+    /// How many pieces there were of each place: rows that are in another order come back to one.
+    private var numbers: [String: Int] = [:]
 
     /// - Parameter isBySeq: whether pieces end at places of their own; else only where there are enough lines.
     init(_ batch: LoadBatch, rows: Int, bytes: Int, isBySeq: Bool = true) {
@@ -68,17 +69,16 @@ struct LineBatches: Sendable {
         if isOpen, !line.isEmpty { _ = take(true) }
         guard count > 0, let place else { return nil }
         offset += Int64(taken)
-        let isSame = current.map { $0.from == place.from && $0.to == place.to } ?? false
-        let number = isSame ? (current?.number ?? 0) + 1 : 1
-        current = (place.from, place.to, number)
-        return Piece(body: body, rows: count, name: "\(place.from)-\(place.to).\(number)")
+        let name = "\(place.from)-\(place.to)"
+        numbers[name, default: 0] += 1
+        return Piece(body: body, rows: count, name: "\(name).\(numbers[name] ?? 1)")
     }
 
     /// The piece that a line belongs to.
     private func place(of line: [UInt8]) -> (from: Int64, to: Int64) {
-        guard let seqColumn, let seq = (try? JSONValue(line.span))?[seqColumn]?.intValue else {
-            return (seqFrom, seqTo)
-        }
+        // A transformation may have made anything of it.
+        guard let seqColumn, let seq = (try? JSONValue(line.span))?[seqColumn]?.intValue, seq > seqFrom, seq <= seqTo
+        else { return (seqFrom, seqTo) }
         let start = (seq - 1) / Self.span * Self.span
         let from = max(seqFrom, start, cuts.last { $0 < seq } ?? 0)
         let to = min(seqTo, start + Self.span, cuts.first { $0 >= seq } ?? .max)

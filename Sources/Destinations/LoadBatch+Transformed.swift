@@ -2,6 +2,9 @@ public import Connectors
 internal import Model
 
 extension LoadBatch {
+    /// In a manifest: the rows are not those of its specification alone.
+    public static let transformedMark = "transformed"
+
     /// The batch with another file of the same format, as after a transformation. Blocks.
     public func with(file: String, columns: [LoadColumn], rows: Int64) throws(ConnectorError)
         -> LoadBatch
@@ -25,7 +28,7 @@ extension LoadBatch {
                         .array(columns.map { ["name": .string($0.name), "type": .string($0.type)] }))
                 default: member
                 }
-            })
+            } + [.init(Self.transformedMark, true)])
         return batch
     }
 }

@@ -90,8 +90,15 @@ extension Verdict {
         if result.failure?.code == .cancelled { return nil }
         guard let code = errorCode(result) else { return nil }
         let status = result.failure == nil ? result.answer.map { "the receiver answered \($0.status)" } : nil
-        let parts = [status, detail(result).map { String($0.prefix(200)) }].compactMap(\.self)
+        // Lists are seen by those, too, who may not see what was sent.
+        let told = detail(result).flatMap { isOurs($0) ? String($0.prefix(200)) : nil }
+        let parts = [status, told].compactMap(\.self)
         return parts.isEmpty ? code : parts.joined(separator: "; ")
+    }
+
+    /// Whether nothing of a detail is the receiver's: where it led to, or what a mail server said, may repeat what it was sent.
+    public static func isOurs(_ detail: String) -> Bool {
+        !["redirect to ", "the mail server ", "the connection broke off: "].contains { detail.hasPrefix($0) }
     }
 
     /// What people read of an attempt; nil where there is nothing to say.

@@ -9,8 +9,8 @@ protocol FileStore: Sendable {
     func contents(_ name: String) async throws(ConnectorError) -> [UInt8]?
     /// Puts a batch's file; nobody sees a part of it under its name.
     func put(_ batch: LoadBatch, as name: String) async throws(ConnectorError)
-    /// Puts a manifest where none is.
-    func put(manifest: [UInt8], as name: String) async throws(ConnectorError)
+    /// Puts a manifest, where none is or in the place of the one that is there.
+    func put(manifest: [UInt8], as name: String, isNew: Bool) async throws(ConnectorError)
     /// Removes a file; nothing if it is not there.
     func remove(_ name: String) async throws(ConnectorError)
     /// What is there under a name; nil if nothing is.
@@ -49,7 +49,9 @@ struct FileLoading: Sendable {
     func load(_ batch: LoadBatch) async throws(ConnectorError) -> LoadReceipt {
         let file = WindowName(batch).file
         let name = file + WindowName.suffix
-        if let known = try await manifest(name) {
+        let bytes = Array(WindowName.manifest(batch).text.utf8)
+        let known = try await manifest(name)
+        if let known {
             guard known["installation"]?.stringValue == batch.stream.installation else {
                 throw ConnectorError(
                     .refused,
@@ -58,13 +60,16 @@ struct FileLoading: Sendable {
             }
             let sum = known["parts"]?.arrayValue?.first?["sha256"]?.stringValue
             if sum == batch.sha256, try await store.found(batch, as: file)?.isSame == true {
+                // The same rows after somebody was erased: the file is known to be of afterwards from now on.
+                if known["erasure_epoch"] != batch.manifest["erasure_epoch"] {
+                    try await store.put(manifest: bytes, as: name, isNew: false)
+                }
                 return LoadReceipt(rows: batch.rows, wasThere: true)
             }
-            // The window with other rows, such as after a column was added: what is there is unfinished until its manifest is new.
-            try await store.remove(name)
         }
+        // A window with other rows keeps its manifest of before until it has a new one: whoever comes back knows that it is there.
         try await store.put(batch, as: file)
-        try await store.put(manifest: Array(WindowName.manifest(batch).text.utf8), as: name)
+        try await store.put(manifest: bytes, as: name, isNew: known == nil)
         return LoadReceipt(rows: batch.rows)
     }
 
@@ -87,6 +92,25 @@ struct FileLoading: Sendable {
         }
         return found
     }
+
+    /// Says in the newest manifest, or in all of them, whether something newer failed to come.
+    func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
+        var names = try await store.names(beginning: stream.pipeline + "-")
+            .filter { WindowName($0)?.pipeline == stream.pipeline }
+            .sorted { (WindowName($0)?.seqTo ?? 0) > (WindowName($1)?.seqTo ?? 0) }
+        // One that was marked is the newest of its time; others need not be read.
+        if isStale { names = Array(names.prefix(1)) }
+        for name in names.prefix(Self.mostMarked) {
+            guard let known = try await manifest(name), case .object(let members) = known,
+                known["installation"]?.stringValue == stream.installation, known["stale"] != .bool(isStale)
+            else { continue }
+            let marked = JSONValue.object(members.map { $0.key == "stale" ? .init("stale", .bool(isStale)) : $0 })
+            try await store.put(manifest: Array(marked.text.utf8), as: name, isNew: false)
+        }
+    }
+
+    /// So many manifests are looked at to take marks away: one alone has it, near the end.
+    private static let mostMarked = 20
 
     /// A manifest as it is there; nil if none is, an empty one if it cannot be read.
     private func manifest(_ name: String) async throws(ConnectorError) -> JSONValue? {

@@ -61,6 +61,10 @@ public struct S3Destination: Destination {
     public func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue] {
         try await loading.windows(stream)
     }
+
+    public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
+        try await loading.mark(stream, isStale: isStale)
+    }
 }
 
 /// Files below a prefix of a bucket.
@@ -85,8 +89,8 @@ struct S3Store: FileStore {
         }
     }
 
-    func put(manifest: [UInt8], as name: String) async throws(ConnectorError) {
-        try await client.put(manifest, as: prefix + name, type: FileType.of(name), isNew: true)
+    func put(manifest: [UInt8], as name: String, isNew: Bool) async throws(ConnectorError) {
+        try await client.put(manifest, as: prefix + name, type: FileType.of(name), isNew: isNew)
     }
 
     func remove(_ name: String) async throws(ConnectorError) { try await client.remove(prefix + name) }

@@ -57,6 +57,10 @@ public struct SFTPDestination: Destination {
     public func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue] {
         try await loading.windows(stream)
     }
+
+    public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
+        try await loading.mark(stream, isStale: isStale)
+    }
 }
 
 /// Files in a folder of a server.
@@ -75,7 +79,7 @@ struct SFTPStore: FileStore {
         try await client.put(file: batch.file, as: name)
     }
 
-    func put(manifest: [UInt8], as name: String) async throws(ConnectorError) {
+    func put(manifest: [UInt8], as name: String, isNew: Bool) async throws(ConnectorError) {
         try await client.put(manifest, as: name)
     }
 

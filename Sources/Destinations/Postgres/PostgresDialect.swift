@@ -1,5 +1,3 @@
-internal import Crypto
-
 /// **PostgreSQL's own words.**
 struct PostgresDialect: TableDialect {
     func type(_ type: String) -> String {
@@ -86,16 +84,9 @@ struct PostgresDialect: TableDialect {
             """
     }
 
-    /// Its name tells the table and the columns, so that no other index has it.
+    /// PostgreSQL finds a name that is free: one of ours may be that of an index whose table was given another name.
     func makeUniqueIndex(_ sql: TableSQL, _ key: [String]) -> String {
-        let text = ([sql.schema, sql.table] + key).joined(separator: "\u{1f}")
-        let mark = SHA256.hash(data: Array(text.utf8)).prefix(5).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
-        return """
-            CREATE UNIQUE INDEX \(TableSQL.name(Self.short(sql.table, "_key_" + mark))) ON \(sql.target) (\(TableSQL.list(key)))
-            """
+        "CREATE UNIQUE INDEX ON \(sql.target) (\(TableSQL.list(key)))"
     }
 
     func texts(_ place: String) -> String { "(SELECT jsonb_array_elements_text(CAST(\(place) AS jsonb)))" }

@@ -10,6 +10,9 @@ extension SheetsDestination {
     /// Removes rows from the sheet's end to its beginning, so that the numbers of those above stay as they are.
     public func erase(_ erasure: RowErasure) async throws(ConnectorError) -> ErasedRows {
         let sheets = try await client.sheets()
+        // What a load that was broken off gathered beside a sheet.
+        let left = sheets.filter { $0.title.hasPrefix(stagingPrefix) }
+        if !left.isEmpty { try await client.change(left.map { SheetsClient.delete(sheet: $0.id) }) }
         guard let target = sheets.first(where: { $0.title == sheet }) else {
             return ErasedRows(rows: 0, isVerified: true, how: "the sheet is not there any more")
         }

@@ -43,11 +43,14 @@ extension SheetsDestination {
         return LoadReceipt(rows: rows, changes: changes)
     }
 
+    /// How the titles begin of sheets that rows for this one are gathered in.
+    var stagingPrefix: String { "\(sheet.prefix(50)) (loading " }
+
     /// All rows below their header in a sheet of their own.
     private func gather(
         _ batch: LoadBatch
     ) async throws(ConnectorError) -> (sheet: Int64, rows: Int64, cut: Int) {
-        let title = "\(sheet.prefix(50)) (loading \(batch.stream.pipeline.prefix(30)))"
+        let title = "\(stagingPrefix)\(batch.stream.pipeline.prefix(30)))"
         let sheets = try await client.sheets()
         let id = (sheets.map(\.id).max() ?? 0) &+ 1
         let names = batch.columns.map(\.name)

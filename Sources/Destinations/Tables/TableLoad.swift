@@ -13,7 +13,7 @@ struct TableLoad: Sendable {
         if try columns(session, of: "sluice_loads").isEmpty { try session.run(sql.makeLedger) }
         let there = try columns(session, of: sql.table)
         // Somebody removed the table: what its ledger says of it holds no more, and all of it is loaded again.
-        if there.isEmpty { _ = try session.count(sql.forget, stream) }
+        if there.isEmpty { _ = try session.count(sql.forget, [sql.target]) }
         if let rows = try session.number(sql.loadOfRun, [batch.run, sql.target]) {
             return LoadReceipt(rows: rows, wasThere: true)
         }

@@ -68,8 +68,8 @@ extension TableSQL {
     var highest: String {
         "SELECT max(seq_to) FROM \(ledger) WHERE pipeline = $1 AND installation = $2 AND target = $3"
     }
-    /// Takes a stream's lines out.
-    var forget: String { "DELETE FROM \(ledger) WHERE pipeline = $1 AND installation = $2 AND target = $3" }
+    /// Takes a table's lines out.
+    var forget: String { "DELETE FROM \(ledger) WHERE target = $1" }
     /// Whether others load into the table, too. The windows of a pipeline's backfill are its own.
     var others: String {
         """

@@ -70,6 +70,9 @@ enum RowStatements {
         return statements
     }
 
+    /// So few rows are one row group however they come: groups are of 30,720 rows, but for what is near that.
+    private static let smallestGroups: Int64 = 28_000
+
     /// The most pieces that an export is cut into: each looks at all rows of its time again.
     private static let mostPieces: Int64 = 32
 
@@ -81,7 +84,8 @@ enum RowStatements {
     ) throws -> [Statement] {
         guard !sources.isEmpty else { return [] }
         let all = query.relation(sources.map(\.source), table)
-        let rows = max(settings.sortedRows, try SortedPieces.count(query, all, connection) / mostPieces)
+        let total = try SortedPieces.count(query, all, connection)
+        let rows = max(settings.sortedRows, total / mostPieces)
         let pieces = try SortedPieces(query: query, from: all, connection: connection, rows: rows).pieces()
         let plan = RowPlan.make(sources, query.spec.order)
         return try pieces.map { piece in
@@ -92,7 +96,10 @@ enum RowStatements {
                 guard let months = piece.months, let within = part.months else { return false }
                 return within.lowerBound <= months.lowerBound && months.upperBound <= within.upperBound
             }
-            if let part, let statement = try inOrder(query, part.sources[0], table, piece.filter, connection) {
+            // The engine makes row groups of what a scan brings at once, which depends on where rows lie; of sorted rows it fills them.
+            if total < smallestGroups, let part,
+                let statement = try inOrder(query, part.sources[0], table, piece.filter, connection)
+            {
                 return statement
             }
             return Statement(sql: query.selectSorted(from: all, filter: piece.filter))

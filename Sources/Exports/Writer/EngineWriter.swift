@@ -6,7 +6,7 @@ internal import Model
 
 /// Lets the engine write Parquet files.
 ///
-/// One statement goes straight into the file; the files of several become one. Where rows are split into several files, they
+/// One statement goes straight into the file; the files of several become one. Where rows are split into several files, or encrypted, they
 /// pass through a temporary table, whose rows keep the order in which they were put there.
 struct EngineWriter {
     /// The temporary table.
@@ -26,7 +26,9 @@ struct EngineWriter {
         try connection.keepProgress(true)
         defer { try? connection.keepProgress(false) }
         let statements = try RowStatements.make(query, connection, layout, settings)
-        guard let size = query.spec.partRows else {
+        // Pieces on their way to an encrypted file would lie on the disk for whoever finds them.
+        let isStaged = statements.count > 1 && !query.spec.recipients.isEmpty
+        guard let size = query.spec.partRows ?? (isStaged ? Int.max : nil) else {
             if statements.count > 1 { return try merge(statements, connection, &files) }
             progress.follow(connection.interrupter)
             let sql = statements.first?.sql ?? query.select(order: query.order)
@@ -52,8 +54,7 @@ struct EngineWriter {
     private func merge(
         _ statements: [RowStatements.Statement], _ connection: Connection, _ files: inout PartSet
     ) throws {
-        let recipients = query.spec.recipients
-        let sink = try ByteSink(path: files.begin(), .none, for: recipients, total: files.total)
+        let sink = try ByteSink(path: files.begin(), .none, for: [], total: files.total)
         let merged = try MergedParquet(into: sink)
         let stage = SerialStage<MergedParquet.Piece>("export.merge", depth: 2) { (piece) throws(ExportError) in
             try merged.append(piece)
@@ -69,6 +70,9 @@ struct EngineWriter {
             progress.set(rows: rows, share: Double(i + 1) / Double(statements.count))
         }
         try stage.finish()
+        guard merged.rows == rows else {
+            throw ExportError(.files, "the pieces of the file have \(merged.rows) rows, and should have \(rows)")
+        }
         files.end(rows: rows, try merged.finish())
     }
 

@@ -40,6 +40,9 @@ final class MergedParquet: @unchecked Sendable {
         size = Int64(Self.mark.count)
     }
 
+    /// Rows of the pieces so far, by what they say.
+    var rows: Int64 { footer.rows }
+
     /// Appends the row groups of a file that is whole.
     func append(_ piece: Piece) throws(ExportError) {
         let whole = try piece.size()

@@ -127,8 +127,8 @@ struct RunFile: ~Copyable {
             UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + wanted]), from: descriptor,
             at: rest.lowerBound, path)
         filled += got
-        // A file that is shorter than it was has nothing more.
-        rest = got < wanted ? rest.upperBound..<rest.upperBound : rest.lowerBound + got..<rest.upperBound
+        guard got == wanted else { throw ExportError(.files, "\(path) is shorter than what was written to it") }
+        rest = rest.lowerBound + got..<rest.upperBound
         return filled >= count
     }
 }

@@ -88,7 +88,10 @@ public struct PipelineFile: Sendable {
         var file = self
         file.things = things.map { $0.resolved(names) }
         file.alerts = zip(alerts, alertNodes).map { ($0.name, names.alert($1).json) }
-        file.nodes = nodes.map(names.pipeline)
+        // Shared exports first: they have names in them, too.
+        var whole: [DocumentNode] = []
+        for node in nodes { whole.append(names.pipeline(try withExport(node))) }
+        file.nodes = whole
         var errors = ErrorList()
         file.pipelines = file.readPipelines(&errors)
         try errors.finish()

@@ -163,8 +163,12 @@ public final class PipelineKeeper: Sendable {
     func takeUp(_ now: Timestamp) async throws -> [@Sendable () async -> Void] {
         var jobs: [@Sendable () async -> Void] = []
         var held: Set<String> = []
+        // All of them before a place is taken: what failed here would keep the places of others.
+        var all: [PipelineRunRecord] = []
         for open in try await tools.control.openPipelineRuns() {
-            guard let run = try await ready(open, now) else { continue }
+            if let run = try await ready(open, now) { all.append(run) }
+        }
+        for run in all {
             // Parts of a backfill have a place of their own: neither do they hold up others, nor are they held up.
             let isBackfill = run.cause.isBackfill
             let key = run.project + "/" + run.pipeline + (isBackfill ? Self.backfillKey : "")

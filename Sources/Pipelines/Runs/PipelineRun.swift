@@ -304,6 +304,8 @@ extension PipelineRun {
             secrets: record.isTrusted ? tools.ownerSecrets : tools.secrets
         ).run()
         batch = outcome.batch
+        // What was looked at before were the export's values.
+        batch?.mayNeedRepair = true
         machine.succeed(
             .transform, at: tools.now(), rowsIn: before.rows, rowsOut: outcome.batch.rows,
             note: outcome.notes.isEmpty ? nil : outcome.notes.joined(separator: "; "))
@@ -360,7 +362,8 @@ extension PipelineRun {
         let kept = KeptRunFiles(pipeline: "\(project.folder)/\(record.pipeline)")
         let until = Timestamp(microseconds: tools.now().microseconds + time)
         // Only rows that come by their numbers are told by them: others may have anybody in them.
-        let from = batch.isIncremental && batch.seqColumn != nil ? batch.seqFrom : 0
+        let isTold = batch.isIncremental && batch.seqColumn != nil && definition.transform.isEmpty
+        let from = isTold ? batch.seqFrom : 0
         let (run, recipients) = (record.id, definition.retention.recipients)
         try await OwnThread.run {
             try kept.keep(

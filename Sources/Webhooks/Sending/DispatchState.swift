@@ -10,7 +10,7 @@ struct DispatchState: Sendable {
     private(set) var inFlight = 0
     let mostInFlight: Int
     /// What was parked when the server started, by endpoint the first message.
-    var parkedAtStart: [Int64: Int64] = [:]
+    private var parkedAtStart: [Int64: Int64] = [:]
     /// Where so many bytes wait here already, nobody gets more than the next message.
     static let mostBytes = 64 << 20
 
@@ -32,6 +32,18 @@ struct DispatchState: Sendable {
         for number in runs.keys where !numbers.contains(number) { runs[number]?.end() }
         turns = runs.keys.sorted()
         turn = 0
+    }
+
+    /// Takes in what was parked when the server started, by endpoint the first message; somebody may have asked what endpoints there are
+    /// before that was known.
+    mutating func park(_ first: [Int64: Int64]) {
+        parkedAtStart = first
+        for (number, message) in first {
+            guard var run = runs[number] else { continue }
+            run.parkedFrom = min(run.parkedFrom ?? message, message)
+            run.mayBeDue = true
+            runs[number] = run
+        }
     }
 
     /// What to claim.

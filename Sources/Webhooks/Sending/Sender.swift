@@ -144,7 +144,7 @@ public final class Sender: Sendable {
         if sends {
             try await store.recover(now: clock())
             let parked = try await store.parkedFrom()
-            state.withLock { $0.dispatch.parkedAtStart = parked }
+            state.withLock { $0.dispatch.park(parked) }
         }
         try await reload()
         await withTaskGroup(of: Void.self) { group in

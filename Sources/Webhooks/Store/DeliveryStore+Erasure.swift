@@ -39,9 +39,7 @@ extension DeliveryStore {
                     """, arguments: [project])
         }
         // The log still has the pages as they were.
-        do { _ = try await pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) } } catch {
-            throw WebhookError(wrapping: error)
-        }
+        try await emptyLog()
         return (rows, isGone)
     }
 

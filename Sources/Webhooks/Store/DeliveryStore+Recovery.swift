@@ -88,8 +88,11 @@ extension DeliveryStore {
                 try db.execute(
                     sql: """
                         UPDATE deliveries SET state = 3, reason = 'more waits for the endpoint than is kept, or for longer', next_at = NULL,
-                            finished_at = ?1 WHERE state = 0 AND endpoint = ?2 AND (max(created_at, coalesce(next_at, 0)) < ?3 OR number IN (
-                            SELECT number FROM deliveries WHERE endpoint = ?2 AND state = 0 ORDER BY number LIMIT ?4))
+                            finished_at = ?1 WHERE number IN (
+                            SELECT number FROM \(Self.pending)
+                            WHERE endpoint = ?2 AND max(created_at, coalesce(next_at, 0)) < ?3
+                            UNION SELECT number FROM (
+                                SELECT number FROM \(Self.pending) WHERE endpoint = ?2 ORDER BY number LIMIT ?4))
                         """,
                     arguments: [now.microseconds, endpoint, now.microseconds - Self.longestWaiting, over])
                 let count = Int64(db.changesCount)

@@ -1,5 +1,6 @@
 public import Connectors
 internal import GRDB
+internal import Glibc
 
 /// The outbox: endpoints, messages, deliveries and attempts, and how far the journal was followed. One SQLite file for all projects,
 /// `delivery.sqlite`, synced at each commit.
@@ -74,6 +75,27 @@ public final class DeliveryStore: Sendable {
                     where error.resultCode == .SQLITE_BUSY || error.resultCode == .SQLITE_LOCKED
                 {
                     // Somebody else is at it.
+                }
+            }
+        } catch { throw WebhookError(wrapping: error) }
+    }
+
+    /// Moves the log into the file and empties it. Nobody waits for another one who moves it, so it is asked for until nobody else does.
+    func emptyLog() async throws(WebhookError) {
+        let pool = pool
+        do {
+            // The mover rests meanwhile.
+            try await mover.writeWithoutTransaction { _ in
+                var left = 20
+                while true {
+                    do {
+                        _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+                        return
+                    } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && left > 0 {
+                        left -= 1
+                        // On the mover's own thread.
+                        usleep(100_000)
+                    }
                 }
             }
         } catch { throw WebhookError(wrapping: error) }
