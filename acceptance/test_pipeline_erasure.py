@@ -96,17 +96,68 @@ load: {{ destination: {{ type: folder, path: {flow.files}/strict }} }}
 
 def test_what_was_transformed_is_not_written_anew_in_plain(flow):
     flow.collect(20)
-    flow.apply(f"""
-name: p
-export: {{ dataset: events, columns: [seq, identity, event], format: csv }}
+    for name, columns in [("told", "seq, identity, event"), ("hidden", "identity, event")]:
+        flow.apply(f"""
+name: {name}
+export: {{ dataset: events, columns: [{columns}], format: csv }}
 privacy: {{ identity: drop }}
-load: {{ destination: {{ type: folder, path: {flow.files}/hidden }} }}
+load: {{ destination: {{ type: folder, path: {flow.files}/{name} }} }}
 """)
-    flow.run()
-    (file,) = (flow.files / "hidden").glob("*.csv")
-    before = file.read_bytes()
-    assert b"user-" not in before and before.count(b"\n") == 21
+        flow.run(name)
+    files = {name: next((flow.files / name).glob("*.csv")) for name in ["told", "hidden"]}
+    before = {name: file.read_bytes() for name, file in files.items()}
+    assert all(b"user-" not in text and text.count(b"\n") == 21 for text in before.values())
     asked = flow.folder.request("POST", "/v1/privacy/erasures", {"identities": ["user-3"]}).json
     found = sluice.until(lambda: (now := erasure(flow.folder, asked))["status"] == "succeeded" and now)
-    assert found and not copies(found)["p"]["verified"] and "transformed" in copies(found)["p"]["how"]
-    assert file.read_bytes() == before
+    assert found and not copies(found)["hidden"]["verified"] and "transformed" in copies(found)["hidden"]["how"]
+    assert files["hidden"].read_bytes() == before["hidden"]
+    # By seq it can be told which rows went, and the file itself has the others.
+    assert copies(found)["told"]["verified"] and copies(found)["told"]["rows"] == 1
+    left = files["told"].read_bytes()
+    assert set(left.splitlines()) < set(before["told"].splitlines()) and left.count(b"\n") == 20
+    sluice.cli("verify", str(files["told"]) + ".manifest.json")
+
+
+OLD = "2019-03-04T05:06:07Z"
+
+
+def rows_of(file):
+    read = {".csv": "read_csv('{}', all_varchar = true)", ".gz": "read_csv('{}', all_varchar = true)",
+            ".ndjson": "read_json('{}', format = 'newline_delimited')", ".parquet": "read_parquet('{}')"}[file.suffix]
+    return duckdb.sql(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {read.format(file)} ORDER BY ALL").fetchall()
+
+
+def test_rows_older_than_the_store_keeps_are_taken_out_of_files_and_others_stay(flow):
+    folder = flow.folder
+    folder.collect(*({"identity": who, "event": "Bought", "id": f"{who}-{n}", "timestamp": time,
+                      "properties": {"note": 'a "quoted",\nline', "n": n}}
+                     for who in [WHO, "bob"] for n, time in enumerate([OLD, OLD, "2026-01-02T03:04:05Z"])))
+    places = {"csv": "format: csv, compression: gzip", "lines": "format: ndjson", "columns": "format: parquet"}
+    text = "---\n".join(
+        f"name: {name}\nexport: {{ dataset: events, {form} }}\n"
+        f"load: {{ destination: {{ type: folder, path: {flow.files}/{name} }} }}\n" for name, form in places.items())
+    flow.apply(text + f"""---
+name: joined
+export: {{ dataset: events, columns: [seq, identity, event], format: ndjson }}
+enrich: [{{ sql: "SELECT *, upper(event) AS loud FROM export" }}]
+load: {{ destination: {{ type: folder, path: {flow.files}/joined }} }}
+""")
+    files = {}
+    for name in [*places, "joined"]:
+        assert flow.run(name)["rows"] == 6
+        (files[name],) = (file for file in (flow.files / name).iterdir() if not file.name.endswith(".json"))
+    before = {name: rows_of(file) for name, file in files.items()}
+    folder.request("PUT", "/v1/privacy/retention", {"rules": [{"older_than": "400d"}]})
+    aged = folder.request("POST", "/v1/privacy/retention/runs").json
+    assert sluice.until(lambda: folder.request("GET", f"/v1/privacy/retention/runs/{aged['id']}").json["status"]
+                        == "succeeded")
+    assert len(folder.request("GET", "/v1/events?limit=10").json["data"]) == 2
+    # What is only old may be kept longer elsewhere.
+    assert {name: rows_of(file) for name, file in files.items()} == before
+    asked = folder.request("POST", "/v1/privacy/erasures", {"identities": [WHO]}).json
+    found = sluice.until(lambda: (now := erasure(folder, asked))["status"] == "succeeded" and now)
+    for name, file in files.items():
+        assert copies(found)[name]["verified"] and copies(found)[name]["rows"] == 3, (name, found)
+        assert rows_of(file) == [row for row in before[name] if WHO not in row], name
+        sluice.cli("verify", str(file) + ".manifest.json")
+    assert files_with(WHO, folder=flow.files) == []

@@ -610,3 +610,27 @@ def test_plan_shows_what_changes_and_apply_is_needed_to_do_it(flow, table):
     assert flow.folder.request("GET", "/v1/pipelines/p").json["version"] == 2
     flow.folder.cli("pipeline", "remove", "p")
     assert flow.folder.request("GET", "/v1/pipelines/p").status == 404
+
+
+def test_names_of_properties_are_names_however_they_are_written(flow, database, table):
+    """Whoever may send events may not send statements: a quote that a combining mark follows is a quote to a database."""
+    names = ['q"\u0301 int); DROP TABLE bystander; --', "it's\u0301", 'two""\u200d', "plain"]
+    flow.folder.collect({"identity": "ana", "event": "Odd", "id": "o-1", "properties": {name: "v" for name in names}})
+    places = {
+        "pg": f"{{ type: postgres, url: secret://env/WAREHOUSE, schema: {table}, table: odd }}",
+        "duck": f"{{ type: duckdb, path: {flow.files}/odd.duckdb, table: odd }}",
+    }
+    database.sql(f'CREATE SCHEMA IF NOT EXISTS "{table}"')
+    database.sql(f'CREATE TABLE "{table}".bystander (a int)')
+    flow.apply("---\n".join(
+        f"name: {name}\nexport: {{ dataset: events, columns: [seq, properties.*] }}\nload: {{ destination: {place} }}\n"
+        for name, place in places.items()))
+    for name in places:
+        assert flow.run(name)["status"] == "succeeded"
+    known = database.one("SELECT string_agg(column_name, '|' ORDER BY ordinal_position) FROM information_schema.columns "
+                         f"WHERE table_schema = '{table}' AND table_name = 'odd'").split("|")
+    assert {f"properties.{name}" for name in names} <= set(known)
+    assert database.one(f'SELECT count(*) FROM "{table}".bystander') == "0"
+    with duckdb.connect(str(flow.files / "odd.duckdb"), read_only=True) as connection:
+        found = {row[0] for row in connection.sql("SELECT column_name FROM (DESCRIBE odd)").fetchall()}
+    assert {f"properties.{name}" for name in names} <= found

@@ -112,6 +112,16 @@ public struct FolderDestination: Destination {
         }
     }
 
+    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool {
+        let from = self.path
+        return try await blocking { () throws in
+            let file = try roots.resolve(from) + "/" + WindowName(batch).file
+            guard try FilePieces.digest(file)?.sha256 == batch.sha256 else { return false }
+            try FilePieces.copy(file, to: path)
+            return true
+        }
+    }
+
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
         try await blocking { () throws in
             let folder = try roots.resolve(path)

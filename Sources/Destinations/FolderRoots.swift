@@ -1,5 +1,6 @@
 public import Connectors
 internal import Glibc
+internal import Model
 
 /// The folders below which files may be written. What the operator has not opened is shut.
 public struct FolderRoots: Sendable, Equatable {
@@ -25,7 +26,7 @@ public struct FolderRoots: Sendable, Equatable {
             // The root may be written by way of a link, too.
             for spelling in Set([real, Self.trimmed(root)]) where wanted == spelling || wanted.hasPrefix(spelling + "/")
             {
-                let rest = wanted.dropFirst(spelling.count).split(separator: "/").map(String.init)
+                let rest = PathText.steps(String(wanted.dropFirst(spelling.count)))
                 return try Self.descend(real, rest, isFile: isFile)
             }
         }
@@ -56,8 +57,8 @@ public struct FolderRoots: Sendable, Equatable {
     @discardableResult
     static func parts(_ path: String) throws(ConnectorError) -> [String] {
         guard !path.isEmpty, !path.utf8.contains(0) else { throw ConnectorError(.badSetting, "\"path\" is empty") }
-        let parts = path.split(separator: "/").map(String.init)
-        guard !parts.contains(".."), !parts.contains(".") else {
+        let parts = PathText.steps(path)
+        guard !PathText.hasDots(path) else {
             throw ConnectorError(.badSetting, "\"path\" has . or .. in it; write where it leads to")
         }
         guard !path.contains("://") else {
@@ -97,7 +98,7 @@ public struct FolderRoots: Sendable, Equatable {
     /// Makes a folder with those above it.
     static func make(all path: String) throws(ConnectorError) {
         var at = ""
-        for part in path.split(separator: "/") {
+        for part in PathText.steps(path) {
             at += (at.isEmpty && !path.hasPrefix("/") ? "" : "/") + part
             try make(at)
         }

@@ -1,19 +1,31 @@
 public import Connectors
-internal import Model
+public import Model
 
 extension LoadBatch {
     /// In a manifest: the rows are not those of its specification alone.
     public static let transformedMark = "transformed"
+    /// In a manifest: what columns hold that tells whose a row is.
+    public static let tellingMark = "tells"
 
     /// The batch with another file of the same format, as after a transformation. Blocks.
-    public func with(file: String, columns: [LoadColumn], rows: Int64) throws(ConnectorError)
-        -> LoadBatch
-    {
+    public func with(file: String, columns: [LoadColumn], rows: Int64) throws(ConnectorError) -> LoadBatch {
+        var batch = try with(file: file, rows: rows, after: manifest)
+        batch.columns = columns
+        guard case .object(let members) = batch.manifest else { return batch }
+        let described = JSONValue.array(columns.map { ["name": .string($0.name), "type": .string($0.type)] })
+        batch.manifest = .object(
+            members.map { $0.key == "columns" ? .init("columns", described) : $0 } + [.init(Self.transformedMark, true)]
+        )
+        return batch
+    }
+
+    /// The batch with another file and a manifest that says its size. Blocks.
+    public func with(file: String, rows: Int64, after manifest: JSONValue) throws(ConnectorError) -> LoadBatch {
         guard let digest = try FilePieces.digest(file) else {
             throw ConnectorError(.refused, "\(file) is not there", isTransient: true)
         }
         var batch = self
-        (batch.file, batch.columns, batch.rows) = (file, columns, rows)
+        (batch.file, batch.rows, batch.manifest) = (file, rows, manifest)
         (batch.bytes, batch.sha256) = digest
         guard case .object(let members) = manifest else { return batch }
         batch.manifest = .object(
@@ -22,13 +34,16 @@ extension LoadBatch {
                 case "rows": .init("rows", JSONValue(rows))
                 case "bytes": .init("bytes", JSONValue(digest.bytes))
                 case "sha256": .init("sha256", .string(digest.sha256))
-                case "columns":
-                    .init(
-                        "columns",
-                        .array(columns.map { ["name": .string($0.name), "type": .string($0.type)] }))
                 default: member
                 }
-            } + [.init(Self.transformedMark, true)])
+            })
         return batch
+    }
+
+    /// Has the manifest say what the columns hold that tells whose a row is; it is all that says so once the rows are at their destination.
+    public mutating func tell(_ columns: [String: String]) {
+        guard case .object(let members) = manifest else { return }
+        let telling = columns.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, .string($0.value)) }
+        manifest = .object(members.filter { $0.key != Self.tellingMark } + [.init(Self.tellingMark, .object(telling))])
     }
 }

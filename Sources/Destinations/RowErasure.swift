@@ -62,6 +62,8 @@ extension Destination {
 
     public func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue] { [] }
 
+    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool { false }
+
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {}
 
     public static func shown(_ settings: JSONValue) -> JSONValue { ShownSettings.masked(settings, fields) }

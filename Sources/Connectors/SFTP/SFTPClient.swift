@@ -1,3 +1,5 @@
+internal import Model
+
 /// Puts, reads, lists and removes files of one server by SFTP, through libcurl. Names are looked up and judged first, and what was
 /// judged is dialled; the server is known by its key or not spoken to.
 public struct SFTPClient: Sendable {
@@ -25,8 +27,7 @@ public struct SFTPClient: Sendable {
     }
 
     private static func isPath(_ text: String) -> Bool {
-        let parts = text.split(separator: "/")
-        return text.utf8.count <= 900 && !parts.contains("..") && !parts.contains(".") && !text.hasPrefix("~")
+        text.utf8.count <= 900 && !PathText.hasDots(text) && text.utf8.first != UInt8(ascii: "~")
             && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f && !"\"'\\*?".utf8.contains($0) }
     }
 

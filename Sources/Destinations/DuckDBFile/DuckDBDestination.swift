@@ -4,7 +4,8 @@ internal import Model
 
 /// A table in a DuckDB file of the server's machine. As with PostgreSQL, rows and the line of `sluice_loads` are one transaction.
 ///
-/// DuckDB lets one program at a time write a file: while somebody else has it open, the load waits for its next attempt.
+/// DuckDB lets one program at a time write a file: while somebody else has it open, the load waits for its next attempt. Loads of this
+/// program take turns.
 public struct DuckDBDestination: Destination {
     public static let kind = "duckdb"
     public static let fields = [
@@ -85,18 +86,20 @@ public struct DuckDBDestination: Destination {
     ) async throws(ConnectorError) -> T {
         let brake = JobBrake()
         do {
-            return try await withTaskCancellationHandler {
-                try await blocking { try open(brake, body) }
-            } onCancel: {
-                brake.pull()
+            let file = try await blocking { try roots.resolve(path, isFile: true) }
+            return try await FileTurns.ofProcess.take(file) {
+                try await withTaskCancellationHandler {
+                    try await blocking { try open(file, brake, body) }
+                } onCancel: {
+                    brake.pull()
+                }
             }
         } catch {
             throw error as? ConnectorError ?? ConnectorError(.unreachable, "\(error)", isTransient: true)
         }
     }
 
-    private func open<T>(_ brake: JobBrake, _ body: (DuckDBSession) throws -> T) throws -> T {
-        let file = try roots.resolve(path, isFile: true)
+    private func open<T>(_ file: String, _ brake: JobBrake, _ body: (DuckDBSession) throws -> T) throws -> T {
         do {
             let database = try Database(
                 path: file,

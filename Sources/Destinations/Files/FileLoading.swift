@@ -13,6 +13,8 @@ protocol FileStore: Sendable {
     func put(manifest: [UInt8], as name: String, isNew: Bool) async throws(ConnectorError)
     /// Removes a file; nothing if it is not there.
     func remove(_ name: String) async throws(ConnectorError)
+    /// Brings a file to a path; false if it is not there.
+    func fetch(_ name: String, to path: String) async throws(ConnectorError) -> Bool
     /// What is there under a name; nil if nothing is.
     func found(_ batch: LoadBatch, as name: String) async throws(ConnectorError) -> FoundFile?
 }
@@ -91,6 +93,12 @@ struct FileLoading: Sendable {
             found.append(known)
         }
         return found
+    }
+
+    /// The file that a batch was loaded as, if it is as it was then.
+    func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool {
+        guard try await store.fetch(WindowName(batch).file, to: path) else { return false }
+        return try await blocking { () throws in try FilePieces.digest(path)?.sha256 == batch.sha256 }
     }
 
     /// Says in the newest manifest, or in all of them, whether something newer failed to come.

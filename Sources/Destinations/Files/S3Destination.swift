@@ -62,6 +62,10 @@ public struct S3Destination: Destination {
         try await loading.windows(stream)
     }
 
+    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool {
+        try await loading.fetch(batch, to: path)
+    }
+
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
         try await loading.mark(stream, isStale: isStale)
     }
@@ -94,6 +98,15 @@ struct S3Store: FileStore {
     }
 
     func remove(_ name: String) async throws(ConnectorError) { try await client.remove(prefix + name) }
+
+    func fetch(_ name: String, to path: String) async throws(ConnectorError) -> Bool {
+        guard let object = try await client.head(prefix + name) else { return false }
+        try await blocking { try FilePieces.begin(path) }
+        try await client.read(object) { (piece) async throws(ConnectorError) in
+            try await blocking { try FilePieces.append(piece, to: path) }
+        }
+        return true
+    }
 
     func found(_ batch: LoadBatch, as name: String) async throws(ConnectorError) -> FoundFile? {
         guard let object = try await client.head(prefix + name) else { return nil }

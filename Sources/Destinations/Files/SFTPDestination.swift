@@ -58,6 +58,10 @@ public struct SFTPDestination: Destination {
         try await loading.windows(stream)
     }
 
+    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool {
+        try await loading.fetch(batch, to: path)
+    }
+
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
         try await loading.mark(stream, isStale: isStale)
     }
@@ -84,6 +88,19 @@ struct SFTPStore: FileStore {
     }
 
     func remove(_ name: String) async throws(ConnectorError) { try await client.remove(name) }
+
+    func fetch(_ name: String, to path: String) async throws(ConnectorError) -> Bool {
+        try await blocking { try FilePieces.begin(path) }
+        let failure = Mutex<ConnectorError?>(nil)
+        let isThere = try await client.read(name) { piece in
+            failure.withLock { failure in
+                guard failure == nil else { return }
+                do throws(ConnectorError) { try FilePieces.append(piece, to: path) } catch { failure = error }
+            }
+        }
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        return isThere
+    }
 
     func found(_ batch: LoadBatch, as name: String) async throws(ConnectorError) -> FoundFile? {
         let digest = Digest()

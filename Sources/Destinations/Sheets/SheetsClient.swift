@@ -33,7 +33,7 @@ struct SheetsClient: Sendable {
 
     /// The values of a range, a row each, as far as there are any.
     func values(_ sheet: String, _ range: String) async throws(ConnectorError) -> [[JSONValue]] {
-        let name = "'" + sheet.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        let name = QuotedText.enclosed(sheet, in: "'")
         let path = PercentText.encoded("\(name)!\(range)")
         let answer = try await ask("GET", "/values/\(path)?valueRenderOption=UNFORMATTED_VALUE")
         return (answer["values"]?.arrayValue ?? []).map { $0.arrayValue ?? [] }

@@ -1,3 +1,5 @@
+internal import Model
+
 /// **The words by which rows get into a table**, where PostgreSQL and DuckDB share them; what they do not share is a `TableDialect`'s. Names
 /// come quoted; values are bound by whoever runs a statement.
 struct TableSQL: Sendable {
@@ -13,13 +15,8 @@ struct TableSQL: Sendable {
         self.dialect = dialect
     }
 
-    static func name(_ text: String) -> String {
-        "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-    }
-
-    static func literal(_ text: String) -> String {
-        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-    }
+    static func name(_ text: String) -> String { QuotedText.enclosed(text, in: "\"") }
+    static func literal(_ text: String) -> String { QuotedText.enclosed(text, in: "'") }
 
     static func list(_ names: [String]) -> String { names.map(name).joined(separator: ", ") }
 

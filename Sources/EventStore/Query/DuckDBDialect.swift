@@ -6,20 +6,7 @@ public enum DuckDBDialect {
     // MARK: Names and values
 
     /// A name in double quotes. NUL, which would end the statement, becomes U+FFFD.
-    public static func identifier(_ name: String) -> String { enclosed(name, in: "\"") }
-
-    /// Doubles the quotes in a text and puts it between two. Scalar by scalar: a quote that a mark follows is one
-    /// character with it to Swift, and a quote all the same to the engine.
-    private static func enclosed(_ text: String, in quote: Unicode.Scalar) -> String {
-        var out = String.UnicodeScalarView()
-        out.append(quote)
-        for scalar in text.unicodeScalars {
-            if scalar == quote { out.append(quote) }
-            out.append(scalar == "\0" ? "\u{fffd}" : scalar)
-        }
-        out.append(quote)
-        return String(out)
-    }
+    public static func identifier(_ name: String) -> String { QuotedText.enclosed(name, in: "\"") }
 
     /// Numbers and times are written into the statement: the engine prunes row groups only by constants. Texts and
     /// doubles are bound (nil).
@@ -33,7 +20,7 @@ public enum DuckDBDialect {
     }
 
     /// A text as a literal, for the few statements that cannot carry values (COPY's file name).
-    public static func quoted(_ text: String) -> String { enclosed(text, in: "'") }
+    public static func quoted(_ text: String) -> String { QuotedText.enclosed(text, in: "'") }
 
     /// A moment as a constant, for statements that are written as text.
     public static func momentText(_ time: Timestamp) -> String { "make_timestamp(\(time.microseconds))" }

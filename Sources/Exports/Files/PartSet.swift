@@ -67,7 +67,7 @@ struct PartSet {
         let earlier = try? Manifest.read(path)
         try FileSystem.remove(path)
         try FileSystem.syncFolder(names.folder)
-        for part in earlier?.parts ?? [] where !kept.contains(part.file) && !part.file.contains("/") {
+        for part in earlier?.parts ?? [] where !kept.contains(part.file) && PathText.isName(part.file) {
             try FileSystem.remove(names.path(part.file))
         }
     }

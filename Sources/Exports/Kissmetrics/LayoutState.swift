@@ -107,7 +107,7 @@ struct LayoutState: Sendable, Equatable {
             let files = value["revisions"]?.arrayValue ?? []
             let read = files.compactMap { LayoutRevision(json: $0) }
             guard read.count == files.count, let temporary = value["temporary"]?.stringValue,
-                !temporary.contains("/"), let manifest = try? Manifest(json: value["manifest"] ?? .null)
+                PathText.isName(temporary), let manifest = try? Manifest(json: value["manifest"] ?? .null)
             else { return nil }
             publishing = Publishing(temporary: temporary, revisions: read, manifest: manifest)
         }

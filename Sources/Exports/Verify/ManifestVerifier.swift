@@ -53,8 +53,7 @@ public enum ManifestVerifier {
 
     /// Whether a file lies in the manifest's folder, or in a folder in it.
     private static func isBeside(_ file: String, isFolder: Bool) -> Bool {
-        let steps = file.split(separator: "/", omittingEmptySubsequences: false)
-        return (isFolder || steps.count == 1) && steps.allSatisfy { !$0.isEmpty && $0 != ".." && $0 != "." }
+        isFolder ? PathText.staysInside(file) : PathText.isName(file)
     }
 
     fileprivate static func differs(

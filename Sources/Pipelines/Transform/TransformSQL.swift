@@ -29,7 +29,7 @@ enum TransformSQL {
             case "parquet": "read_parquet(\(RuleSQL.literal(file)))"
             case "ndjson":
                 "read_json(\(RuleSQL.literal(file)), format = 'newline_delimited', columns = {\(texts)}, maximum_object_size = 16777216)"
-            default: csv(file, "columns = {\(texts)}")
+            default: csv(file, columns)
             }
         return "SELECT \(casts.joined(separator: ", ")) FROM \(source)"
     }
@@ -49,11 +49,13 @@ enum TransformSQL {
         }
     }
 
-    private static func csv(_ file: String, _ more: String) -> String {
-        """
-        read_csv(\(RuleSQL.literal(file)), header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
-        nullstr = '', allow_quoted_nulls = false, max_line_size = 8388608, buffer_size = 16777216, \(more))
-        """
+    /// A CSV of ours, every cell as text.
+    static func csv(_ file: String, _ columns: [LoadColumn]) -> String {
+        let texts = columns.map { "\(RuleSQL.literal($0.name)): 'VARCHAR'" }.joined(separator: ", ")
+        return """
+            read_csv(\(RuleSQL.literal(file)), header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
+            nullstr = '', allow_quoted_nulls = false, max_line_size = 8388608, buffer_size = 16777216, columns = {\(texts)})
+            """
     }
 
     static func make(_ name: String, _ query: String) -> String {

@@ -46,7 +46,8 @@ struct Transformer: Sendable {
         }
         let files = fetched
         let keys = try await keys()
-        let lane = try await OwnThread.run { try open() }
+        let folder = folder
+        let lane = try await OwnThread.run { try Self.engine(in: folder) }
         do {
             let made = try await lane.run { connection in try work(connection, files, keys) }
             let batch = batch
@@ -61,17 +62,17 @@ struct Transformer: Sendable {
         }
     }
 
-    private func open() throws -> Lane {
+    /// An engine for a run's own folder, with little memory and no way out of it. Blocks.
+    static func engine(in folder: String) throws -> Lane {
         // In a file, so that tables are no burden on the memory; one of an attempt before is no use.
         for name in ["transform.duckdb", "transform.duckdb.wal"] { RunFolder.remove(file: folder + "/" + name) }
         let database = try Database(
             path: folder + "/transform.duckdb",
             settings: [
-                "memory_limit": Self.memory, "threads": "1", "temp_directory": folder + "/spill",
-                "max_temp_directory_size": Self.spill, "autoinstall_known_extensions": "false",
+                "memory_limit": memory, "threads": "1", "temp_directory": folder + "/spill",
+                "max_temp_directory_size": spill, "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
             ])
-        let folder = folder
         return try Lane(database: database, name: "transform") { (connection) throws(DuckDBError) in
             for statement in RuleSQL.confine(to: folder) { try connection.execute(statement) }
         }
@@ -139,16 +140,12 @@ struct Transformer: Sendable {
         let file = folder + "/loaded" + batch.suffix
         try connection.execute(
             TransformSQL.write(
-                TransformSQL.final, columns, to: file, format: batch.format, compression: compression))
+                TransformSQL.final, columns, to: file, format: batch.format, compression: batch.packing))
         let rows = try connection.row(TransformSQL.count(TransformSQL.final))?.first?.int ?? 0
         return Made(
             file: file, columns: columns.map { LoadColumn($0.name, TransformSQL.manifestType($0.type)) },
             rows: rows,
             notes: notes)
-    }
-
-    private var compression: String {
-        batch.suffix.hasSuffix(".gz") ? "gzip" : batch.suffix.hasSuffix(".zst") ? "zstd" : "none"
     }
 
     private func bring(_ file: FetchedFile, as name: String, _ connection: Connection) throws -> Int64 {

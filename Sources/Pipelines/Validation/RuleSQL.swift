@@ -5,13 +5,8 @@ internal import Model
 /// **The engine's words for validation, and the only file here that knows them.** Rows are those of the view `export`, in which every
 /// column is text.
 enum RuleSQL {
-    static func name(_ text: String) -> String {
-        "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-    }
-
-    static func literal(_ text: String) -> String {
-        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-    }
+    static func name(_ text: String) -> String { QuotedText.enclosed(text, in: "\"") }
+    static func literal(_ text: String) -> String { QuotedText.enclosed(text, in: "'") }
 
     /// Makes the view over a file. JSON is as the destination holds it: what the engine could not read at all would end the run for one row.
     static func view(_ file: String, format: String, columns: [(name: String, type: String)]) -> String {

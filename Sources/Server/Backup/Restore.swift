@@ -178,7 +178,7 @@ public struct Restore: Sendable {
         var folders: Set<String> = [temporary]
         for file in manifest.files {
             var made = temporary
-            for part in file.path.split(separator: "/").dropLast() {
+            for part in PathText.steps(file.path).dropLast() {
                 made += "/" + part
                 if folders.insert(made).inserted { try BackupFiles.makeFolder(made) }
             }

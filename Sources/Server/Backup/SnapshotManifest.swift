@@ -129,17 +129,12 @@ extension SnapshotManifest.Entry {
     /// Nil if it is none, or if its path leads out of the folder.
     fileprivate init?(json: JSONValue) {
         guard let path = json["path"]?.stringValue, let bytes = json["bytes"]?.intValue, bytes >= 0,
-            let sha256 = json["sha256"]?.stringValue, sha256.utf8.count == 64, Self.isInside(path)
+            let sha256 = json["sha256"]?.stringValue, sha256.utf8.count == 64, PathText.staysInside(path)
         else { return nil }
         let source = json["inode"]?.intValue.flatMap { inode in
             json["modified"]?.intValue.map { SnapshotManifest.Source(inode: inode, modified: $0) }
         }
         self.init(path: path, bytes: bytes, sha256: sha256, source: source)
-    }
-
-    private static func isInside(_ path: String) -> Bool {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        return !path.utf8.contains(0) && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Model
 internal import Synchronization
 
 /// Puts a snapshot's files in their place, and knows how each came there.
@@ -60,7 +61,7 @@ final class SnapshotWriter: Sendable {
     /// The path for a file of the snapshot, whose folders are there then.
     func target(_ path: String) throws(BackupError) -> String {
         var made = folder
-        for part in path.split(separator: "/").dropLast() {
+        for part in PathText.steps(path).dropLast() {
             made += "/" + part
             try BackupFiles.makeFolder(made)
             folders.withLock { _ = $0.insert(made) }

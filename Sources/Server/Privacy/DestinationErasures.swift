@@ -143,25 +143,39 @@ final class DestinationErasures: Sendable {
         }
         let stream = LoadStream(
             pipeline: target.pipeline, installation: try await control.installation() + "/" + runtime.name)
+        let columns: [(name: String, holds: RowErasure.Holds)] =
+            target.columns.sorted { $0.key < $1.key }.compactMap { entry in
+                RowErasure.Holds(rawValue: entry.value).map { (name: entry.key, holds: $0) }
+            }
+        let erasure = RowErasure(
+            stream: stream, identities: request.identities, persons: request.persons, seqs: request.seqs,
+            columns: columns)
         switch type(of: destination).forgetting {
-        case .rows, .unreachable:
-            let columns: [(name: String, holds: RowErasure.Holds)] =
-                target.columns.sorted { $0.key < $1.key }.compactMap { entry in
-                    RowErasure.Holds(rawValue: entry.value).map { (name: entry.key, holds: $0) }
-                }
-            return try await destination.erase(
-                RowErasure(
-                    stream: stream, identities: request.identities, persons: request.persons, seqs: request.seqs,
-                    columns: columns))
+        case .rows, .unreachable: return try await destination.erase(erasure)
         case .files:
             guard let project = tools.project(runtime.name) else {
                 throw ServerError(.io, "the project \(runtime.name) is not open")
             }
             let names = NamedTexts(request.identities)
             return try await WindowRewriter(
-                project: project, seqs: request.seqs, redacted: { names.specification($0) }
-            ).rewrite(stream, at: destination)
+                project: project, erasure: erasure, agedThrough: try await agedThrough(runtime.name),
+                redacted: { names.specification($0) }
+            ).rewrite(at: destination)
         }
+    }
+
+    /// Up to which `seq` retention may have taken rows out of the store.
+    private func agedThrough(_ project: String) async throws -> Int64 {
+        var (through, before): (Int64, Int64?) = (0, nil)
+        repeat {
+            let page = try await control.privacyRecords(project: project, kind: .retention, before: before, limit: 200)
+            // One that has not ended may have taken some out all the same.
+            for record in page where record.startedAt != nil {
+                through = max(through, record.detail[ErasureRun.agedThrough]?.intValue ?? .max)
+            }
+            before = page.last?.number
+        } while before != nil
+        return through
     }
 
     private func within<T: Sendable>(

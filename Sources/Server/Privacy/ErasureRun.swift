@@ -18,6 +18,9 @@ struct ErasureRun: Sendable {
     let webhooks: WebhookService
     let keeper: PipelineKeeper
 
+    /// In the record of a run of retention: the largest `seq` of what went.
+    static let agedThrough = "aged_through"
+
     private var path: String { ErasureRequest.path(id, project: runtime.directory) }
 
     /// Does everything; the receipts.

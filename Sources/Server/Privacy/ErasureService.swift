@@ -174,10 +174,15 @@ final class ErasureService: Service {
                 ? "the request's own file is removed with this receipt"
                 : "the request's own file is removed with this receipt; what destinations need stays until they are done"
         )
-        let detail: JSONValue = [
-            "copies": .array((receipts + [file]).map { $0.json(at: now) }), "suppress": .bool(request.isSuppressing),
-            "erasure_epoch": JSONValue(runtime.store.erasureEpoch),
+        var members: [JSONValue.Member] = [
+            .init("copies", .array((receipts + [file]).map { $0.json(at: now) })),
+            .init("suppress", .bool(request.isSuppressing)),
+            .init("erasure_epoch", JSONValue(runtime.store.erasureEpoch)),
         ]
+        if !found.rules.isEmpty {
+            members.append(.init(ErasureRun.agedThrough, JSONValue(found.items.seqs.max() ?? 0)))
+        }
+        let detail = JSONValue.object(members)
         try await control.updatePrivacyRecord(job.id, detail: detail)
         // Last of all what names somebody: a crash before it does everything again, and finds nothing.
         try await Blocking.run { try PrivateFile.remove(path) }
