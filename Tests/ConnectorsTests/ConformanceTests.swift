@@ -11,6 +11,7 @@ private enum Place {
     static func with(
         _ kind: String, _ mood: Mood, _ body: (JSONValue, Int) async throws -> Void
     ) async throws {
+        let seconds: Int64 = mood == .hangs ? 1 : 30
         if kind == "email" {
             let talk: MailServerStub.Mood =
                 switch mood {
@@ -20,7 +21,7 @@ private enum Place {
                 case .hangs: .hangs
                 }
             try await MailServerStub.with(talk) { server in
-                try await body(settings(kind, server.port), server.port)
+                try await body(settings(kind, server.port, seconds: seconds), server.port)
             }
             return
         }
@@ -34,27 +35,32 @@ private enum Place {
             case .isBusy: answer("503 Service Unavailable")
             case .hangs: [.wait(60_000)]
             }
-        try await RawServer.with(steps) { server in try await body(settings(kind, server.port), server.port) }
+        try await RawServer.with(steps) { server in
+            try await body(settings(kind, server.port, seconds: seconds), server.port)
+        }
     }
 
     /// Settings that each kind works with; a kind without any fails the first test.
-    static func settings(_ kind: String, _ port: Int) throws -> JSONValue {
+    ///
+    /// - Parameter seconds: how long an answer is waited for; short only where none comes.
+    static func settings(_ kind: String, _ port: Int, seconds: Int64 = 30) throws -> JSONValue {
+        let timeout = JSONValue(seconds)
         let url = JSONValue.string("http://127.0.0.1:\(port)/x")
         let all: [String: JSONValue] = [
             "webhook": [
                 "url": url, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
                 "headers": ["authorization": "s3cret-word"],
-                "timeout": 1,
+                "timeout": timeout,
             ],
             "http": [
                 "url": url, "method": "PUT", "body": #"{"what": {{data.event}}}"#, "headers": ["x-key": "s3cret-word"],
-                "timeout": 1,
+                "timeout": timeout,
             ],
-            "slack": ["url": url, "text": "{{data.event}}!", "timeout": 1],
+            "slack": ["url": url, "text": "{{data.event}}!", "timeout": timeout],
             "email": [
                 "server": .string("127.0.0.1:\(port)"), "security": "none", "username": "ann-the-user",
                 "password": "s3cret-word",
-                "from": "Sluice <s@x.example>", "to": "\"Ann, B.\" <ann@y.example>, bob@y.example", "timeout": 1,
+                "from": "Sluice <s@x.example>", "to": "\"Ann, B.\" <ann@y.example>, bob@y.example", "timeout": timeout,
             ],
         ]
         return try #require(all[kind], "the kind \(kind) has no settings here")

@@ -6,33 +6,53 @@ public enum PropertyText {
     /// Keys are compared after their escapes are resolved. Anything that is not an object has no keys.
     public static func token(of name: Span<UInt8>, in object: Span<UInt8>) -> Range<Int>? {
         var at = 0
-        JSONScanner.skipWhitespace(object, &at)
-        guard at < object.count, object[at] == 0x7b else { return nil }
-        at &+= 1
         var key: [UInt8] = []
-        while true {
-            JSONScanner.skipWhitespace(object, &at)
-            guard at < object.count, object[at] == 0x22, let token = try? JSONScanner.string(object, &at) else {
-                return nil
-            }
-            JSONScanner.skipWhitespace(object, &at)
-            guard at < object.count, object[at] == 0x3a else { return nil }
-            at &+= 1
-            guard let value = try? JSONScanner.value(object, &at, depth: 1) else { return nil }
+        while let member = member(object, &at) {
             let isIt: Bool
-            if token.escaped {
+            if member.key.escaped {
                 key.removeAll(keepingCapacity: true)
-                JSONText.appendUnescaped(token, in: object, to: &key)
+                JSONText.appendUnescaped(member.key, in: object, to: &key)
                 isIt = equalBytes(key.span, name)
             } else {
-                isIt = equalBytes(object.extracting(token.range), name)
+                isIt = equalBytes(object.extracting(member.key.range), name)
             }
             // `null` is the only token that begins with n.
-            if isIt { return object[value.lowerBound] == 0x6e ? nil : value }
-            JSONScanner.skipWhitespace(object, &at)
-            guard at < object.count, object[at] == 0x2c else { return nil }
-            at &+= 1
+            if isIt { return object[member.value.lowerBound] == 0x6e ? nil : member.value }
         }
+        return nil
+    }
+
+    /// All keys with where their values lie, in the order in which they are written.
+    static func members(of object: Span<UInt8>) -> [(key: [UInt8], value: Range<Int>)] {
+        var at = 0
+        var members: [(key: [UInt8], value: Range<Int>)] = []
+        while let member = member(object, &at) {
+            var key: [UInt8] = []
+            if member.key.escaped {
+                JSONText.appendUnescaped(member.key, in: object, to: &key)
+            } else {
+                key.append(copying: object.extracting(member.key.range))
+            }
+            members.append((key, member.value))
+        }
+        return members
+    }
+
+    /// The next member of an object, from 0 on; nil after the last, or where it is none.
+    private static func member(
+        _ object: Span<UInt8>, _ at: inout Int
+    ) -> (key: JSONStringToken, value: Range<Int>)? {
+        let opening: UInt8 = at == 0 ? 0x7b : 0x2c
+        JSONScanner.skipWhitespace(object, &at)
+        guard at < object.count, object[at] == opening else { return nil }
+        at &+= 1
+        JSONScanner.skipWhitespace(object, &at)
+        guard at < object.count, object[at] == 0x22, let key = try? JSONScanner.string(object, &at) else { return nil }
+        JSONScanner.skipWhitespace(object, &at)
+        guard at < object.count, object[at] == 0x3a else { return nil }
+        at &+= 1
+        guard let value = try? JSONScanner.value(object, &at, depth: 1) else { return nil }
+        return (key, value)
     }
 
     /// Appends what a token says as text: a string's content, anything else as it is written.

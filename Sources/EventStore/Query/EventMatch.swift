@@ -1,16 +1,37 @@
 internal import DuckDB
 internal import Model
 
-/// An event as it is looked at before it is in a table.
-public struct MatchedEvent {
+/// An event as it is looked at before it is in a table, by many conditions: what its properties are is read once.
+public final class MatchedEvent {
     /// The name in the form in which it is stored.
     public let name: String
     /// The JSON object as it is stored.
     public let properties: [UInt8]
+    /// What the first condition that asks has found.
+    private var found: [(key: [UInt8], value: Range<Int>)]?
 
     public init(name: String, properties: [UInt8]) {
         self.name = name
         self.properties = properties
+    }
+
+    private func members() -> [(key: [UInt8], value: Range<Int>)] {
+        if let found { return found }
+        let bytes = properties
+        let made = PropertyText.members(of: bytes.span)
+        found = made
+        return made
+    }
+
+    /// The token of a property; nil if it has none, or null.
+    fileprivate func token(_ name: String) -> [UInt8]? {
+        let count = name.utf8.count
+        for member in members() where member.key.count == count && member.key.elementsEqual(name.utf8) {
+            let token = properties[member.value]
+            // `null` is the only token that begins with n.
+            return token.first == 0x6e ? nil : Array(token)
+        }
+        return nil
     }
 }
 
@@ -23,7 +44,7 @@ extension Condition {
         case .any(let parts): parts.contains { $0.holds(of: event) }
         case .not(let part): !part.holds(of: event)
         case .event(let names): names.contains { ExactText($0) == ExactText(event.name) }
-        case .property(let name, let test): test.holds(of: event.properties, name)
+        case .property(let name, let test): test.holds(of: event.token(name))
         case .person, .personThen, .computed, .did, .sequence, .segment: false
         }
     }
@@ -39,11 +60,7 @@ extension Condition {
 }
 
 extension PropertyTest {
-    fileprivate func holds(of properties: [UInt8], _ name: String) -> Bool {
-        let key = Array(name.utf8)
-        guard let place = PropertyText.token(of: key.span, in: properties.span) else { return holdsOfNothing }
-        return holds(of: Array(properties[place]))
-    }
+    fileprivate func holds(of token: [UInt8]?) -> Bool { token.map { holds(of: $0) } ?? holdsOfNothing }
 
     /// What an absent property passes.
     private var holdsOfNothing: Bool {

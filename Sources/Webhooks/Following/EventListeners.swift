@@ -4,11 +4,16 @@ internal import Model
 
 /// Endpoints that listen to events, made ready to look at many.
 struct EventListeners {
-    struct Listener: Sendable {
+    /// One object for each: a copy of its parts for each event would cost more than what is asked of the event.
+    final class Listener: Sendable {
         let number: Int64
         let definition: EndpointDefinition
         let since: Int64
         let condition: Condition?
+
+        init(number: Int64, definition: EndpointDefinition, since: Int64, condition: Condition?) {
+            (self.number, self.definition, self.since, self.condition) = (number, definition, since, condition)
+        }
     }
 
     /// By the names of events that they want.
@@ -63,12 +68,19 @@ struct EventListeners {
     private func match(
         _ item: ItemLayout, _ payload: Span<UInt8>, _ name: String, _ forms: NameForms?, seq: Int64
     ) -> WantedEvent? {
-        let candidates = (byName[ExactText(name)] ?? []) + forAll
-        guard candidates.contains(where: { $0.since < seq }) else { return nil }
+        let named = byName[ExactText(name)] ?? []
+        guard named.contains(where: { $0.since < seq }) || forAll.contains(where: { $0.since < seq }) else {
+            return nil
+        }
         var properties = Array(copying: payload.extracting(item.properties))
         if let forms { properties = forms.object(properties) }
         let matched = MatchedEvent(name: name, properties: properties)
-        let listeners = candidates.filter { $0.since < seq && $0.condition?.holds(of: matched) ?? true }
+        var listeners: [Listener] = []
+        for candidates in [named, forAll] {
+            for listener in candidates where listener.since < seq && listener.condition?.holds(of: matched) ?? true {
+                listeners.append(listener)
+            }
+        }
         guard !listeners.isEmpty else { return nil }
         let event = RecordedEvent(
             seq: seq, eventID: Array(copying: payload.extracting(item.id)),
