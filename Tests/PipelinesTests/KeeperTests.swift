@@ -1,106 +1,12 @@
 import Connectors
 import Control
 import Destinations
-import DuckDB
-import EventStore
-import Exports
 import Foundation
-import Journal
-import Logging
 import Model
 import Synchronization
 import Testing
 
 @testable import Pipelines
-
-/// A data folder with a store that events go into, and pipelines over it, by a clock that stands still.
-struct Works {
-    let folder: String
-    let journal: Journal
-    let control: ControlStore
-    let clock: Clock
-    let tools: RunTools
-
-    static func with(_ body: (Works) async throws -> Void) async throws {
-        let folder = NSTemporaryDirectory() + "sluice-pipelines-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: folder + "/store", withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        _ = try ControlStore.initialize(directory: folder + "/data")
-        let control = try ControlStore(directory: folder + "/data")
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let store = try EventStore.open(directory: folder + "/store", settings: StoreSettings(), logger: logger)
-        let journal = try Journal.open(JournalOptions(directory: folder + "/store/journal"), logger: logger)
-        async let running: Void = Applier(store: store, journal: journal, logger: logger).run()
-        let clock = Clock(1_767_225_600_000_000)
-        let policy = OutboundPolicy()
-        let tools = RunTools(
-            control: control,
-            destinations: DestinationTools(
-                http: try OutboundClient(policy: policy), policy: policy, resolver: SystemResolver(),
-                roots: FolderRoots(own: folder + "/own"), warn: { _ in }),
-            secrets: SecretResolver(), ownerSecrets: SecretResolver(),
-            project: { _ in
-                PipelineProject(
-                    store: store, folder: folder + "/runs",
-                    pin: {
-                        try await store.waitForApplied(journal.durableSeq, timeout: .seconds(300))
-                        return max(journal.durableSeq, store.appliedSeq)
-                    }, durable: { journal.durableSeq }, spec: { json, _ in try ExportSpec(json: json) })
-            }, now: { Timestamp(microseconds: clock.value) }, boot: "b1", logger: logger)
-        try await body(Works(folder: folder, journal: journal, control: control, clock: clock, tools: tools))
-        await journal.close()
-        try await running
-        try await store.close()
-        try control.close()
-    }
-
-    func collect(_ count: Int, from first: Int) async throws {
-        var submission = Submission()
-        for number in first..<(first + count) {
-            let time = Timestamp(microseconds: Int64(number) * 1_000_000)
-            var item = Item(kind: .event, wire: .native, timestamp: time, receivedAt: time)
-            item.id = Array("e\(number)".utf8)
-            item.identity = Array("ann".utf8)
-            item.name = Array("Seen".utf8)
-            item.properties = Array("{}".utf8)
-            submission.add(item)
-        }
-        _ = try await journal.append(submission)
-    }
-
-    func apply(_ text: String) async throws {
-        let file = try PipelineFile(text: text)
-        try await control.applyPipelines(
-            project: "default", pipelines: file.pipelines.map { ($0.name, $0.json) },
-            destinations: file.destinations, isTrusted: false, at: tools.now())
-    }
-
-    /// Looks, and does all that can be done now.
-    func go(_ keeper: PipelineKeeper) async throws {
-        _ = try await keeper.look(tools.now())
-        while case let jobs = try await keeper.takeUp(tools.now()), !jobs.isEmpty { for job in jobs { await job() } }
-    }
-
-    /// How many rows the DuckDB file has.
-    func loaded() throws -> Int64? {
-        try Database(path: folder + "/own/w.duckdb").connect().row("SELECT count(*) FROM main.events")?.first?.int
-    }
-
-    func runs() async throws -> [PipelineRunRecord] {
-        try await control.pipelineRuns(project: "default", limit: 100)
-    }
-}
-
-/// A clock that stands still until it is put forward.
-final class Clock: Sendable {
-    private let state: Mutex<Int64>
-
-    init(_ value: Int64) { state = Mutex(value) }
-
-    var value: Int64 { state.withLock { $0 } }
-
-    func add(_ more: Int64) { state.withLock { $0 += more } }
-}
 
 /// A DuckDB file whose loads arrive, and of whose answers nobody hears: the call lasts until it is cancelled.
 private struct HeldDestination: Destination {
@@ -131,7 +37,7 @@ private struct HeldDestination: Destination {
 
 @Suite("What makes and runs pipelines", .serialized)
 struct KeeperTests {
-    private static let table = """
+    static let table = """
         name: p
         export: { dataset: events }
         load: { destination: { type: duckdb, path: w.duckdb, table: events } }
@@ -303,59 +209,5 @@ struct KeeperTests {
             for job in jobs { await job() }
             #expect(try await keeper.takeUp(works.tools.now()).count == 1)
         }
-    }
-
-    @Test("A rule that does not hold stops the run, keeps the rows aside, and loads nothing")
-    func validation() async throws {
-        try await Works.with { works in
-            let keeper = PipelineKeeper(tools: works.tools, followsSchedules: false)
-            try await works.collect(6, from: 0)
-            let rules = [
-                ("validate: { columns: { event: { accepted: [Bought] } } }", "6 of 6 rows"),
-                ("validate: { columns: { who: timestamp } }", "no column \"who\""),
-                ("validate: { columns: { event: bigint } }", "no bigint"),
-                ("validate: { columns: { identity: { unique: true } } }", "there twice"),
-                ("validate: { columns: { identity: { matches: email } } }", "does not match"),
-                ("validate: { columns: { seq: { max: 3 } } }", "at most 3"),
-                ("validate: { columns: { timestamp: { min: 2020-01-01 } } }", "at least 2020"),
-                ("validate: { row_count: { min: 10 } }", "at least 10"),
-                ("validate: { freshness: { column: timestamp, max_age: 1h } }", "the newest"),
-                ("validate: { sql: [{ name: none, sql: \"select * from export where seq = '2'\" }] }", "none: 1 rows"),
-                (
-                    "validate: { sql: [{ name: x, sql: \"select * from read_csv('/etc/passwd')\" }] }",
-                    "the query failed"
-                ),
-            ]
-            for (rule, reason) in rules {
-                try await works.apply(Self.table + rule + "\n")
-                _ = try await keeper.start(project: "default", pipeline: "p")
-                try await works.go(keeper)
-                let run = try #require(try await works.runs().first)
-                #expect(run.status == .failed && run.reason?.contains(reason) ?? false, "\(rule): \(run.reason ?? "")")
-                #expect(run.rows == nil)
-            }
-            try await works.apply(
-                Self.table + "validate: { columns: { event: { accepted: [Seen], required: true } }, not_empty: true }\n"
-            )
-            _ = try await keeper.start(project: "default", pipeline: "p")
-            try await works.go(keeper)
-            #expect(try await works.runs().first?.rows == 6)
-        }
-    }
-
-    @Test(
-        "How many rows there may be",
-        arguments: [
-            (false, Int64(0), [Int64](), false), (true, 0, [], true), (false, 100, [], true),
-            (false, 9, [100, 100, 90], false),
-            (false, 11, [100, 100, 90], true), (true, 1, [100, 100], true), (false, 5, [0, 0], true),
-        ])
-    func counts(isIncremental: Bool, found: Int64, previous: [Int64], holds: Bool) {
-        let rules = CountRules(
-            plan: ValidationPlan(), isIncremental: isIncremental, found: found, declared: found, previous: previous)
-        #expect(!rules.checks().contains { $0.outcome == .failed } == holds)
-        let cut = CountRules(
-            plan: ValidationPlan(), isIncremental: isIncremental, found: found, declared: found + 1, previous: [])
-        #expect(cut.checks().contains { $0.rule == "complete" && $0.outcome == .failed })
     }
 }
