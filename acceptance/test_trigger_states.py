@@ -166,6 +166,54 @@ def test_a_column_that_crosses_a_bound(shop, receiver):
     assert took < 30, "5 s on a machine with nothing else to do"
 
 
+def test_a_loop_through_a_segment_comes_to_an_end(shop, receiver):
+    """Whoever is told writes back what makes the person leave, or enter again: the third is the last."""
+    target, pro = endpoint(shop, receiver), segment(shop, PRO)
+    made = {on: trigger(shop, {"segment": pro, "on": on}, target) for on in ("entered", "left")}
+    ready(shop, *made.values())
+
+    def answer(request):
+        data = request["json"]["data"]
+        shop.collect({"type": "set", "identity": data["identity"], "properties": {
+            "plan": "free" if data["change"]["new"] else "pro",
+            "$trigger_depth": int(request["headers"]["webhook-trigger-depth"])}})
+        return 204
+
+    receiver.answer = answer
+    plan(shop, "ann", "pro")
+    assert until(lambda: sum(health(shop, one)["counts"]["looped"] for one in made.values()) == 1)
+    # A look may come before what was written back is followed; then it is one more.
+    assert 3 <= len(told(receiver)) <= 4
+    assert [r["headers"]["webhook-trigger-depth"] for r in receiver.requests][:2] == ["1", "2"]
+
+
+def test_what_must_still_be_so(clocked, receiver):
+    """The person is looked at again when the wait comes due: properties, segments and columns, as they are then."""
+    target, pro = endpoint(clocked, receiver), segment(clocked, PRO)
+    cart = {"event": "Cart", "absent": {"event": "Paid", "within": "30m"}}
+    rules = {
+        "plan": trigger(clocked, {**cart, "still": {"not": {"segment": pro}}}, target),
+        "spent": trigger(clocked, {**cart, "still": {"column": "revenue_total", "gte": 10}}, target)}
+    for who in ("ann", "bob"):
+        clocked.collect({"identity": who, "event": "Cart"})
+    # Nothing of this is what is waited for.
+    plan(clocked, "bob", "pro")
+    pay(clocked, "ann", 20)
+    assert clocked.request("POST", "/v1/test/clock", {"advance": "31m"}).status == 200
+    assert until(lambda: all(health(clocked, one)["open"] == 0 for one in rules.values()))
+    assert until(lambda: len(told(receiver)) == 2)
+    assert who_of(receiver, rules) == {"plan": ["ann"], "spent": ["ann"]}
+    why = clocked.request("GET", f"/v1/triggers/{rules['plan']['id']}/explain?identity=bob").json
+    assert '"still" does not hold' in why["why_not"] and why["instances"][0]["state"] == "cancelled"
+    assert clocked.request("DELETE", f"/v1/segments/{pro}").json["code"] == "segment_in_use"
+    for still, path in [({"person": "plan"}, "when.still"), ({"segment": "seg_none"}, "when.still")]:
+        assert trigger(clocked, {**cart, "still": still}, status=400)["path"].startswith(path)
+
+
+def who_of(receiver, rules):
+    return {name: who(receiver, made["id"]) for name, made in rules.items()}
+
+
 def test_for_so_long(clocked, receiver):
     target = endpoint(clocked, receiver)
     pay(clocked, "ann", 60)
@@ -224,6 +272,14 @@ def test_what_is_not_there_is_refused(shop):
         refused = trigger(shop, when, status=422)
         assert refused["path"] == path and refused["code"] == "impossible_trigger", refused
     trigger(shop, {"event": "A", "where": {"property": "plan", "gt": "a"}})
+    # What is in no row yet may come.
+    divided = {**metric, "breakdown": {"event_property": "plan"}}
+    cohort = {"type": "cohort", "start": {"event": "New"}, "return": {"event": "A"}, "from": "-7d"}
+    for report, value in [(divided, "series.4.total"), (cohort, "rows.0.people"), (cohort, "rows.2.values.1")]:
+        made = trigger(shop, {"report": report, "value": value, "above": 1, "every": "1s"})
+        assert until(lambda: health(shop, made)["watch"]["ready"])
+        assert health(shop, made)["watch"]["error"] is None and health(shop, made)["watch"]["value"] is None
+    assert trigger(shop, {"report": metric, "value": "series.1.total", "above": 1}, status=422)["path"] == "when.value"
     for when, path in [
         ({"report": {"type": "metric", "measure": {"event": "A"}}, "drop_percent": 10}, "when.report.from"),
         ({"report": {"type": "metric", "measure": {"event": "A"}, "as_of": "2024-01-01"}, "above": 1}, "when.report.as_of"),

@@ -8,11 +8,13 @@ import ssl
 import threading
 import time
 
+import jsonschema
 import pytest
+import yaml
 
 from mail_server import certificate
 from receiver import Receiver
-from sluice import ALLOWED, Sluice, cli, until
+from sluice import ALLOWED, ROOT, Sluice, cli, until
 
 SEEDS = int(os.environ.get("SLUICE_WEBHOOK_SEEDS", "3"))
 
@@ -66,6 +68,39 @@ def test_other_peoples_libraries_accept_every_message(shop, receiver):
         assert person in (None, event["person_id"])
         assert message["data"] == {**event, "person_id": person}
         assert message["timestamp"] == message["data"]["timestamp"]
+
+
+def spelled_out(part, document):
+    """A schema with what it refers to in its place."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            found = document
+            for name in part["$ref"].removeprefix("#/").split("/"):
+                found = found[name]
+            return spelled_out(found, document)
+        return {name: spelled_out(value, document) for name, value in part.items()}
+    return [spelled_out(value, document) for value in part] if isinstance(part, list) else part
+
+
+def test_messages_are_as_the_document_says(shop, receiver):
+    """Each type that is sent is in the document, with what it says."""
+    document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+    add(shop, receiver.url, events=["*", "trigger.*", "person.identified"], include=["properties"])
+    add(shop, receiver.url + "/thin", events=["*", "trigger.*"], payload="thin")
+    add(shop, receiver.url + "/stream", events=["*"], mode="stream")
+    for when in ({"event": "A", "at_most": {"count": 1, "within": "1h"}}, {"property": "plan"}):
+        assert shop.request("POST", "/v1/triggers", {"name": "t", "when": when, "then": []}).status == 201
+    shop.collect(
+        {"identity": "ann", "event": "A"}, {"identity": "ann", "event": "A"},
+        {"type": "set", "identity": "ann", "properties": {"plan": "pro"}})
+    wanted = {"event.recorded", "event.batch", "trigger.fired", "trigger.paused", "person.identified"}
+    assert until(lambda: {request["json"]["type"] for request in list(receiver.requests)} >= wanted)
+    for request in list(receiver.requests):
+        content = document["webhooks"][request["json"]["type"]]["post"]["requestBody"]["content"]
+        jsonschema.validate(request["json"], spelled_out(content["application/json"]["schema"], document))
+    own = {"trigger.retracted", "trigger.recovered", "endpoint.failing", "endpoint.disabled", "endpoint.recovered",
+           "message.exhausted"}
+    assert set(document["webhooks"]) == wanted | own
 
 
 def test_only_what_is_asked_for_comes(shop, receiver):
@@ -273,7 +308,9 @@ def test_rest_hooks(shop, receiver):
     shop.collect({"identity": "ann", "event": "Purchased"}, {"identity": "ann", "event": "Viewed"})
     assert until(lambda: receiver.requests)
     samples = shop.request("GET", "/v1/hooks/samples?event=Purchased").json
-    assert samples == [receiver.requests[0]["json"]]
+    # A message does not wait for long until it is known whose the identity is.
+    [sample], got = samples, receiver.requests[0]["json"]
+    assert got in (sample, {**sample, "data": {**sample["data"], "person_id": None}})
     receiver.answer = lambda request: 410
     shop.collect({"identity": "ann", "event": "Purchased"})
     assert until(lambda: not shop.request("GET", "/v1/hooks").json["data"])
@@ -342,12 +379,31 @@ def test_secrets_are_sealed_and_shown_once(shop, receiver):
     shop.start(*ALLOWED)
 
 
-def test_keys_need_the_scope(shop):
+def test_keys_need_the_scope(shop, receiver):
     key = shop.request("POST", "/v1/keys", {"name": "hooks", "scopes": ["webhooks:read"]}).json["key"]
     assert shop.request("GET", "/v1/deliveries", key=key).status == 200
     assert shop.request("POST", "/v1/hooks", {"target_url": "https://example.com/", "event": "A"}, key=key).status == 403
+    # A subscription dies with the key that made it.
+    lost = shop.request("POST", "/v1/keys", {"name": "app", "scopes": ["webhooks:write"]}).json
+    for key in (lost["key"], "secret"):
+        hook = {"target_url": f"{receiver.url}/{key[:2]}", "event": "A"}
+        assert shop.request("POST", "/v1/hooks", hook, key=key).status == 201
+    assert shop.request("DELETE", f"/v1/keys/{lost['id']}").status == 204
+    assert [hook["target_url"] for hook in shop.request("GET", "/v1/hooks").json["data"]] == [receiver.url + "/se"]
     other = shop.request("POST", "/v1/keys", {"name": "people", "scopes": ["people:read"]}).json["key"]
     assert shop.request("GET", "/v1/webhooks/endpoints", key=other).status == 403
+    # What a trigger did is told to who may make triggers; what is told of the person with it to who may read people.
+    made = shop.request("POST", "/v1/triggers", {"name": "t", "when": {"property": "plan"}, "then": []}).json
+    shop.collect({"type": "set", "identity": "ann", "properties": {"plan": "gold-7"}})
+    path = f"/v1/triggers/{made['id']}/explain?identity=ann"
+    assert until(lambda: shop.request("GET", path).json["firings"])
+    for scopes, sees in ((["webhooks:write"], False), (["webhooks:write", "events:read", "people:read"], True)):
+        key = shop.request("POST", "/v1/keys", {"name": "w", "scopes": scopes}).json["key"]
+        answer = shop.request("GET", path, key=key)
+        assert answer.status == 200 and (b"gold-7" in answer.body) is sees
+        assert answer.json["person_id"].startswith("p_" if sees else "[hidden")
+        stranger = shop.request("GET", path.replace("ann", "nobody"), key=key).json
+        assert ("nobody is known" in stranger["why_not"]) is sees
 
 
 def test_the_command_line(shop, receiver):
@@ -363,11 +419,30 @@ def test_the_command_line(shop, receiver):
     shop.cli("webhooks", "disable", made["id"])
     shop.cli("webhooks", "enable", made["id"])
     delivery = deliveries(shop)[0]
+    found = shop.cli("deliveries", "list", "--message", delivery["webhook_id"], "--type", "event.recorded").stdout
+    assert delivery["id"] in found and "delivered" in found
+    assert delivery["id"] not in shop.cli("deliveries", "list", "--type", "trigger.fired").stdout
     shop.cli("deliveries", "replay", delivery["id"])
     assert until(lambda: len(receiver.requests) == 3)
     assert receiver.refused == []
     rotated = json.loads(shop.cli("webhooks", "rotate", made["id"], "--json").stdout)
     assert rotated["secret"] != made["secret"]
+    changed = json.loads(shop.cli(
+        "webhooks", "change", made["id"], "--name", "crm", "--all", "--thin", "--ordered", "--rate-limit", "100/m",
+        "--concurrency", "2", "--retry", "5s,1m", "--timeout", "7", "--final-client-errors", "--body", '{"e": {{data}}}',
+        "--header", "x-a: b", "--json").stdout)
+    assert {name: changed[name] for name in ("name", "events", "payload", "order", "retry", "timeout", "body")} == {
+        "name": "crm", "events": ["*"], "payload": "thin", "order": "person", "retry": ["5s", "1m"], "timeout": 7,
+        "body": '{"e": {{data}}}'}
+    assert changed["rate_limit"]["per"] == "m" and changed["concurrency"] == 2 and changed["final_client_errors"] is True
+    shop.cli("webhooks", "change", made["id"], "--no-thin", "--no-ordered", "--paused")
+    shown = shop.request("GET", f"/v1/webhooks/endpoints/{made['id']}").json
+    assert (shown["payload"], shown["order"], shown["state"], shown["timeout"]) == ("full", "none", "paused", 7)
+    other = json.loads(shop.cli(
+        "webhooks", "add", receiver.url, "--name", "ops", "--notify", made["id"], "--retry", '{"attempts": 3, "base": "1s"}',
+        "--include", "segments", "--json").stdout)
+    assert other["notify"] == [{"endpoint": made["id"]}] and other["retry"] == ["1s", "2s"] and other["name"] == "ops"
+    assert "has the name" in shop.cli("webhooks", "add", receiver.url, "--name", "ops", code=1).stderr
     shop.cli("webhooks", "remove", made["id"])
     # Plain http goes to addresses that are allowed and to no other: what has none, or another one, is refused now and not at each attempt.
     for url in ("http://10.0.0.1/", "http://93.184.216.34/", "http://nowhere.invalid/"):

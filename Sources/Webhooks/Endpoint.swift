@@ -64,7 +64,8 @@ public struct EndpointDefinition: Sendable, Equatable {
     /// Types of messages that are none of an event.
     public static let ownTypes = [
         "endpoint.failing", "endpoint.disabled", "endpoint.recovered", "message.exhausted", "trigger.fired",
-        "trigger.retracted", "trigger.recovered", "person.identified", "pipeline.failed", "pipeline.stale",
+        "trigger.retracted", "trigger.recovered", "trigger.paused", "person.identified", "pipeline.failed",
+        "pipeline.stale",
         "pipeline.skipped", "pipeline.missed", "pipeline.late", "pipeline.freshness", "pipeline.volume",
         "pipeline.recovered",
     ]

@@ -71,9 +71,9 @@ struct RecordedEvent: Sendable {
         return thin(id: id, members: [.init("data_url", .string(place))])
     }
 
-    /// Of what is known of the person what the endpoint is to be told.
+    /// Of what is known of the person what the endpoint is to be told; of somebody whom the store does not know yet, that.
     private func told(_ definition: EndpointDefinition) -> JSONValue {
-        guard case .object(let members)? = included else { return .null }
+        guard case .object(let members)? = included else { return ["id": JSONValue(person?.text), "stale": true] }
         let names = Set(definition.include.map(\.rawValue)).union(["id"])
         return .object(members.filter { names.contains($0.key) } + (isStale ? [.init("stale", true)] : []))
     }

@@ -188,6 +188,9 @@ struct KindTests {
             (#"{"report":1,"below":1}"#, "when.report"), (#"{"report":{},"drop_percent":120}"#, "when.drop_percent"),
             (#"{"report":{},"below":1,"against":"7d"}"#, "when.against"),
             (#"{"report":{},"below":1,"every":"10ms"}"#, "when.every"),
+            (#"{"event":"A","at_most":5}"#, "when.at_most"),
+            (#"{"event":"A","at_most":{"count":0,"within":"1h"}}"#, "when.at_most.count"),
+            (#"{"segment":"s","at_most":{"count":5,"within":"90s"}}"#, "when.at_most.within"),
         ])
     func refused(text: String, path: String) throws {
         do {

@@ -70,6 +70,55 @@ struct ParkedTests {
         #expect(try await outbox.store.parkedFrom().isEmpty)
     }
 
+    @Test("It is found behind any number of others that share its messages, in few steps")
+    func shared() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(Self.all)
+        var work = LedgerWork()
+        work.batches = [try await outbox.batch(3, to: [endpoint])]
+        work.parks = [endpoint.number]
+        let from = try await outbox.store.cycle(work, now: outbox.now).parked
+        // As if twice 4,500 more had been parked, half of them before it in the index.
+        try await outbox.store.write { db in
+            try db.execute(
+                sql: """
+                    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4500)
+                    INSERT INTO deliveries (project, endpoint, message, state, created_at)
+                    SELECT 'p', CASE side.v WHEN 0 THEN -i ELSE 100 + i END, m.number, 0, 1
+                    FROM messages m, n, (SELECT 0 AS v UNION ALL SELECT 1) side
+                    """)
+        }
+        work = LedgerWork()
+        work.rooms = [(endpoint.number, 32, false)]
+        work.parkedFrom = from
+        let answer = try await outbox.store.cycle(work, now: outbox.now)
+        #expect(answer.claimed.count == 3 && !answer.isScanning)
+        #expect(answer.parkedFrom == [endpoint.number: nil])
+    }
+
+    @Test("What lies behind more messages than are passed at once is found the next time")
+    func far() async throws {
+        let outbox = try Outbox()
+        let (one, other) = (try await outbox.endpoint(Self.all), try await outbox.endpoint(Self.all))
+        var work = LedgerWork()
+        work.batches = [
+            try await outbox.batch(1, to: [one]), try await outbox.batch(DeliveryStore.mostSteps + 10, to: [other]),
+            try await outbox.batch(1, to: [one]),
+        ]
+        work.parks = [one.number, other.number]
+        var parkedFrom = try await outbox.store.cycle(work, now: outbox.now).parked
+        var claimed: [Int] = []
+        for _ in 0..<3 {
+            work = LedgerWork()
+            work.rooms = [(one.number, 32, false)]
+            work.parkedFrom = parkedFrom
+            let answer = try await outbox.store.cycle(work, now: outbox.now)
+            claimed.append(answer.claimed.count)
+            for (number, first) in answer.parkedFrom { parkedFrom[number] = first }
+        }
+        #expect(claimed == [1, 1, 0] && parkedFrom[one.number] == nil)
+    }
+
     @Test("Its endpoint takes it along")
     func removed() async throws {
         let outbox = try Outbox()

@@ -1,4 +1,5 @@
 import Connectors
+import GRDB
 import Model
 import Testing
 
@@ -56,6 +57,44 @@ struct WatchedTests {
         #expect(try await Self.watch(step, outbox))
         #expect(try await outbox.claim(endpoint).map(\.message.type) == ["trigger.recovered"])
         #expect(try await outbox.store.watched(trigger: made.number).keys.sorted() == [8])
+    }
+
+    @Test("What was written back of a person counts in what is watched of them, and is erased with them")
+    func writtenBack() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://r.example/", "events": []])
+        let made = try await Self.trigger(outbox, #"{"segment":"s"}"#, endpoint.id)
+        func take(_ who: String, _ depth: Int) async throws {
+            let live = try await outbox.store.live()
+            var work = TriggerWork(triggers: try #require(live.triggers["p"]))
+            var item = TriggerItem(
+                kind: .set, seq: 6, identity: who, at: outbox.now, receivedAt: outbox.now,
+                properties: Array(#"{"plan":"pro","$trigger_depth":\#(depth)}"#.utf8))
+            if item.match(work.triggers.rules) { work.items = [item] }
+            var ledger = LedgerWork()
+            ledger.batches = [
+                OutboxBatch(project: "p", change: live.change, messages: [], checkpoint: 6, triggers: work)
+            ]
+            #expect(try await outbox.store.cycle(ledger, now: outbox.now).written == [true])
+        }
+        func cross(_ who: String) async throws -> [Int64] {
+            var step = Self.step(made, outbox)
+            step.entries = [
+                .init(person: 7, identity: who, state: WatchState(.crossed, since: 1), news: .crossed)
+            ]
+            #expect(try await Self.watch(step, outbox))
+            return try await outbox.claim(endpoint).map(\.message.depth)
+        }
+        try await take("ann", 2)
+        try await take("bob", 3)
+        #expect(try await cross("ann") == [3])
+        #expect(try await cross("bob") == [])
+        #expect(try await outbox.store.health(made, now: outbox.now)["counts"]?["looped"] == 1)
+        _ = try await outbox.store.eraseTriggers(identities: ["bob"], seqs: [], project: "p", now: outbox.now)
+        let left = try await outbox.store.read { db in
+            try String.fetchAll(db, sql: "SELECT identity FROM trigger_depths")
+        }
+        #expect(left == ["ann"])
     }
 
     @Test("An error is seen in the health until something is seen again")

@@ -3,6 +3,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import Model
+internal import Webhooks
 
 /// A project's keys: made, looked at, given new texts, and revoked.
 enum KeyRoutes {
@@ -105,7 +106,11 @@ enum KeyRoutes {
             throw absent(id)
         }
         try await exchange.app.keys.reload()
-        exchange.logger.info("a key was revoked", metadata: ["key": "\(id)"])
+        // What was subscribed by it ends with it: nobody may go on listening by a key that was lost.
+        let webhooks = exchange.app.webhooks
+        let ended = try await webhooks.store.removeHooks(madeBy: id, project: try exchange.requireCaller().project)
+        if ended > 0 { try await webhooks.sender.reload() }
+        exchange.logger.info("a key was revoked", metadata: ["key": "\(id)", "subscriptions": "\(ended)"])
         return Response(status: .noContent)
     }
 

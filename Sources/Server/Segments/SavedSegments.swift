@@ -10,6 +10,15 @@ struct SavedSegments: SegmentSource {
     let project: String
     let columns: ColumnBook
 
+    func condition(
+        _ json: JSONValue, path: String, at moment: Timestamp
+    ) async throws -> (tree: Condition, fixed: JSONValue) {
+        let expansion = SegmentExpansion(
+            control: control, store: store, project: project, columns: columns, takesFormulas: true, now: moment)
+        let expanded = try await expansion.expanded(json, path: path)
+        return try await store.condition(expanded, path: path, timezone: "UTC", now: moment)
+    }
+
     func segments(at moment: Timestamp) async throws -> [NamedSegment] {
         var found: [NamedSegment] = []
         for record in try await control.segments(project: project) {

@@ -11,6 +11,7 @@ extension TriggerRoutes {
         let read = try TriggerWhen.read(when).0
         guard case .watched(let watch) = read else {
             try await ComparedTexts(when).check(exchange)
+            if let still = read.still { try await check(still: still, exchange) }
             return read
         }
         switch watch {
@@ -23,6 +24,19 @@ extension TriggerRoutes {
         case .report(let report): try await check(report, exchange)
         }
         return read
+    }
+
+    /// What cannot be asked of people, or not by this key, is refused now.
+    private static func check(still json: JSONValue, _ exchange: Exchange) async throws {
+        let runtime = try exchange.project()
+        let segments = SavedSegments(
+            control: exchange.app.control, store: runtime.store, project: runtime.name, columns: runtime.columns)
+        let tree = try await segments.condition(json, path: "when.still", at: exchange.receivedAt).tree
+        var needs = PersonNeeds()
+        _ = try tree.sql(
+            QueryScope(row: .person, asOf: 0, personMap: "identities", personID: "q.person_id"), &needs,
+            path: "when.still")
+        try exchange.requireColumns(tree.needs(in: .people))
     }
 
     private static func check(column name: String, _ threshold: Threshold, _ exchange: Exchange) throws {
@@ -61,7 +75,7 @@ extension TriggerRoutes {
             return
         }
         let document = answer.json(milliseconds: 0)
-        do { _ = try AnswerPath(watch.value).number(in: document) } catch {
+        do { _ = try AnswerPath(watch.value).number(in: document, of: json) } catch {
             let known = AnswerPath.numbers(in: document).joined(separator: ", ")
             throw impossible(
                 "when.value",

@@ -58,12 +58,18 @@ enum TriggerExplanation {
             why =
                 "nobody is known by \"\(identity.prefix(128))\": nothing that is stored has this identity (identities are told apart by every letter)"
         }
-        return .json([
+        let document: JSONValue = [
             "identity": .string(identity), "person_id": JSONValue(subject.person?.id.text),
             "instances": .array(instances.map(\.json)), "firings": .array(firings), "watch": watch,
             "why_not": JSONValue(why),
-        ])
+        ]
+        return .json(try exchange.seesMessages() ? document : AttemptDocument.hiding(personal, in: document))
     }
+
+    /// What is told of the person besides what the trigger did.
+    private static let personal: Set<String> = [
+        "person_id", "change", "preceded_by", "correlation", "value", "why_not",
+    ]
 
     private static func isAboutPersons(_ when: TriggerWhen) -> Bool {
         switch when {

@@ -47,7 +47,8 @@ enum TriggerReads {
             throw Problem.badRequest(
                 "what a property was, and who was known, at each moment of the past is not kept: a property's change and a new person cannot be run over it",
                 code: "not_an_event")
-        case .watched(let watch): return .json(try await WatchDryRun(watch, exchange, from: from, to: to).result())
+        case .watched(let watch):
+            return .json(try shown(try await WatchDryRun(watch, exchange, from: from, to: to).result(), exchange))
         case .event, .count, .absence, .silence: break
         }
         let runtime = try exchange.project()
@@ -99,14 +100,22 @@ enum TriggerReads {
             return try run.run.result()
         }
         exchange.note.rows(count)
-        guard case .object(let members) = result else { return .json(result) }
-        return .json(
-            .object(
-                [
-                    .init("from", .string(from.text)), .init("to", .string(reached.text)),
-                    .init("events", JSONValue(count)),
-                    .init("is_cut", .bool(isCut)),
-                ] + members))
+        guard case .object(var members) = result else { return .json(result) }
+        if run.run.asksStill {
+            members.append(.init("note", "\"still\" is taken for so: what persons were at each moment is not asked"))
+        }
+        let document = JSONValue.object(
+            [
+                .init("from", .string(from.text)), .init("to", .string(reached.text)),
+                .init("events", JSONValue(count)),
+                .init("is_cut", .bool(isCut)),
+            ] + members)
+        return .json(try shown(document, exchange))
+    }
+
+    /// Whom it would have fired for is for those who may see what messages say.
+    private static func shown(_ document: JSONValue, _ exchange: Exchange) throws -> JSONValue {
+        try exchange.seesMessages() ? document : AttemptDocument.hiding(["identity", "person_id"], in: document)
     }
 
     private static func time(_ body: RequestDocument, _ name: String) throws -> Timestamp? {

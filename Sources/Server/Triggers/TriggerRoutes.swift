@@ -162,7 +162,8 @@ enum TriggerRoutes {
         [
             "id": .string(record.id), "name": .string(record.name), "version": JSONValue(record.version),
             "when": record.when, "then": record.actions, "enabled": .bool(record.state == .enabled),
-            "state": .string(record.state.rawValue), "state_changed_by": .string(record.changedBy),
+            "state": .string(record.state.rawValue), "reason": JSONValue(record.reason),
+            "state_changed_by": .string(record.changedBy),
             "state_at": .string(record.stateAt.text), "since_seq": JSONValue(record.sinceSeq),
             "created_at": .string(record.createdAt.text), "updated_at": .string(record.updatedAt.text),
         ]

@@ -91,7 +91,7 @@ struct ReportNumbers: Sendable {
         _ watch: ReportWatch, _ json: JSONValue, _ now: Timestamp, _ seq: Int64
     ) async throws -> JSONValue {
         let answer = try await ReportRunner.run(json, on: store, asOfSeq: seq, now: now, limit: limit)
-        return try AnswerPath(watch.value).number(in: answer.json(milliseconds: 0))
+        return try AnswerPath(watch.value).number(in: answer.json(milliseconds: 0), of: json)
     }
 
     /// How long before is compared with: the length of the report's range, if nothing else is said.
@@ -103,71 +103,5 @@ struct ReportNumbers: Sendable {
                 "when.report.from: what drops is compared with the range before, so it begins somewhere: -1d")
         }
         return (frame.to ?? now).microseconds - from.microseconds
-    }
-}
-
-/// Where a number is in a report's answer: names and places, from 0, with points between them.
-struct AnswerPath {
-    let text: String
-    private let parts: [Substring]
-
-    init(_ text: String) {
-        self.text = text
-        let plain = text.split(whereSeparator: { ".[]".contains($0) })
-        parts = plain.first == "$" ? Array(plain.dropFirst()) : plain
-    }
-
-    /// A number, or null where there is none. What is not found is looked for in the only series, or the last step.
-    func number(in answer: JSONValue) throws(WatchError) -> JSONValue {
-        var places = [answer]
-        if let series = answer["series"]?.arrayValue, series.count == 1 { places.append(series[0]) }
-        if let step = answer["steps"]?.arrayValue?.last { places.append(step) }
-        if let total = answer["total"] { places.append(total) }
-        for place in places {
-            guard let found = find(in: place) else { continue }
-            switch found {
-            case .number, .null: return found
-            default: throw WatchError("when.value: there is no number at \(text.prefix(128)) in the report's answer")
-            }
-        }
-        // Without any event there may be no series yet.
-        if answer["series"]?.arrayValue?.isEmpty == true, parts.first == "series" || parts == ["total"] { return .null }
-        throw WatchError("when.value: the report's answer has nothing at \(text.prefix(128))")
-    }
-
-    /// Where an answer has numbers, of the first of each list.
-    static func numbers(in answer: JSONValue) -> [String] {
-        var found: [String] = []
-        func look(_ json: JSONValue, _ path: String) {
-            guard found.count < 12 else { return }
-            switch json {
-            case .number: found.append(path)
-            case .object(let members):
-                for member in members { look(member.value, path.isEmpty ? member.key : "\(path).\(member.key)") }
-            case .array(let elements):
-                for (place, element) in elements.enumerated().prefix(2) { look(element, "\(path).\(place)") }
-            default: break
-            }
-        }
-        for name in ["total", "series", "steps", "cohorts", "rows"] {
-            if let part = answer[name] { look(part, name) }
-        }
-        if found.isEmpty { look(answer, "") }
-        return found
-    }
-
-    private func find(in json: JSONValue) -> JSONValue? {
-        var found = json
-        for part in parts {
-            if let elements = found.arrayValue {
-                let place = part == "last" ? elements.count - 1 : Int(part) ?? -1
-                guard elements.indices.contains(place) else { return nil }
-                found = elements[place]
-            } else {
-                guard let next = found[String(part)] else { return nil }
-                found = next
-            }
-        }
-        return found
     }
 }

@@ -15,7 +15,7 @@ enum AttemptDocument {
             "type": .string(attempt.type), "attempt": JSONValue(attempt.attempt), "at": .string(attempt.at.text),
             "cause": .string(attempt.cause), "url": .string(attempt.url), "status": JSONValue(optional: attempt.status),
             "error": JSONValue(attempt.error),
-            "detail": attempt.detail.map { .string(showsBodies || isOurs($0) ? $0 : hidden) } ?? .null,
+            "detail": attempt.detail.map { .string(showsBodies || Verdict.isOurs($0) ? $0 : hidden) } ?? .null,
             "peer": JSONValue(attempt.peer),
             "timings_ms": .object(attempt.timings.map { .init($0.name, milliseconds($0.value)) }),
             "next_attempt_at": JSONValue(attempt.nextAt),
@@ -29,9 +29,20 @@ enum AttemptDocument {
         ]
     }
 
-    /// Whether nothing of a detail is the receiver's: where it led to, or what a mail server said, may repeat what it was sent.
-    private static func isOurs(_ detail: String) -> Bool {
-        !["redirect to ", "the mail server ", "the connection broke off: "].contains { detail.hasPrefix($0) }
+    /// A document for who may not read people: what these members say is hidden, wherever they are.
+    static func hiding(_ names: Set<String>, in json: JSONValue) -> JSONValue {
+        switch json {
+        case .object(let members):
+            .object(
+                members.map { member in
+                    guard names.contains(member.key), member.value != .null else {
+                        return .init(member.key, hiding(names, in: member.value))
+                    }
+                    return .init(member.key, .string(hidden))
+                })
+        case .array(let elements): .array(elements.map { hiding(names, in: $0) })
+        default: json
+        }
     }
 
     /// Headers that say how something was answered; the others by their names.

@@ -28,6 +28,8 @@ enum DeliveryRoutes {
             guard let states = DeliveryState.named(word) else { throw Problem.parameter("status", words) }
             filter.states = states
         }
+        if let type = query["type"], !type.isEmpty { filter.type = type }
+        if let id = query["webhook_id"], !id.isEmpty { filter.message = id }
         filter.from = try query.time("from")
         filter.to = try query.time("to")
         let rows = try await exchange.app.webhooks.store.deliveries(

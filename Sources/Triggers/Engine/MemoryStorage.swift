@@ -33,6 +33,10 @@ public final class MemoryStorage: TriggerStorage {
     private var firingKeys: [ExactText] = []
     private var watched: [Int64: [Int64: WatchRow]] = [:]
     public private(set) var places: [Int64: WatchPlace] = [:]
+    private var minutes: [Int64: [Int64]] = [:]
+    /// Rules that were held, by their numbers, with the reasons.
+    public private(set) var held: [Int64: String] = [:]
+    private var depths: [ExactText: (key: ExactText, depth: Int64, at: Int64)] = [:]
 
     public init() {}
 
@@ -45,6 +49,7 @@ public final class MemoryStorage: TriggerStorage {
     public func move(_ identity: String, to key: String) {
         let (who, key) = (ExactText(identity), ExactText(key))
         keys[who] = key
+        depths[who]?.key = key
         for place in rows.indices where rows[place].identity == who { rows[place].key = key }
         for place in values.indices where values[place].identity == who { values[place].key = key }
         for place in instances.indices where ExactText(instances[place].identity) == who {
@@ -140,6 +145,14 @@ public final class MemoryStorage: TriggerStorage {
     public func forgetWatched(rule: Int64) { watched[rule] = nil }
     public func setPlace(rule: Int64, _ place: WatchPlace) { places[rule] = place }
 
+    public func noteDepth(_ depth: Int64, identity: String, key: String, seq: Int64, at: Int64) {
+        depths[ExactText(identity)] = (ExactText(key), depth, at)
+    }
+
+    public func depth(key: String, since: Int64) -> Int64 {
+        depths.values.filter { $0.key == ExactText(key) && $0.at >= since }.map(\.depth).max() ?? 0
+    }
+
     public func lastFiring(rule: Int64, key: String) -> Timestamp? {
         zip(firings, firingKeys).filter {
             $0.0.rule == rule && $0.1 == ExactText(key) && !TriggerFiring.followUps.contains($0.0.type)
@@ -155,6 +168,14 @@ public final class MemoryStorage: TriggerStorage {
         firingKeys.append(ExactText(firing.key))
         return true
     }
+
+    public func noteFiring(rule: Int64, minute: Int64) { minutes[rule, default: []].append(minute) }
+
+    public func fired(rule: Int64, sinceMinute: Int64) -> Int {
+        minutes[rule]?.reduce(0) { $1 >= sinceMinute ? $0 + 1 : $0 } ?? 0
+    }
+
+    public func hold(_ rule: TriggerRule, reason: String) { held[rule.number] = reason }
 
     public func count(_ what: TriggerCount, rule: Int64) { counts[what, default: 0] += 1 }
 

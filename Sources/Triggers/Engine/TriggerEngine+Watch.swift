@@ -63,10 +63,21 @@ extension TriggerEngine {
                 try storage.count(.ignored, rule: rule.number)
                 return nil
             }
+            // No item tells it: what was written back of the person a moment before is taken for its cause.
+            let since = place.lookedAt.microseconds - watch.hold - Self.depthSpan
+            let depth = identity == nil ? 0 : try storage.depth(key: key, since: since)
+            guard depth < Self.mostDepth else {
+                try storage.count(.looped, rule: rule.number)
+                return nil
+            }
+            guard try mayFire(rule) else {
+                try storage.count(.dropped, rule: rule.number)
+                return nil
+            }
             let instance = Self.instanceID(rule, key: key, correlation: "\(entry.person)", event: cause)
             try fire(
                 rule, instance: instance, key: key, identity: identity, person: entry.person == 0 ? nil : entry.person,
-                seq: nil, eventID: cause, event: nil, lateBy: entry.lateBy, change: change, depth: 0)
+                seq: nil, eventID: cause, event: nil, lateBy: entry.lateBy, change: change, depth: depth)
             return instance
         }
     }

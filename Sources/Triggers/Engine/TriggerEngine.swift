@@ -11,6 +11,8 @@ public struct TriggerEngine {
     /// The property that whoever writes events or people's properties back because of a message sets to that message's
     /// `webhook-trigger-depth`.
     public static let depthProperty = "$trigger_depth"
+    /// For so long what is watched of somebody counts as caused by what was written back of them, in microseconds.
+    static let depthSpan: Int64 = 120_000_000
     /// How far ahead of the server an event's own clock may be, in microseconds.
     static let mostSkew: Int64 = 300_000_000
 
@@ -32,6 +34,10 @@ public struct TriggerEngine {
         case .undo(let other): try untie(item.identity, other)
         case .event, .set:
             let key = try storage.key(of: item.identity)
+            if rules.hasWatches, item.depth > 0 {
+                try storage.noteDepth(
+                    item.depth, identity: item.identity, key: key, seq: item.seq, at: item.receivedAt.microseconds)
+            }
             for interest in item.interests { try take(item, interest, key) }
         }
     }
@@ -71,6 +77,7 @@ public struct TriggerEngine {
     func fire(_ rule: TriggerRule, _ item: TriggerItem, _ key: String, change: JSONValue? = nil) throws {
         guard item.depth < Self.mostDepth else { return try storage.count(.looped, rule: rule.number) }
         guard try !rests(rule, key) else { return try storage.count(.ignored, rule: rule.number) }
+        guard try mayFire(rule) else { return try storage.count(.dropped, rule: rule.number) }
         // An item without an id of its own is named by its place.
         let cause = item.eventID.isEmpty ? "\(item.seq)" : item.eventID
         let id = Self.instanceID(rule, key: key, correlation: "", event: cause)
@@ -103,6 +110,7 @@ public struct TriggerEngine {
             lateBy: max(0, lateBy), change: change, depth: depth + 1)
         guard try storage.emit(firing), type == rule.type else { return }
         try storage.count(.fired, rule: rule.number)
+        try noteFiring(rule)
         if lateBy > 1_000_000 { try storage.count(.late, rule: rule.number) }
     }
 

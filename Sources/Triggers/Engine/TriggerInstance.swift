@@ -70,6 +70,8 @@ public struct TriggerFiring: Sendable, Equatable {
     public static let retractedType = "trigger.retracted"
     public static let identifiedType = "person.identified"
     public static let recoveredType = "trigger.recovered"
+    /// That a trigger was held since it fired too often.
+    public static let pausedType = "trigger.paused"
     /// What follows a firing and is none.
     public static let followUps = [retractedType, recoveredType]
 
@@ -110,7 +112,7 @@ public enum TriggerCount: String, Sendable, CaseIterable {
     case historical
     /// Caused by too many triggers in a row.
     case looped
-    /// Came due while the trigger was disabled.
+    /// Came due while the trigger was disabled, or would have fired it oftener than it may.
     case dropped
     /// Values that are back from beyond the bound.
     case recovered

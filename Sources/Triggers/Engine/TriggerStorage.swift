@@ -61,10 +61,23 @@ public protocol TriggerStorage: AnyObject {
     /// Notes how far a watcher is. What went wrong before is over.
     func setPlace(rule: Int64, _ place: WatchPlace) throws
 
+    // What was written back.
+
+    /// Notes that an item of somebody came of so many triggers in a row.
+    func noteDepth(_ depth: Int64, identity: String, key: String, seq: Int64, at: Int64) throws
+    /// The most that was noted of somebody since; 0 for nothing.
+    func depth(key: String, since: Int64) throws -> Int64
+
     // What comes of it.
 
     func lastFiring(rule: Int64, key: String) throws -> Timestamp?
     /// Notes a firing and makes its messages; false if there is one of the same instance and type already.
     func emit(_ firing: TriggerFiring) throws -> Bool
     func count(_ what: TriggerCount, rule: Int64) throws
+    /// Notes that a rule whose firings are limited has fired in a minute, counted from 1970.
+    func noteFiring(rule: Int64, minute: Int64) throws
+    /// How often it did since a minute.
+    func fired(rule: Int64, sinceMinute: Int64) throws -> Int
+    /// Holds a rule, and tells whoever wants to know, unless it is held already.
+    func hold(_ rule: TriggerRule, reason: String) throws
 }

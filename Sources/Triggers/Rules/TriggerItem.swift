@@ -72,7 +72,7 @@ public struct TriggerItem: Sendable {
         if rules.looksAtPeople { matchPeople(rules) }
         switch kind {
         case .alias, .undo: return true
-        case .event, .set: return !interests.isEmpty
+        case .event, .set: return !interests.isEmpty || rules.hasWatches && depth > 0
         }
     }
 
@@ -95,8 +95,14 @@ public struct TriggerItem: Sendable {
     public var needsPrior: Bool { interests.contains { $0.role == .sets || $0.role == .identifies } }
 
     /// How many triggers have led to it, as whoever writes events back says.
-    var depth: Int64 {
-        guard kind == .event || kind == .set, properties.count > 20 else { return 0 }
+    public var depth: Int64 {
+        guard kind == .event || kind == .set else { return 0 }
+        return Self.depth(in: properties)
+    }
+
+    /// The same of properties as they are stored.
+    public static func depth(in properties: [UInt8]) -> Int64 {
+        guard properties.count > 16 else { return 0 }
         let key = Array(TriggerEngine.depthProperty.utf8)
         guard let place = PropertyText.token(of: key.span, in: properties.span) else { return 0 }
         return Int64(String(decoding: properties[place], as: UTF8.self)) ?? 0

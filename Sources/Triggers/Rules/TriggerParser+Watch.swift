@@ -1,14 +1,14 @@
 internal import Model
 
 extension TriggerWhen {
-    private static let levels = ["recover_at", "for", "recovered", "cooldown"]
+    private static let levels = ["recover_at", "for", "recovered", "cooldown", "at_most"]
     private static let shortest: Int64 = 1_000_000
     private static let longest: Int64 = 31 * 86_400_000_000
 
     /// `segment`, `column` and `report`; nil for what is none of them.
     static func watched(_ node: TriggerNode) throws(TriggerError) -> TriggerWatch? {
         if let id = node["segment"] {
-            try node.allow(["segment", "on", "cooldown"])
+            try node.allow(["segment", "on", "cooldown", "at_most"])
             guard let text = id.stringValue, !text.isEmpty else {
                 throw node.error("segment", "is a saved segment's id")
             }

@@ -12,10 +12,10 @@ extension TriggerWhen {
     public static func read(_ json: JSONValue, path: String = "when") throws -> (TriggerWhen, TriggerPolicy) {
         let node = try TriggerNode(json, path)
         let policy = try policy(node)
-        let shared = ["cooldown", "max_age"]
+        let shared = ["cooldown", "max_age", "at_most"]
         if node["absent"] != nil {
             try node.allow(
-                ["event", "where", "absent", "correlate", "reentry", "grace", "retract", "late"] + shared)
+                ["event", "where", "absent", "correlate", "reentry", "grace", "retract", "late", "still"] + shared)
             return (.absence(try absence(node)), policy)
         }
         if let count = node["count"] {
@@ -53,6 +53,7 @@ extension TriggerWhen {
         var policy = TriggerPolicy()
         policy.cooldown = try node.length("cooldown") ?? 0
         policy.mostAge = try node.length("max_age") ?? policy.mostAge
+        policy.cap = try cap(node)
         if let late = node["late"], late != "fire" {
             guard let most = try? node.length("late"), most > 0 else {
                 throw node.error("late", "is fire, or a length of time after which it is not told, such as 1h")
@@ -60,6 +61,19 @@ extension TriggerWhen {
             policy.skipsAfter = most
         }
         return policy
+    }
+
+    private static func cap(_ node: TriggerNode) throws -> TriggerPolicy.Cap? {
+        guard let given = node["at_most"] else { return nil }
+        let inner = try TriggerNode(given, node.path + ".at_most")
+        try inner.allow(["count", "within"])
+        guard let count = inner["count"]?.intValue, (1...1_000_000).contains(count) else {
+            throw inner.error("count", "is a whole number from 1 to 1000000")
+        }
+        guard let within = try inner.length("within"), within % 60_000_000 == 0,
+            (60_000_000...86_400_000_000).contains(within)
+        else { throw inner.error("within", "is whole minutes, from 1m to 1d") }
+        return TriggerPolicy.Cap(count: Int(count), within: within)
     }
 
     private static func absence(_ node: TriggerNode) throws -> Absence {
@@ -82,9 +96,13 @@ extension TriggerWhen {
         }
         let retracts = node["retract"] ?? false
         guard let flag = retracts.boolValue else { throw node.error("retract", "is true or false") }
+        if let still = node["still"] {
+            guard case .object = still else { throw node.error("still", "is a condition on people") }
+        }
         return Absence(
             starts: try events(node), ends: try events(inner), within: within, correlate: correlate,
-            reentry: try node.word("reentry") ?? .restart, grace: try node.length("grace") ?? 0, retracts: flag)
+            reentry: try node.word("reentry") ?? .restart, grace: try node.length("grace") ?? 0, retracts: flag,
+            still: node["still"])
     }
 
     private static func count(

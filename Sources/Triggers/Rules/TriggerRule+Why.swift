@@ -100,7 +100,8 @@ extension TriggerRule {
         case .armed: "it waits until \(Timestamp(microseconds: instance.fireAt).text)"
         case .held: "it came due while the trigger was held"
         case .fired: "it fired"
-        case .cancelled: "what was waited for came: \(by)"
+        case .cancelled:
+            by.hasPrefix(StillAnswer.word) ? "when it came due, \(by)" : "what was waited for came: \(by)"
         case .satisfied: "what was waited for had come already: \(by)"
         case .superseded: "another start took its place: \(by)"
         case .expired: "it came due too late: \(by)"

@@ -75,6 +75,10 @@ public struct TriggerRules: Sendable {
     private var forAll: [(Interest, EventTest)] = []
     private var byProperty: [ExactText: [Interest]] = [:]
     private var forPersons: [Interest] = []
+    /// Whether any is watched: then it is noted of whom something was written back because of a message.
+    public private(set) var hasWatches = false
+    /// Whether any asks what must still be so when a wait comes due.
+    public private(set) var asksStill = false
 
     public init(_ rules: [TriggerRule] = []) {
         self.rules = rules
@@ -89,8 +93,9 @@ public struct TriggerRules: Sendable {
             case .property(let change):
                 byProperty[ExactText(change.name), default: []].append(Interest(rule: place, role: .sets))
             case .newPerson: forPersons.append(Interest(rule: place, role: .identifies))
-            case .watched: break
+            case .watched: hasWatches = true
             }
+            if rule.when.still != nil { asksStill = true }
         }
     }
 
@@ -114,6 +119,9 @@ public struct TriggerRules: Sendable {
 
     func interests(property name: String) -> [Interest] { byProperty[ExactText(name)] ?? [] }
     var personInterests: [Interest] { forPersons }
+
+    /// What a rule's version asks of the person when a wait comes due.
+    public func still(_ number: Int64, _ version: Int64) -> JSONValue? { rule(number, version)?.when.still }
 
     func rule(_ number: Int64, _ version: Int64) -> TriggerRule? {
         rules.first { $0.number == number && $0.version == version }

@@ -67,6 +67,8 @@ public enum TriggerWhen: Sendable, Equatable {
         public let grace: Int64
         /// Whether it is told if the awaited event comes after all.
         public let retracts: Bool
+        /// What must be so of the person when it comes due: a condition on people, as it was written.
+        public let still: JSONValue?
     }
 
     /// What another start does while one is waited for.
@@ -95,6 +97,14 @@ public struct TriggerPolicy: Sendable, Equatable {
     public var cooldown: Int64 = 0
     /// Events that came later than this after they happened start nothing.
     public var mostAge: Int64 = 3_600_000_000
+    /// How often it may fire within a length of time; whatever would fire it once more holds it.
+    public var cap: Cap?
+
+    public struct Cap: Sendable, Equatable {
+        public let count: Int
+        /// Microseconds, whole minutes.
+        public let within: Int64
+    }
 
     public init() {}
 }

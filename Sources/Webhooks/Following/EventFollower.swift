@@ -1,5 +1,4 @@
 internal import Connectors
-internal import Dispatch
 public import EventStore
 public import Journal
 public import Logging
@@ -17,6 +16,7 @@ public struct EventFollower: Sendable {
     private let sender: Sender
     private let persons: PersonFinder
     private let names: NameFormFinder
+    private let still: StillFinder
     private let store: EventStore
     /// Everything up to this was looked at, and what came of it is written.
     private let passed = Signal(-1)
@@ -33,6 +33,7 @@ public struct EventFollower: Sendable {
         self.store = store
         persons = PersonFinder(store: store, segments: segments)
         names = NameFormFinder(store: store)
+        still = StillFinder(project: project, journal: journal, store: store, segments: segments, sender: sender)
     }
 
     /// Follows until the task is cancelled or the journal is closed, and runs what is due.
@@ -182,6 +183,7 @@ public struct EventFollower: Sendable {
             let found = try await persons.persons(of: unknown, upTo: 0, isPatient: false)
             for (identity, person) in found { work.persons[identity.text] = person.number }
         }
+        work.still = try await still.answers(listening.triggers.rules, until: now)
         let batch = OutboxBatch(
             project: project, change: listening.change, messages: [], checkpoint: nil, triggers: work)
         if try await !sender.submit(batch) { try await sender.reload() }
@@ -221,53 +223,5 @@ public struct EventFollower: Sendable {
             for place in items.indices { items[place].person = found[ExactText(items[place].identity)]?.number }
         }
         return (wanted.flatMap { $0.messages(project: project) }, items)
-    }
-}
-
-/// Frames of the journal that were read at once.
-struct JournalPiece: Sendable {
-    let frames: [JournalFrame]
-    let lastSeq: Int64
-}
-
-/// Reads the journal on a queue of its own, since it blocks.
-private struct JournalSource {
-    private let box: ReaderBox
-    private static let queue = DispatchQueue(label: "sluice.webhooks.journal", attributes: .concurrent)
-    private static let bytes = 512 << 10
-
-    init(_ journal: Journal, after seq: Int64) { box = ReaderBox(journal, seq) }
-
-    func next() async throws(JournalError) -> JournalPiece {
-        let result: Result<JournalPiece, JournalError> = await withCheckedContinuation { continuation in
-            Self.queue.async { [box] in continuation.resume(returning: box.next(Self.bytes)) }
-        }
-        return try result.get()
-    }
-}
-
-private final class ReaderBox: @unchecked Sendable {
-    // One job after the other uses it: the follower waits for each.
-    private let journal: Journal
-    private var seq: Int64
-    private var reader: JournalReader?
-
-    init(_ journal: Journal, _ seq: Int64) {
-        self.journal = journal
-        self.seq = seq
-    }
-
-    func next(_ bytes: Int) -> Result<JournalPiece, JournalError> {
-        do throws(JournalError) {
-            // What is durable now and gives no frame is a `seq` that was left out.
-            let durable = journal.durableSeq
-            if reader == nil { reader = try journal.makeReader(after: seq) }
-            let frames = try reader?.next(maxBytes: bytes) ?? []
-            seq = frames.last?.lastSeq ?? max(seq, durable)
-            return .success(JournalPiece(frames: frames, lastSeq: seq))
-        } catch {
-            reader = nil
-            return .failure(error)
-        }
     }
 }

@@ -98,9 +98,10 @@ struct WantedEvent: Sendable {
     /// Its messages: one for each form of the bytes.
     func messages(project: String) -> [OutboxMessage] {
         let id = MessageBody.eventID(project: project, seq: event.seq)
+        let whose = OrderKey(event.person, identity: event.identity)
         var variants: [(definition: EndpointDefinition, targets: [OutboxMessage.Target])] = []
         for listener in listeners {
-            let key = listener.definition.order == .person ? orderKey : nil
+            let key = listener.definition.order == .person ? whose.text : nil
             let target = OutboxMessage.Target(endpoint: listener.number, orderKey: key)
             if let place = variants.firstIndex(where: { $0.definition.variant == listener.definition.variant }) {
                 if !variants[place].targets.contains(where: { $0.endpoint == listener.number }) {
@@ -111,16 +112,11 @@ struct WantedEvent: Sendable {
             }
         }
         return variants.map { definition, targets in
-            OutboxMessage(
+            var message = OutboxMessage(
                 id: id, type: MessageBody.eventType, variant: definition.variant, seq: event.seq,
                 body: event.body(definition, id: id), targets: targets)
+            message.whose = whose
+            return message
         }
-    }
-
-    /// What messages of one person have in common; of somebody who is not known yet a hash of the identity.
-    private var orderKey: String {
-        if let person = event.person { return person.text }
-        let hash = Hash128(event.identity.span)
-        return "i_" + Base32.encode(hash.high) + Base32.encode(hash.low)
     }
 }

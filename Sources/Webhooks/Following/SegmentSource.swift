@@ -25,6 +25,12 @@ public struct NamedSegment: Sendable {
 public protocol SegmentSource: Sendable {
     /// All of them, with times that count from a moment.
     func segments(at moment: Timestamp) async throws -> [NamedSegment]
+    /// A condition on people, ready to be asked: what it names is in its place, and its times count from a moment.
+    ///
+    /// - Throws: `QueryError` where it cannot be asked, or names what is gone.
+    func condition(
+        _ json: JSONValue, path: String, at moment: Timestamp
+    ) async throws -> (tree: Condition, fixed: JSONValue)
 }
 
 /// Knows of none.
@@ -32,4 +38,10 @@ public struct NoSegments: SegmentSource {
     public init() {}
 
     public func segments(at moment: Timestamp) async throws -> [NamedSegment] { [] }
+
+    public func condition(
+        _ json: JSONValue, path: String, at moment: Timestamp
+    ) async throws -> (tree: Condition, fixed: JSONValue) {
+        throw QueryError(.invalidCondition, at: path, "nothing is known here of what it names")
+    }
 }

@@ -75,7 +75,7 @@ final class TriggerLooker {
             }
             item.interests.removeAll { $0.role == .breaks }
             switch item.kind {
-            case .event, .set: if !isSilent { items.append(item) }
+            case .event, .set: if !isSilent || rules.hasWatches && item.depth > 0 { items.append(item) }
             case .alias(let other, let isDerived):
                 if isNews(Pair(a: ExactText(item.identity), b: ExactText(other)), isDerived) { items.append(item) }
             case .undo:
@@ -97,6 +97,10 @@ final class TriggerLooker {
     ) -> TriggerItem? {
         var name = ""
         let kind: TriggerItem.Kind
+        // What is watched is told by no item, so it matters of whom anything was written back.
+        let isWrittenBack =
+            rules.hasWatches && (layout.kind == .event || layout.kind == .set)
+            && TriggerItem.depth(in: Array(copying: payload.extracting(layout.properties))) > 0
         switch layout.kind {
         case .reject: return nil
         case .event:
@@ -104,11 +108,11 @@ final class TriggerLooker {
             if layout.flags.contains(.foldsNames) { name = forms.event(name) }
             guard
                 rules.mayWant(event: ExactText(name))
-                    || rules.looksAtPeople && layout.flags.contains(.setsProperties)
+                    || rules.looksAtPeople && layout.flags.contains(.setsProperties) || isWrittenBack
             else { return nil }
             kind = .event
         case .set:
-            guard rules.looksAtPeople else { return nil }
+            guard rules.looksAtPeople || isWrittenBack else { return nil }
             kind = .set
         case .alias:
             kind = .alias(

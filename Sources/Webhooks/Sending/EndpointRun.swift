@@ -21,6 +21,8 @@ struct EndpointRun: Sendable {
     var mayBeDue = true
     /// The message from which on deliveries may be parked; nil if none are.
     var parkedFrom: Int64?
+    /// Whether what is claimed was claimed before it asked for order: it goes back, and is claimed in it.
+    private var isUnordered = false
     /// Whether it has answered that it wants nothing more, before that is written.
     private(set) var hasEnded = false
 
@@ -40,6 +42,9 @@ struct EndpointRun: Sendable {
     mutating func update(_ other: LiveEndpoint, now: Timestamp) {
         let before = live
         live = other
+        if before.record.definition.order == .none, other.record.definition.order == .person {
+            isUnordered = waiting > 0
+        }
         if other.record.definition.rate != before.record.definition.rate {
             bucket = other.record.definition.rate.map { RateBucket($0, now: now) }
         }
@@ -90,7 +95,7 @@ struct EndpointRun: Sendable {
 
     /// The next delivery to send, if one may be.
     mutating func start(now: Timestamp) -> ClaimedDelivery? {
-        guard isActive, next < queue.count, now >= throttledUntil else { return nil }
+        guard isActive, next < queue.count, now >= throttledUntil, !isUnordered else { return nil }
         switch breaker.state {
         case .closed: guard inFlight < Int(live.record.definition.concurrency) else { return nil }
         case .open(let until): guard now >= until, inFlight == 0 else { return nil }
@@ -107,7 +112,7 @@ struct EndpointRun: Sendable {
 
     /// What is claimed and not to be sent now: it goes back.
     mutating func release() -> [ClaimedDelivery] {
-        defer { (queue, next, waitingBytes) = ([], 0, 0) }
+        defer { (queue, next, waitingBytes, isUnordered) = ([], 0, 0, false) }
         return Array(queue[next...])
     }
 
@@ -161,7 +166,7 @@ struct EndpointRun: Sendable {
     /// Whether what is claimed is better given back than kept waiting.
     func holdsInVain(now: Timestamp) -> Bool {
         guard waiting > 0 else { return false }
-        if !isActive || now < throttledUntil { return true }
+        if !isActive || now < throttledUntil || isUnordered { return true }
         return breaker.room(now: now) != nil
     }
 }

@@ -26,6 +26,7 @@ extension Sender {
                     }
                     if !work.batches.isEmpty { work.parks = state.dispatch.parks(now: now) }
                     work.rooms = state.dispatch.rooms(now: now)
+                    work.change = state.live.change
                     work.parkedFrom = state.dispatch.parkedFrom(work.rooms.lazy.map(\.endpoint))
                 }
                 let isOver = state.isStopping && work.isEmpty && state.dispatch.inFlight == 0
@@ -90,6 +91,13 @@ extension Sender {
     private func begin(_ answer: LedgerAnswer, asked: [Int64]) {
         let now = clock()
         let (started, isMore) = state.withLock { state in
+            var answer = answer
+            if answer.change < state.live.change {
+                // Endpoints were changed meanwhile, and may want it in another order.
+                state.work.released += answer.claimed
+                answer.full.formUnion(answer.claimed.map(\.endpoint))
+                answer.claimed = []
+            }
             state.work.released += state.dispatch.claimed(answer, asked: asked)
             for (project, due) in answer.nextDue { state.live.triggers[project]?.nextDue = due }
             // What is claimed when the server ends goes back in the next round; what was fed to others is claimed in it.

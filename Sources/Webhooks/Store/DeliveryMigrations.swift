@@ -11,6 +11,7 @@ enum DeliveryMigrations {
         migrator.registerMigration("005_alerts", migrate: AlertMigration.make)
         migrator.registerMigration("006_trigger_watches", migrate: WatchMigration.make)
         migrator.registerMigration("007_parked", migrate: ParkedMigration.make)
+        migrator.registerMigration("008_order", migrate: OrderMigration.make)
         return migrator
     }
 

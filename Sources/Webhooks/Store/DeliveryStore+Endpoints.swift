@@ -126,6 +126,7 @@ extension DeliveryStore {
         try db.execute(
             sql: "UPDATE endpoints SET definition = ?, updated_at = ? WHERE number = ?",
             arguments: [definition.json.text, now.microseconds, known.number])
+        if definition.order == .person, known.definition.order == .none { try putInOrder(db, known.number) }
         if let headers {
             let (sealed, names) = try seal(headers, known.id, box)
             try db.execute(
@@ -133,38 +134,6 @@ extension DeliveryStore {
                 arguments: [sealed, names, known.number])
         }
         if let certificate { try setCertificate(db, known.number, known.id, certificate, box) }
-    }
-
-    /// Gives an endpoint a further secret; those before hold for so long.
-    public func rotate(
-        _ id: String, to secret: WebhookSecret, overlap: Int64, project: String, now: Timestamp
-    ) async throws(WebhookError) -> EndpointRecord {
-        let box = box
-        return try await write { db in
-            let known = try Self.require(db, id, project)
-            try Self.rotate(db, known, to: secret, overlap: overlap, now, box)
-            try Self.noteChange(db)
-            return try Self.require(db, id, project)
-        }
-    }
-
-    static func rotate(
-        _ db: Database, _ known: EndpointRecord, to secret: WebhookSecret, overlap: Int64, _ now: Timestamp,
-        _ box: SecretBox
-    ) throws {
-        let end = now.microseconds + overlap
-        try db.execute(
-            sql: "UPDATE endpoint_secrets SET ends_at = ? WHERE endpoint = ? AND (ends_at IS NULL OR ends_at > ?)",
-            arguments: [end, known.number, end])
-        try db.execute(
-            sql: "DELETE FROM endpoint_secrets WHERE endpoint = ? AND ends_at <= ?",
-            arguments: [known.number, now.microseconds])
-        let live = try Int.fetchOne(
-            db, sql: "SELECT count(*) FROM endpoint_secrets WHERE endpoint = ?", arguments: [known.number])
-        guard (live ?? 0) < 10 else {
-            throw WebhookError(.conflict, "ten secrets of this endpoint hold still; wait until the oldest ends")
-        }
-        try addSecret(db, secret, known.number, known.id, box, now)
     }
 
     /// Pauses, disables or enables an endpoint. What waits for it goes on waiting, or goes on.
@@ -210,22 +179,21 @@ extension DeliveryStore {
         }
     }
 
+    /// Removes the subscriptions that a key has made, with what was to be sent to them. How many there were.
+    public func removeHooks(madeBy key: String, project: String) async throws(WebhookError) -> Int {
+        try await write { db in
+            let numbers = try Int64.fetchAll(
+                db, sql: "SELECT number FROM endpoints WHERE project = ? AND kind = 'hook' AND made_by = ?",
+                arguments: [project, key])
+            for number in numbers { try Self.remove(db, number) }
+            return numbers.count
+        }
+    }
+
     static func remove(_ db: Database, _ number: Int64) throws {
         try removeDeliveries(db, number)
         try db.execute(sql: "DELETE FROM endpoints WHERE number = ?", arguments: [number])
         try noteChange(db)
-    }
-
-    /// The newest secret; null where the master key is another one.
-    public func secret(_ record: EndpointRecord) async throws(WebhookError) -> WebhookSecret? {
-        let box = box
-        return try await read { db in try Self.secrets(db, record.number, record.id, box).first?.secret }
-    }
-
-    /// An endpoint's own headers.
-    public func headers(_ record: EndpointRecord) async throws(WebhookError) -> [(name: String, value: String)] {
-        let box = box
-        return try await read { db in try Self.headers(db, record.number, record.id, box) }
     }
 
     // MARK: Steps
@@ -249,22 +217,5 @@ extension DeliveryStore {
     static func makeID(_ prefix: String, _ now: Timestamp) -> String {
         let milliseconds = UInt64(max(0, now.microseconds / 1_000))
         return prefix + Base32.encode(milliseconds << 20 | UInt64.random(in: 0..<(1 << 20)))
-    }
-
-    private static func addSecret(
-        _ db: Database, _ secret: WebhookSecret, _ number: Int64, _ id: String, _ box: SecretBox, _ now: Timestamp
-    ) throws {
-        try db.execute(
-            sql: "INSERT INTO endpoint_secrets (endpoint, sealed, made_at) VALUES (?, ?, ?)",
-            arguments: [number, Blob(try box.seal(Array(secret.text.utf8), for: id)).data, now.microseconds])
-    }
-
-    private static func seal(
-        _ headers: [(name: String, value: String)], _ id: String, _ box: SecretBox
-    ) throws -> (sealed: DatabaseValue, names: String) {
-        guard !headers.isEmpty else { return (.null, "") }
-        let document = JSONValue.object(headers.map { .init($0.name, .string($0.value)) })
-        let sealed = try box.seal(Array(document.text.utf8), for: id)
-        return (Blob(sealed).data, headers.map(\.name).joined(separator: " "))
     }
 }

@@ -85,7 +85,7 @@ extension DeliveryStore {
         // Why one was refused is in the receiver's words.
         try db.execute(
             sql: """
-                UPDATE deliveries SET order_key = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
+                UPDATE deliveries SET order_key = NULL, whose = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
                     reason = CASE WHEN state < 2 THEN 'erased' WHEN state = 5 THEN 'the receiver refused it' ELSE reason END,
                     finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
                 WHERE message IN (\(chosen))
@@ -114,7 +114,7 @@ extension DeliveryStore {
         try db.execute(
             sql: "UPDATE trigger_firings SET key = '', identity = '', event_id = '', person = NULL WHERE \(whose)",
             arguments: arguments)
-        for table in ["trigger_marks", "trigger_values"] {
+        for table in ["trigger_marks", "trigger_values", "trigger_depths"] {
             try db.execute(sql: "DELETE FROM \(table) WHERE \(whose)", arguments: arguments)
         }
         guard column == "identity" else { return count }
@@ -145,7 +145,7 @@ extension DeliveryStore {
             sql: """
                 SELECT (SELECT count(*) FROM trigger_instances WHERE \(whose) AND (identity <> '' OR event IS NOT NULL))
                     + (SELECT count(*) FROM trigger_firings WHERE \(whose) AND identity <> '')
-                    + (SELECT count(*) FROM trigger_marks WHERE \(whose)) + (SELECT count(*) FROM trigger_values WHERE \(whose))
+                    + (SELECT count(*) FROM trigger_depths WHERE \(whose)) + (SELECT count(*) FROM trigger_marks WHERE \(whose)) + (SELECT count(*) FROM trigger_values WHERE \(whose))
                     + \(messages) + \(watched)
                 """, arguments: [project, list]) ?? 0
     }
@@ -183,7 +183,7 @@ extension DeliveryStore {
         return .object(
             members.map { member in
                 switch member.key {
-                case "where": return .init(member.key, condition(member.value))
+                case "where", "still": return .init(member.key, condition(member.value))
                 case "from", "to":
                     let asked = condition(["property": "x", "is": member.value])
                     return .init(member.key, asked["is"] ?? .null)

@@ -4,6 +4,9 @@ public import Model
 /// Which deliveries are meant.
 public struct DeliveryFilter: Sendable {
     public var endpoint: String?
+    /// Of messages of a type; of one message.
+    public var type: String?
+    public var message: String?
     public var states: [DeliveryState] = DeliveryState.allCases
     /// Made in [from, to).
     public var from: Timestamp?
@@ -29,11 +32,13 @@ extension DeliveryStore {
                     SELECT \(Self.columns) FROM \(Self.tables)
                     WHERE d.project = ?1 AND e.id = coalesce(?2, e.id) AND d.state IN (\(Self.list(filter.states)))
                         AND (?3 IS NULL OR d.created_at >= ?3) AND (?4 IS NULL OR d.created_at < ?4)
-                        AND (?5 IS NULL OR d.number < ?5)
+                        AND (?5 IS NULL OR d.number < ?5) AND m.type = coalesce(?7, m.type)
+                        AND ?8 IS \(filter.message == nil ? "NULL" : "NOT NULL AND m.project = ?1 AND m.id = ?8")
                     ORDER BY d.number DESC LIMIT ?6
                     """,
                 arguments: [
                     project, filter.endpoint, filter.from?.microseconds, filter.to?.microseconds, before, limit,
+                    filter.type, filter.message,
                 ]
             ).map(DeliveryRecord.init(row:))
         }

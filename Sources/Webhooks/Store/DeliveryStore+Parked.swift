@@ -2,8 +2,9 @@ internal import GRDB
 
 /// Deliveries that wait behind others of their endpoint.
 extension DeliveryStore {
-    /// How many are looked at for an endpoint at once; most may be others'.
-    private static let mostSeen = 4_000
+    /// How many steps are made for an endpoint at once. One finds the endpoint's next delivery, or leads past all that others have of a
+    /// message, however many they are.
+    static let mostSteps = 2_000
 
     /// Takes parked deliveries of an endpoint, the oldest first, as many as there is room for.
     ///
@@ -11,27 +12,29 @@ extension DeliveryStore {
     static func unpark(
         _ endpoint: Int64, from first: Int64, _ count: Int, _ db: Database, _ answer: inout LedgerAnswer
     ) throws -> [Row] {
-        let parked = try db.cachedStatement(
+        let next = try db.cachedStatement(
             sql: """
                 SELECT message, endpoint, number FROM deliveries INDEXED BY deliveries_parked
-                WHERE state = 0 AND next_at IS NULL AND message >= ? ORDER BY message LIMIT \(mostSeen)
+                WHERE state = 0 AND next_at IS NULL AND (message, endpoint) >= (?, ?) ORDER BY message, endpoint LIMIT 1
                 """)
-        var (numbers, seen, last): ([Int64], Int, Int64) = ([], 0, first)
-        var isFull = false
-        let rows = try Row.fetchCursor(parked, arguments: [first])
-        while let row = try rows.next() {
-            let (message, whose): (Int64, Int64) = (row[0], row[1])
-            (seen, last) = (seen + 1, message)
-            guard whose == endpoint else { continue }
-            if numbers.count == count {
-                isFull = true
+        var (numbers, message, isOver): ([Int64], Int64, Bool) = ([], first, false)
+        for _ in 0..<mostSteps {
+            guard let row = try Row.fetchOne(next, arguments: [message, endpoint]) else {
+                isOver = true
                 break
             }
-            numbers.append(row[2])
+            let (found, whose): (Int64, Int64) = (row[0], row[1])
+            message = found
+            if whose == endpoint {
+                // There is another one, for the next time.
+                if numbers.count == count { break }
+                numbers.append(row[2])
+            }
+            // What comes before it among others of the message is passed by asking for its own.
+            if whose >= endpoint { message += 1 }
         }
-        let isOver = !isFull && seen < mostSeen
         guard !numbers.isEmpty else {
-            answer.parkedFrom[endpoint] = isOver ? .some(nil) : last
+            answer.parkedFrom[endpoint] = isOver ? .some(nil) : message
             if !isOver {
                 answer.full.insert(endpoint)
                 answer.isScanning = true
@@ -47,7 +50,7 @@ extension DeliveryStore {
         let taken = try numbers.compactMap { try Row.fetchOne(take, arguments: [endpoint, $0]) }
         // One that is not active keeps what waits.
         guard taken.count == numbers.count else { return taken }
-        answer.parkedFrom[endpoint] = isOver ? .some(nil) : last
+        answer.parkedFrom[endpoint] = isOver ? .some(nil) : message
         if !isOver { answer.full.insert(endpoint) }
         return taken
     }

@@ -155,6 +155,7 @@ extension DeliveryStore {
         try db.execute(
             sql: "DELETE FROM trigger_instances WHERE state > 1 AND ended_at < ?",
             arguments: [now.microseconds - logDays * day])
+        try db.execute(sql: "DELETE FROM trigger_depths WHERE at < ?", arguments: [now.microseconds - 32 * day])
         for project in try String.fetchAll(db, sql: "SELECT DISTINCT project FROM triggers") {
             for rule in try rules(db, project) {
                 let span: Int64

@@ -5,6 +5,7 @@ internal import Model
 struct OutboxMessage: Sendable {
     struct Target: Sendable {
         let endpoint: Int64
+        /// Messages with the same go out one after another.
         let orderKey: String?
     }
 
@@ -18,6 +19,8 @@ struct OutboxMessage: Sendable {
     var depth: Int64 = 0
     /// Whose it is, of what is of no event: by it an erasure finds it.
     var identity: String?
+    /// Whose it is, for endpoints that ask for order, or come to.
+    var whose: OrderKey?
 }
 
 /// What a follower found in a piece of a project's journal, to be written in one transaction with how far it was followed.
@@ -60,6 +63,8 @@ struct AttemptOutcome: Sendable {
 
 /// Everything that is to be written at once.
 struct LedgerWork: Sendable {
+    /// The change of the endpoints by which it was made; nil if that does not matter.
+    var change: Int64?
     var batches: [OutboxBatch] = []
     var outcomes: [AttemptOutcome] = []
     /// Claimed deliveries of which no attempt was made after all.
@@ -79,6 +84,8 @@ struct LedgerAnswer: Sendable {
     /// Whether each batch was written; those that were not were looked at by other endpoints than there are.
     var written: [Bool] = []
     var claimed: [ClaimedDelivery] = []
+    /// The change of the endpoints by which they were claimed.
+    var change: Int64 = -1
     /// Endpoints for which there may be more.
     var full: Set<Int64> = []
     /// Whether endpoints were changed by what is written.

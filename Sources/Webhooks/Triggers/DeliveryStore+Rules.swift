@@ -22,6 +22,8 @@ struct TriggerWork: Sendable {
     var dueUntil: Timestamp?
     /// What the store knows of identities that were not known when something was armed for them.
     var persons: [String: Int64] = [:]
+    /// Of waits that are due, whether what must still be so is; nil where none asks.
+    var still: [Int64: StillAnswer]?
     /// What watchers saw.
     var steps: [WatchStep] = []
 
@@ -52,9 +54,11 @@ extension DeliveryStore {
         for heard in work.heard { try engine.heard(rule: heard.rule, version: heard.version, at: heard.at) }
         for step in work.steps { try engine.watch(step) }
         if let until = work.dueUntil {
-            try engine.fireDue(until: until, limit: TriggerWork.mostTimers, persons: work.persons)
+            try engine.fireDue(
+                until: until, limit: TriggerWork.mostTimers, persons: work.persons, still: work.still)
         }
         answer.fed.formUnion(tables.fed)
+        if tables.hasChanged { answer.hasChanged = true }
         answer.nextDue[project] = .some(try TriggerTables.nextDue(db, project))
     }
 
@@ -106,6 +110,19 @@ extension DeliveryStore {
                 nextDue: try TriggerTables.nextDue(db, project))
         }
         return found
+    }
+
+    /// What waits and is due, as many as are run at once.
+    func due(project: String, until: Timestamp) async throws(WebhookError) -> [DueWait] {
+        try await read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT number, trigger_number, version, identity FROM trigger_instances
+                    WHERE project = ? AND state = 0 AND fire_at <= ? ORDER BY fire_at, number LIMIT \(TriggerWork.mostTimers)
+                    """, arguments: [project, until.microseconds]
+            ).map { DueWait(number: $0[0], rule: $0[1], version: $0[2], identity: $0[3]) }
+        }
     }
 
     /// Timers that are due and whose person was not known when they were armed.

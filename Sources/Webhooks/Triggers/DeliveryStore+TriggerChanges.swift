@@ -138,9 +138,12 @@ extension DeliveryStore {
         }
         let since = state == .enabled && known.state != .enabled ? max(durable(), known.sinceSeq) : known.sinceSeq
         try db.execute(
-            sql: "UPDATE triggers SET state = ?, changed_by = ?, state_at = ?, since_seq = ? WHERE number = ?",
+            sql:
+                "UPDATE triggers SET state = ?, reason = NULL, changed_by = ?, state_at = ?, since_seq = ? WHERE number = ?",
             arguments: [state.rawValue, key, now.microseconds, since, known.number])
         if state == .enabled {
+            // What it fired before it was held is forgiven.
+            try db.execute(sql: "DELETE FROM trigger_rates WHERE trigger_number = ?", arguments: [known.number])
             // An action that was disabled by what it answered gets a new chance with its trigger.
             try db.execute(
                 sql: """

@@ -92,7 +92,7 @@ extension DeliveryStore {
                 db, sql: "SELECT NOT EXISTS (SELECT 1 FROM triggers WHERE project = ?)", arguments: [project]) ?? false
         if isLast {
             // Nobody follows who is who any more: the next trigger begins with what the store knows then.
-            for table in ["trigger_people", "trigger_ties", "trigger_seeds"] {
+            for table in ["trigger_people", "trigger_ties", "trigger_seeds", "trigger_depths"] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE project = ?", arguments: [project])
             }
         }
@@ -154,7 +154,8 @@ extension TriggerRecord {
             number: row["number"], id: row["id"], project: row["project"], name: row["name"],
             version: row["version"], when: try JSONValue(text: condition), actions: try JSONValue(text: actions),
             state: TriggerRule.State(rawValue: row["state"]) ?? .disabled, sinceSeq: row["since_seq"],
-            changedBy: row["changed_by"], stateAt: time("state_at"), createdAt: time("created_at"),
+            reason: row["reason"], changedBy: row["changed_by"], stateAt: time("state_at"),
+            createdAt: time("created_at"),
             updatedAt: time("updated_at"))
     }
 }

@@ -27,6 +27,9 @@ public final class TriggerDryRun {
     /// Names of events that it needs; nil for all.
     public var names: [String]? { rules.names }
 
+    /// Whether it asks something of persons when a wait comes due, which is not asked here.
+    public var asksStill: Bool { rules.asksStill }
+
     /// Begins at a moment.
     public func begin(at time: Timestamp) throws {
         now = time

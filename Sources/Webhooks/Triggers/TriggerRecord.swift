@@ -36,6 +36,8 @@ public struct TriggerRecord: Sendable, Equatable {
     public let actions: JSONValue
     public let state: TriggerRule.State
     public let sinceSeq: Int64
+    /// Why it is held, where the server did that.
+    public let reason: String?
     public let changedBy: String
     public let stateAt: Timestamp
     public let createdAt: Timestamp

@@ -24,6 +24,17 @@ extension TriggerTables {
 
     func forgetWatched(rule: Int64) throws { try run("DELETE FROM trigger_watched WHERE trigger_number = ?", [rule]) }
 
+    func noteDepth(_ depth: Int64, identity: String, key: String, seq: Int64, at: Int64) throws {
+        try run(
+            "INSERT OR REPLACE INTO trigger_depths VALUES (?, ?, ?, ?, ?, ?)", [project, identity, key, depth, seq, at])
+    }
+
+    func depth(key: String, since: Int64) throws -> Int64 {
+        let statement = try db.cachedStatement(
+            sql: "SELECT max(depth) FROM trigger_depths WHERE project = ? AND key = ? AND at >= ?")
+        return try Int64.fetchOne(statement, arguments: [project, key, since]) ?? 0
+    }
+
     func setPlace(rule: Int64, _ place: WatchPlace) throws {
         try run(
             """

@@ -14,7 +14,8 @@ struct TriggerTargets: Sendable {
     /// Those that name a type of messages.
     private var byType: [String: [Target]] = [:]
 
-    static let types = [TriggerFiring.firedType, TriggerFiring.identifiedType] + TriggerFiring.followUps
+    static let types =
+        [TriggerFiring.firedType, TriggerFiring.identifiedType, TriggerFiring.pausedType] + TriggerFiring.followUps
 
     init() {}
 
@@ -43,6 +44,9 @@ struct TriggerTargets: Sendable {
         return ((byTrigger[trigger] ?? []) + (byType[type] ?? [])).filter { seen.insert($0.endpoint).inserted }
     }
 
+    /// Those that name a type.
+    func endpoints(type: String) -> [Int64] { (byType[type] ?? []).map(\.endpoint) }
+
     func endpoints(_ trigger: Int64, _ type: String) -> [Int64] { targets(trigger, type).map(\.endpoint) }
 
     /// A firing's messages: one for each form of the bytes.
@@ -59,15 +63,21 @@ struct TriggerTargets: Sendable {
         }
         return variants.compactMap { name, chosen in
             guard let first = chosen.first else { return nil }
-            let key = firing.person.map { PersonID($0).text } ?? firing.identity.map { "i_" + $0 }
+            let whose = firing.identity.map {
+                OrderKey(firing.person.map { PersonID($0) }, identity: Array($0.utf8))
+            }
+            // Of nobody, all go one after another.
+            let key = whose?.text ?? firing.person.map { PersonID($0).text }
             // What is too long in a form of one's own is said of ids alone.
             let thin = FiringBody.bytes(firing, isThin: true)
             let body = first.definition.formed(FiringBody.bytes(firing, isThin: first.isThin))
-            return OutboxMessage(
+            var message = OutboxMessage(
                 id: firing.message, type: firing.type, variant: name, seq: firing.seq,
                 body: body ?? first.definition.formed(thin) ?? thin,
                 targets: chosen.map { .init(endpoint: $0.endpoint, orderKey: $0.isOrdered ? key : nil) },
                 depth: firing.depth, identity: firing.identity)
+            message.whose = whose
+            return message
         }
     }
 }

@@ -28,10 +28,12 @@ struct TriggersAdd: AsyncParsableCommand {
             --when is one of
               {"event": "Purchased", "where": {"property": "amount", "gt": 100}}
               {"event": "Added to cart", "absent": {"event": "Purchased", "within": "30m"}, "correlate": "properties.cart_id"}
+                  with "still": {"person": "plan", "is": "free"}: only if that is so of the person when it comes due
               {"count": {"event": "Payment failed", "at_least": 3, "within": "1h"}}
               {"property": "plan", "from": "trial", "to": "pro"}    {"new_person": true}    {"silence": {"for": "10m"}}
               {"segment": "seg_…", "on": "entered"}    {"column": "engagement_score", "below": 40, "recover_at": 50, "for": "1h"}
               {"report": {"type": "metric", "measure": {"event": "Purchased"}, "from": "-1d"}, "value": "total", "drop_percent": 30, "every": "5m"}
+            and may have "cooldown": "24h", and "at_most": {"count": 100, "within": "1h"}, which holds a trigger that fires oftener.
 
             Examples:
               sluice triggers add "Big order" --when '{"event": "Purchased"}' --endpoint ep_dr5yzrhqdbtsw --data ./data

@@ -85,6 +85,8 @@ struct TriggersExplain: AsyncParsableCommand {
     private static func cause(_ firing: JSONValue) -> String {
         if let event = firing["event_id"]?.stringValue, !event.isEmpty { return event }
         let change = firing["change"]
+        // Hidden from a key that may not read people.
+        if let hidden = change?.stringValue { return hidden }
         let name = ["column", "segment", "value", "property"].compactMap { change?[$0]?.stringValue }.first
         let moved = "\(name.map { "\($0) " } ?? "")\(Text.plain(change?["old"])) → \(Text.plain(change?["new"]))"
         guard let event = firing["preceded_by"]?["event_id"]?.stringValue else { return moved }

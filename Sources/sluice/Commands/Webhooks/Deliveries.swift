@@ -20,6 +20,12 @@ struct DeliveriesList: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Those in a status.", valueName: "STATUS"))
     var status: String?
 
+    @Option(name: .long, help: ArgumentHelp("Those of messages of a type, such as trigger.fired.", valueName: "TYPE"))
+    var type: String?
+
+    @Option(name: .customLong("message"), help: ArgumentHelp("Those of one message.", valueName: "WEBHOOK-ID"))
+    var message: String?
+
     @Option(name: .long, help: ArgumentHelp("At most that many.", valueName: "N"))
     var limit = 50
 
@@ -36,6 +42,8 @@ struct DeliveriesList: AsyncParsableCommand {
         var query: [(String, String)] = []
         if let endpoint { query.append(("endpoint", endpoint)) }
         if let status { query.append(("status", status)) }
+        if let type { query.append(("type", type)) }
+        if let message { query.append(("webhook_id", message)) }
         let deliveries = try await Session.run(connection) { [query, limit] client in
             try await client.pages("/v1/deliveries", query: query, limit: limit)
         }

@@ -5,7 +5,8 @@ struct WebhooksCommand: AsyncParsableCommand {
         commandName: "webhooks",
         abstract: "Tell other systems what happens, within a moment: endpoints that events are sent to.",
         subcommands: [
-            WebhooksAdd.self, WebhooksList.self, WebhooksShow.self, WebhooksRotate.self, WebhooksEnable.self,
+            WebhooksAdd.self, WebhooksList.self, WebhooksShow.self, WebhooksChange.self, WebhooksRotate.self,
+            WebhooksEnable.self,
             WebhooksDisable.self, WebhooksRemove.self, WebhooksAttempts.self, WebhooksTest.self, WebhooksSeek.self,
         ])
 }
