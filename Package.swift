@@ -77,7 +77,9 @@ let package = Package(
         .target(name: "Reports", dependencies: ["Model", "EventStore", "DuckDB"]),
         .target(
             name: "Exports",
-            dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
+            dependencies: [
+                "Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto, cryptoExtras,
+            ]),
         .target(
             name: "Connectors",
             dependencies: ["Model", "Threads", "CCurl", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),

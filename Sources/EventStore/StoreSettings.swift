@@ -9,6 +9,8 @@ public struct StoreSettings: Sendable {
     /// The same while rows are exported as they lie and nothing else goes on: the engine would fill more with blocks that it
     /// does not need again.
     public var passingMemory = "600MB"
+    /// Whether the store is opened for an export and closed after it: what can wait is left to a server, or to a command that writes.
+    public var isBrief = false
     /// Threads of the engine, and connections that read; the number of cores.
     public var threads = StoreSettings.cores
     /// Readers that may wait for a connection before `.busy`.

@@ -22,6 +22,9 @@ struct ExportJob: Sendable {
     /// How often rows were taken out of the store; none are while it runs.
     let erasureEpoch: Int64
 
+    /// Where rows and identities go that do not fit the memory.
+    private var spills: Scratch { Scratch(folder: scratch, isEncrypted: !spec.recipients.isEmpty) }
+
     /// Makes everything; blocks.
     func run(_ connection: Connection) throws -> Manifest {
         if spec.format == .kissmetrics { return try LayoutJob(job: self).run(connection) }
@@ -75,7 +78,7 @@ struct ExportJob: Sendable {
             // The engine asks for those of a Parquet file in any order.
             let spill =
                 spec.format == .parquet
-                ? nil : IdentityTable.Spill(folder: scratch, most: settings.identityBytes)
+                ? nil : IdentityTable.Spill(scratch: spills, most: settings.identityBytes)
             return try IdentityTable(
                 connection, people, window, format: spec.format, style: style, spill: spill)
         }
@@ -127,7 +130,7 @@ struct ExportJob: Sendable {
                 defer { files = output.files }
                 try RowWriter(
                     query: query, identities: identities, style: style, progress: progress, layout: layout,
-                    scratch: scratch, settings: settings
+                    scratch: spills, settings: settings
                 ).write(connection, &output)
             }
             try Task.checkCancellation()

@@ -72,7 +72,7 @@ public struct ServerConfiguration: Sendable {
     public var exportsAtOnce = 2
     /// The engine's memory limit per project, in bytes.
     public var engineMemory: Int64 = 600 << 20
-    /// The same while rows are exported as they lie and nothing else goes on; nil for no difference.
+    /// The same while rows are exported as they lie, where that is all that the server is there for; nil if it is not.
     public var passingMemory: Int64?
     /// Rows of a project's hot tables at which they become a cold file; nil for the store's own choice.
     public var hotRows: Int64?

@@ -184,6 +184,31 @@ import Testing
         }
     }
 
+    /// A store that is opened for an export alone leaves the table as it is until somebody waits for it.
+    @Test func inABriefStore() async throws {
+        let folder = try TemporaryFolder()
+        var settings = StoreSettings()
+        settings.isBrief = true
+        try await StoreFixture.with(folder, settings: settings) { fixture in
+            var random = SeededGenerator(seed: 3)
+            var model = ComputedModel()
+            fixture.store.computedSet = try Self.set("UTC")
+            try await Self.append(fixture, &model, now: Self.start, &random)
+            let seq = fixture.store.appliedSeq
+            let keeper = PeopleKeeper(
+                store: fixture.store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            ) { Timestamp(microseconds: Self.start) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await keeper.run() }
+                #expect(await fixture.store.waitForPeople(seq, timeout: .seconds(300)))
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+            try await Self.checkTable(
+                fixture, model, day: ComputedModel.day(Self.start, offset: 0), offset: 0, "brief")
+        }
+    }
+
     /// Erases somebody, or what is old.
     private static func remove(
         _ fixture: StoreFixture, _ model: inout ComputedModel, now: Int64, _ random: inout SeededGenerator

@@ -97,6 +97,21 @@ struct EncryptionTests {
         }
     }
 
+    /// Rows that are sorted by way of a file, and identities that are read from one.
+    @Test(arguments: ["csv", "ndjson"])
+    func whatIsPutAside(format: String) async throws {
+        var settings = StoreSettings()
+        (settings.sortedBytes, settings.identityBytes) = (3_000, 0)
+        try await LiveStore.with(settings: settings) { live in
+            try await live.write(Self.events(300))
+            let what = #""dataset":"events","order":"timestamp","format":"\#(format)""#
+            let plain = try await live.export(try await live.resolve(try spec("{\(what)}")), to: "plain.x")
+            let sealed = try await live.export(try await live.resolve(try Self.encrypted(what)), to: "sealed.x.age")
+            let wanted = try live.bytes(plain.parts[0].file)
+            #expect(try Self.opened(live.bytes(sealed.parts[0].file), 0) == wanted)
+        }
+    }
+
     @Test func anEmptyResultIsAFile() async throws {
         try await LiveStore.with { live in
             let resolved = try await live.resolve(try Self.encrypted(#""dataset":"events","format":"ndjson""#))

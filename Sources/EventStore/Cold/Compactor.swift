@@ -64,6 +64,7 @@ public struct Compactor: Sendable {
 
     /// Wakes the compactor for what can wait, when nothing came in for a while.
     private func watchForIdleness() async {
+        if store.settings.isBrief { return await Self.untilCancelled() }
         var last: (seq: Int64, version: Int64)?
         while (try? await Task.sleep(for: store.settings.idleness)) != nil {
             let layout = store.layouts.current
@@ -73,6 +74,10 @@ public struct Compactor: Sendable {
             }
             last = now
         }
+    }
+
+    private static func untilCancelled() async {
+        while (try? await Task.sleep(for: .seconds(3_600))) != nil {}
     }
 
     /// Makes the index of persons when look-ups come that it could have answered.

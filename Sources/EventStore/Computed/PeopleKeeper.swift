@@ -53,6 +53,7 @@ public struct PeopleKeeper: Sendable {
         var (pause, took) = (Duration.milliseconds(500), Duration.zero)
         store.people.wake()
         for await _ in store.people.wakes {
+            if store.settings.isBrief, !store.people.isHurried { continue }
             do {
                 try await gather(for: min(max(Self.gathering, took * 3), Self.longest))
                 took = try await follow()

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// The fields and persons of identities by their numbers, in a file without a name, for stores whose identities would take
 /// too much memory.
 ///
@@ -19,8 +17,7 @@ final class IdentityPages: @unchecked Sendable {
         var bytes: [UInt8] = []
     }
 
-    private let descriptor: Int32
-    private let path: String
+    private let file: ScratchFile
     /// Where each page begins; the last is where the file ends.
     private var starts = [0]
     private var slots = Array(repeating: Slot(), count: kept)
@@ -30,11 +27,7 @@ final class IdentityPages: @unchecked Sendable {
     private var fields: [UInt8] = []
     private var page: [UInt8] = []
 
-    init(in folder: String) throws(ExportError) {
-        (descriptor, path) = try FileSystem.createUnnamed(in: folder, "identities")
-    }
-
-    deinit { close(descriptor) }
+    init(in scratch: Scratch) throws(ExportError) { file = try scratch.file("identities") }
 
     /// Adds an identity; they come in the order of their numbers, and numbers may be left out.
     func add(_ id: Int64, person: Int64, _ field: UnsafeRawBufferPointer) throws(ExportError) {
@@ -69,7 +62,7 @@ final class IdentityPages: @unchecked Sendable {
         unsafe persons.withUnsafeBytes { unsafe page.append(contentsOf: $0) }
         page.append(contentsOf: fields)
         let written = unsafe page.withUnsafeBytes { bytes -> Result<Void, ExportError> in
-            Result { () throws(ExportError) in unsafe try FileSystem.write(bytes, to: descriptor, path) }
+            Result { () throws(ExportError) in unsafe try file.append(bytes) }
         }
         try written.get()
         starts.append((starts.last ?? 0) + page.count)
@@ -102,14 +95,10 @@ final class IdentityPages: @unchecked Sendable {
         bytes.removeAll(keepingCapacity: true)
         bytes.append(contentsOf: repeatElement(0, count: size))
         // Filled whole, or it is an error.
-        let read = unsafe bytes.withUnsafeMutableBytes { buffer -> Result<Int, ExportError> in
-            Result { () throws(ExportError) in
-                unsafe try FileSystem.read(buffer, from: descriptor, at: start, path)
-            }
+        let read = unsafe bytes.withUnsafeMutableBytes { buffer -> Result<Void, ExportError> in
+            Result { () throws(ExportError) in unsafe try file.read(buffer, at: start) }
         }
-        guard try read.get() == size else {
-            throw ExportError(.files, "\(path) is shorter than what was written to it")
-        }
+        try read.get()
         slots[slot] = Slot(page: page, bytes: bytes)
     }
 }

@@ -18,7 +18,7 @@ struct IdentityTable: Sendable {
 
     /// Where identities go that are too many for the memory.
     struct Spill {
-        let folder: String
+        let scratch: Scratch
         /// Bytes of all of them that are kept in memory.
         let most: Int
     }
@@ -34,7 +34,6 @@ struct IdentityTable: Sendable {
         style: CellStyle?, spill: Spill? = nil
     ) throws {
         let field = IdentityField(format: format, style: style)
-        var only = ""
         if let window {
             places = [:]
             var out = Output(capacity: 4_096)
@@ -44,19 +43,27 @@ struct IdentityTable: Sendable {
                 unsafe add(identity, out.bytes, person: identity)
             }
             guard window.hasOthers else { return }
-            only = " WHERE identity_id IN (SELECT identity_id FROM \(WindowIdentities.table))"
+            let only = "identity_id IN (SELECT identity_id FROM \(WindowIdentities.table))"
+            try read(connection, people, only, field, &out)
+            return
         }
-        try read(
-            connection, "SELECT identity_id, identity, person_id FROM (\(people.sql))\(only) ORDER BY identity_id",
-            field, spill)
+        guard let last = try reserve(connection, format, spill) else { return }
+        var out = Output(capacity: 4_096)
+        for start in stride(from: Int64(0), through: last, by: Int(Self.step)) {
+            let only = "identity_id >= \(start) AND identity_id < \(start + Self.step)"
+            try read(connection, people, only, field, &out)
+        }
+        try pages?.finish()
     }
 
+    /// Numbers that are read at once. The engine sorts them, and all together would take memory that grows with the store.
+    private static let step: Int64 = 1 << 17
+
     private mutating func read(
-        _ connection: Connection, _ sql: String, _ field: IdentityField, _ spill: Spill?
+        _ connection: Connection, _ people: PeopleAsOf, _ only: String, _ field: IdentityField, _ out: inout Output
     ) throws {
-        try reserve(connection, field.format, spill)
-        let rows = try connection.query(sql)
-        var out = Output(capacity: 4_096)
+        let rows = try connection.query(
+            "SELECT identity_id, identity, person_id FROM (\(people.sql)) q WHERE \(only) ORDER BY identity_id")
         while let chunk = try rows.nextChunk() {
             try Task.checkCancellation()
             for row in 0..<chunk.rowCount {
@@ -73,22 +80,25 @@ struct IdentityTable: Sendable {
                 }
             }
         }
-        try pages?.finish()
     }
 
     /// Makes room for all, so that arrays of millions are not copied while they grow; or a file, if they are too many.
-    private mutating func reserve(_ connection: Connection, _ format: ExportFormat, _ spill: Spill?) throws {
-        guard places == nil,
-            let found = try connection.row("SELECT max(identity_id), sum(strlen(identity)) FROM identities"),
+    ///
+    /// - Returns: the greatest number; nil if there are none.
+    private mutating func reserve(
+        _ connection: Connection, _ format: ExportFormat, _ spill: Spill?
+    ) throws -> Int64? {
+        guard let found = try connection.row("SELECT max(identity_id), sum(strlen(identity)) FROM identities"),
             let last = found[0].int, let bytes = found[1].int
-        else { return }
+        else { return nil }
         if let spill, Int(bytes) + Int(last) * MemoryLayout<Int>.stride > spill.most {
-            pages = try IdentityPages(in: spill.folder)
-            return
+            pages = try IdentityPages(in: spill.scratch)
+            return last
         }
         starts.reserveCapacity(Int(last) + 2)
         // Quotes come on top, where a text needs them; and numbers of those that are gone have none.
         fields.reserveCapacity(Int(bytes) + (format == .ndjson ? 2 * Int(last) : 0))
+        return last
     }
 
     /// Adds an identity; those of the tables come in the order of their numbers.

@@ -47,13 +47,13 @@ internal import Model
         let start = unsafe out.end
         var at = length
         while rest >= 100 {
-            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 100)
+            let quotient = rest / 100
             at &-= 2
-            unsafe (start + at).update(from: pairs + Int(truncatingIfNeeded: remainder) &* 2, count: 2)
+            unsafe pair(rest &- quotient &* 100, start + at)
             rest = quotient
         }
         if rest >= 10 {
-            unsafe start.update(from: pairs + Int(truncatingIfNeeded: rest) &* 2, count: 2)
+            unsafe pair(rest, start)
         } else {
             unsafe start[0] = UInt8(truncatingIfNeeded: 48 &+ rest)
         }
@@ -64,7 +64,8 @@ internal import Model
     @inline(__always)
     mutating func put(time microseconds: Int64, _ out: inout Output) {
         let perDay: Int64 = 86_400_000_000
-        var (days, inDay) = microseconds.quotientAndRemainder(dividingBy: perDay)
+        var days = microseconds / perDay
+        var inDay = microseconds &- days &* perDay
         if inDay < 0 {
             days &-= 1
             inDay &+= perDay
@@ -73,33 +74,34 @@ internal import Model
         if self.days[place].day != days { self.days[place] = Self.text(of: days) }
         let dayText = self.days[place].text
         // 27 bytes lie within the reserved room, all pairs within the table.
-        let to = unsafe UnsafeMutableRawPointer(out.end)
-        unsafe to.storeBytes(of: dayText.0, as: UInt64.self)
-        unsafe to.storeBytes(of: dayText.1, toByteOffset: 8, as: UInt16.self)
-        let (seconds, micros) = inDay.quotientAndRemainder(dividingBy: 1_000_000)
-        let (minutes, second) = Int(truncatingIfNeeded: seconds).quotientAndRemainder(dividingBy: 60)
-        let (hour, minute) = minutes.quotientAndRemainder(dividingBy: 60)
-        let (high, low) = Int(truncatingIfNeeded: micros).quotientAndRemainder(dividingBy: 100)
-        let (top, middle) = high.quotientAndRemainder(dividingBy: 100)
-        unsafe to.storeBytes(of: 0x54, toByteOffset: 10, as: UInt8.self)
-        unsafe pair(hour, to, 11)
-        unsafe to.storeBytes(of: 0x3a, toByteOffset: 13, as: UInt8.self)
-        unsafe pair(minute, to, 14)
-        unsafe to.storeBytes(of: 0x3a, toByteOffset: 16, as: UInt8.self)
-        unsafe pair(second, to, 17)
-        unsafe to.storeBytes(of: 0x2e, toByteOffset: 19, as: UInt8.self)
-        unsafe pair(top, to, 20)
-        unsafe pair(middle, to, 22)
-        unsafe pair(low, to, 24)
-        unsafe to.storeBytes(of: 0x5a, toByteOffset: 26, as: UInt8.self)
+        let to = unsafe out.end
+        unsafe UnsafeMutableRawPointer(to).storeBytes(of: dayText.0, as: UInt64.self)
+        unsafe UnsafeMutableRawPointer(to).storeBytes(of: dayText.1, toByteOffset: 8, as: UInt16.self)
+        let whole = UInt64(truncatingIfNeeded: inDay)
+        let (seconds, micros) = (whole / 1_000_000, whole % 1_000_000)
+        let (minutes, second) = (seconds / 60, seconds % 60)
+        let (hour, minute) = (minutes / 60, minutes % 60)
+        let (high, low) = (micros / 100, micros % 100)
+        let (top, middle) = (high / 100, high % 100)
+        unsafe to[10] = 0x54
+        unsafe pair(hour, to + 11)
+        unsafe to[13] = 0x3a
+        unsafe pair(minute, to + 14)
+        unsafe to[16] = 0x3a
+        unsafe pair(second, to + 17)
+        unsafe to[19] = 0x2e
+        unsafe pair(top, to + 20)
+        unsafe pair(middle, to + 22)
+        unsafe pair(low, to + 24)
+        unsafe to[26] = 0x5a
         out.advance(27)
     }
 
     @inline(__always)
-    private func pair(_ value: Int, _ to: UnsafeMutableRawPointer, _ offset: Int) {
-        unsafe to.storeBytes(
-            of: UnsafeRawPointer(pairs + value &* 2).loadUnaligned(as: UInt16.self), toByteOffset: offset,
-            as: UInt16.self)
+    private func pair(_ value: UInt64, _ to: UnsafeMutablePointer<UInt8>) {
+        let from = Int(truncatingIfNeeded: value) &* 2
+        unsafe to[0] = pairs[from]
+        unsafe to[1] = pairs[from &+ 1]
     }
 
     @inline(never)

@@ -65,27 +65,18 @@ internal import Glibc
         case 16...64:
             var at = 0
             while at < length &- 16 {
-                unsafe to.storeBytes(
-                    of: from.loadUnaligned(fromByteOffset: at, as: SIMD2<UInt64>.self), toByteOffset: at,
-                    as: SIMD2<UInt64>.self)
+                unsafe (to + at).copyMemory(from: from + at, byteCount: 16)
                 at &+= 16
             }
-            unsafe to.storeBytes(
-                of: from.loadUnaligned(fromByteOffset: length &- 16, as: SIMD2<UInt64>.self),
-                toByteOffset: length &- 16,
-                as: SIMD2<UInt64>.self)
+            unsafe (to + (length &- 16)).copyMemory(from: from + (length &- 16), byteCount: 16)
         case 8..<16:
-            unsafe to.storeBytes(of: from.loadUnaligned(as: UInt64.self), as: UInt64.self)
-            unsafe to.storeBytes(
-                of: from.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self), toByteOffset: length &- 8,
-                as: UInt64.self)
+            unsafe to.copyMemory(from: from, byteCount: 8)
+            unsafe (to + (length &- 8)).copyMemory(from: from + (length &- 8), byteCount: 8)
         case 4..<8:
-            unsafe to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
-            unsafe to.storeBytes(
-                of: from.loadUnaligned(fromByteOffset: length &- 4, as: UInt32.self), toByteOffset: length &- 4,
-                as: UInt32.self)
+            unsafe to.copyMemory(from: from, byteCount: 4)
+            unsafe (to + (length &- 4)).copyMemory(from: from + (length &- 4), byteCount: 4)
         case 0..<4:
-            for i in 0..<length { unsafe to.storeBytes(of: source[i], toByteOffset: i, as: UInt8.self) }
+            for i in 0..<length { unsafe base[count &+ i] = source[i] }
         default: unsafe to.copyMemory(from: from, byteCount: length)
         }
         count &+= length

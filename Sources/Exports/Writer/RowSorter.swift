@@ -19,80 +19,90 @@ struct RowKey: Comparable, BitwiseCopyable {
 ///
 /// Rows are sorted as the bytes that they will be: nothing is decoded again.
 struct RowSorter: ~Copyable {
-    private struct Entry: BitwiseCopyable {
-        var key: RowKey
-        var start: Int
-        var count: Int
-    }
-
-    private let folder: String
+    private let scratch: Scratch
     private let limit: Int
-    private var entries: [Entry] = []
+    private let numbers: Int
+    private var ranks = RowRanks()
+    /// Where each row begins; its end is where the next one does.
+    private var starts: [Int] = []
     private var runs: RunFile?
     /// Where rows are encoded to; `add` names each.
     var bytes: Output
 
     /// - Parameters:
-    ///   - folder: for the file of runs.
+    ///   - scratch: for the file of runs.
     ///   - limit: bytes of memory, about.
-    init(folder: String, limit: Int) {
-        self.folder = folder
+    ///   - numbers: how many of its numbers a key has; the others are 0.
+    init(in scratch: Scratch, limit: Int, numbers: Int = 3) {
+        self.scratch = scratch
         self.limit = limit
-        // All at once: a buffer that grows is there twice while it does. What is not written to costs nothing.
-        bytes = Output(capacity: limit + 1 << 20)
+        self.numbers = numbers
+        bytes = Self.makeRoom(limit)
     }
 
-    /// Names the row that was encoded from `start` on.
+    /// All at once: a buffer that grows is there twice while it does. What is not written to costs nothing.
+    private static func makeRoom(_ limit: Int) -> Output { Output(capacity: limit + 1 << 20) }
+
+    /// Names rows, of which the first begins at `start`, by their keys and ends.
+    mutating func add(_ keys: [RowKey], start: Int, ends: [Int]) {
+        var start = start
+        for (i, key) in keys.enumerated() {
+            add(key, start: start)
+            start = ends[i]
+        }
+    }
+
+    /// Names the row that begins where the one before ended.
     @inline(__always)
-    mutating func add(_ key: RowKey, start: Int, end: Int) {
-        entries.append(Entry(key: key, start: start, count: end &- start))
+    mutating func add(_ key: RowKey, start: Int) {
+        ranks.add(key)
+        starts.append(start)
     }
 
     /// Whether `spill` is due.
-    var isFull: Bool { bytes.count &+ entries.count &* MemoryLayout<Entry>.stride >= limit }
+    var isFull: Bool {
+        bytes.count &+ starts.count &* (RowRanks.stride + MemoryLayout<Int>.stride) >= limit
+    }
 
     /// Writes what is gathered as a run.
     mutating func spill() throws(ExportError) {
-        guard !entries.isEmpty else { return }
-        sort()
+        guard !starts.isEmpty else { return }
         var run: RunFile
-        if let begun = runs.take() { run = begun } else { run = try RunFile.make(in: folder) }
+        if let begun = runs.take() { run = begun } else { run = try RunFile(in: scratch, numbers: numbers) }
         run.begin()
-        for entry in entries {
-            // Every entry lies within the bytes.
-            unsafe try run.append(
-                entry.key, UnsafeRawBufferPointer(rebasing: bytes.bytes[entry.start..<entry.start + entry.count]))
-        }
+        unsafe try inOrder { (key, row) throws(ExportError) in unsafe try run.append(key, row) }
         try run.end()
         runs = consume run
-        entries.removeAll(keepingCapacity: true)
-        bytes.removeAll()
+        clear()
     }
 
     /// Gives all rows in order; nothing is left afterwards.
     mutating func drain(_ body: (UnsafeRawBufferPointer) throws(ExportError) -> Void) throws(ExportError) {
-        defer {
-            entries.removeAll(keepingCapacity: true)
-            bytes.removeAll()
-            runs = nil
-        }
-        guard runs != nil else {
-            sort()
-            for entry in entries {
-                unsafe try body(UnsafeRawBufferPointer(rebasing: bytes.bytes[entry.start..<entry.start + entry.count]))
-            }
-            return
-        }
+        defer { clear() }
+        guard runs != nil else { return unsafe try inOrder { (_, row) throws(ExportError) in unsafe try body(row) } }
         try spill()
         guard let runs = runs.take() else { return }
         // The merge has buffers of its own.
-        entries = []
-        bytes = Output(capacity: 1 << 12)
+        (ranks, starts) = (RowRanks(), [])
+        bytes = Output(capacity: 0)
+        defer { bytes = Self.makeRoom(limit) }
         unsafe try runs.merge(body)
     }
 
-    private mutating func sort() {
-        // Places ascend as rows came, so that equal keys stay in that order.
-        entries.sort { a, b in a.key == b.key ? a.start < b.start : a.key < b.key }
+    private mutating func clear() {
+        ranks.removeAll()
+        starts.removeAll(keepingCapacity: true)
+        bytes.removeAll()
+    }
+
+    private mutating func inOrder(
+        _ body: (RowKey, UnsafeRawBufferPointer) throws(ExportError) -> Void
+    ) throws(ExportError) {
+        ranks.sort()
+        starts.append(bytes.count)
+        // Every row lies within the bytes.
+        try ranks.forEach { (place, key) throws(ExportError) in
+            unsafe try body(key, UnsafeRawBufferPointer(rebasing: bytes.bytes[starts[place]..<starts[place + 1]]))
+        }
     }
 }

@@ -11,13 +11,14 @@ struct RowWriter {
     let progress: ExportProgress
     let layout: Layout
     /// Where rows are put that are sorted and do not fit the memory.
-    let scratch: String
+    let scratch: Scratch
     let settings: StoreSettings
 
     func write<Target: RowOutput>(_ connection: Connection, _ output: inout Target) throws {
         let encoding = RowEncoding(
             query, identities, style, progress, output,
-            sorter: RowSorter(folder: scratch, limit: settings.sortedBytes))
+            sorter: RowSorter(
+                in: scratch, limit: settings.sortedBytes, numbers: RowKeys.numbers(query.spec.order)))
         defer { output = encoding.output }
         try encoding.begin()
         for statement in try RowStatements.make(query, connection, layout, settings) {
@@ -62,6 +63,7 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
     private var sorter: RowSorter
     private let rowKeys = RowKeys()
     private var ends: [Int] = []
+    private var keys: [RowKey] = []
 
     init(
         _ query: ExportQuery, _ identities: IdentityTable?, _ style: CellStyle?, _ progress: ExportProgress,
@@ -109,12 +111,12 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
 
     /// Encodes rows that have to be sorted.
     private func gather(_ chunk: Chunk, _ order: ExportOrder) throws(ExportError) {
-        var start = sorter.bytes.count
+        let start = sorter.bytes.count
         try encoder.write(chunk, &sorter.bytes, ends: &ends)
-        rowKeys.each(chunk, order) { row, key in
-            sorter.add(key, start: start, end: ends[row])
-            start = ends[row]
-        }
+        // Gathered first, so that the sorter is taken once a chunk.
+        keys.removeAll(keepingCapacity: true)
+        rowKeys.each(chunk, order, &keys)
+        sorter.add(keys, start: start, ends: ends)
         if sorter.isFull { try sorter.spill() }
     }
 
@@ -149,7 +151,9 @@ private final class RowEncoding<Target: RowOutput>: @unchecked Sendable {
         let isStrict = query.spec.dataset == .events
         var last = lastKey
         var wrong: RowKey?
-        rowKeys.each(chunk, order) { _, key in
+        keys.removeAll(keepingCapacity: true)
+        rowKeys.each(chunk, order, &keys)
+        for key in keys {
             if let last, key < last || isStrict && !(last < key) { wrong = wrong ?? key }
             last = key
         }
@@ -169,20 +173,30 @@ private final class RowKeys {
     private var monthStart: Int64 = 0
     private var monthEnd: Int64 = 0
 
-    func each(_ chunk: Chunk, _ order: ExportOrder, _ body: (Int, RowKey) -> Void) {
+    /// How many numbers of a key an order needs.
+    static func numbers(_ order: ExportOrder) -> Int {
+        switch order {
+        case .seq: 1
+        case .timestamp: 2
+        case .storage: 3
+        }
+    }
+
+    func each(_ chunk: Chunk, _ order: ExportOrder, _ keys: inout [RowKey]) {
         let last = chunk.columns.count - 1
         let seqs = chunk.column(last)
         let seq = seqs.int64s
         switch order {
         case .seq:
-            for row in 0..<seq.count { body(row, RowKey(first: seq[row], second: 0, third: 0)) }
+            for row in 0..<seq.count { keys.append(RowKey(first: seq[row], second: 0, third: 0)) }
         case .timestamp:
             let times = chunk.column(last - 1)
             let time = times.int64s
-            for row in 0..<seq.count { body(row, RowKey(first: time[row], second: seq[row], third: 0)) }
+            for row in 0..<seq.count { keys.append(RowKey(first: time[row], second: seq[row], third: 0)) }
         case .storage:
             let (times, identities) = (chunk.column(last - 1), chunk.column(last - 2))
             let (time, identity) = (times.int64s, identities.int64s)
+            var (month, monthStart, monthEnd) = (month, monthStart, monthEnd)
             for row in 0..<seq.count {
                 if time[row] < monthStart || time[row] >= monthEnd {
                     month = Month(of: Timestamp(microseconds: time[row]))
@@ -190,8 +204,9 @@ private final class RowKeys {
                 }
                 // Identities are numbered from 1 and never reach 2^44; the month goes above them.
                 let first = month.rawValue << 44 + identity[row]
-                body(row, RowKey(first: first, second: time[row], third: seq[row]))
+                keys.append(RowKey(first: first, second: time[row], third: seq[row]))
             }
+            (self.month, self.monthStart, self.monthEnd) = (month, monthStart, monthEnd)
         }
     }
 }

@@ -3,41 +3,30 @@ internal import Glibc
 /// Sorted runs of rows in one file that has no name, so that it goes with the process.
 struct RunFile: ~Copyable {
     private static var piece: Int { 1 << 18 }
-    /// A key and a length before each row.
-    private static var header: Int { 32 }
+    /// Numbers of a key that tell rows apart, which are before each row with its length.
+    private let numbers: Int
     /// Memory of all readers of a merge together, as long as each has a page of it.
     private static var merging: Int { 12 << 20 }
 
-    private let descriptor: Int32
-    private let path: String
+    private let file: ScratchFile
     private var buffer: Output
-    private var size = 0
     /// Where each run begins; its end is where the next one does.
     private var starts: [Int] = []
 
-    /// A new file in a folder.
-    static func make(in folder: String) throws(ExportError) -> RunFile {
-        let (descriptor, path) = try FileSystem.createUnnamed(in: folder, "sort")
-        return RunFile(descriptor: descriptor, path: path)
-    }
-
-    private init(descriptor: Int32, path: String) {
-        self.descriptor = descriptor
-        self.path = path
+    init(in scratch: Scratch, numbers: Int) throws(ExportError) {
+        self.numbers = numbers
+        file = try scratch.file("sort")
         buffer = Output(capacity: Self.piece)
     }
 
-    deinit { close(descriptor) }
-
-    mutating func begin() { starts.append(size) }
+    mutating func begin() { starts.append(file.size) }
 
     mutating func append(_ key: RowKey, _ row: UnsafeRawBufferPointer) throws(ExportError) {
-        buffer.reserve(Self.header + row.count)
+        let header = RunHeader.size(numbers)
+        buffer.reserve(header + row.count)
         // Room for both is reserved.
-        let to = unsafe UnsafeMutableRawPointer(buffer.end)
-        unsafe to.storeBytes(of: key, as: RowKey.self)
-        unsafe to.storeBytes(of: row.count, toByteOffset: 24, as: Int.self)
-        buffer.advance(Self.header)
+        unsafe RunHeader.store(key, row.count, at: UnsafeMutableRawPointer(buffer.end), numbers)
+        buffer.advance(header)
         if let start = row.baseAddress {
             unsafe buffer.put(start.assumingMemoryBound(to: UInt8.self), row.count)
         }
@@ -47,8 +36,7 @@ struct RunFile: ~Copyable {
     mutating func end() throws(ExportError) { try flush() }
 
     private mutating func flush() throws(ExportError) {
-        unsafe try FileSystem.write(buffer.bytes, to: descriptor, path)
-        size += buffer.count
+        unsafe try file.append(buffer.bytes)
         buffer.removeAll()
     }
 
@@ -59,25 +47,47 @@ struct RunFile: ~Copyable {
         var readers: [RunReader] = []
         let piece = min(max(Self.merging / max(starts.count, 1), 1 << 12), 1 << 16)
         for (i, start) in starts.enumerated() {
-            let end = i + 1 < starts.count ? starts[i + 1] : size
-            readers.append(RunReader(descriptor, path, start..<end, piece: piece))
+            let end = i + 1 < starts.count ? starts[i + 1] : file.size
+            readers.append(RunReader(file, start..<end, piece: piece, numbers: numbers))
         }
-        var heap = RunHeap()
-        for (i, reader) in readers.enumerated() {
-            if let key = try reader.next() { heap.push(key, i) }
-        }
-        while let (_, i) = heap.top {
+        var keys: [RowKey?] = []
+        for reader in readers { keys.append(try reader.next()) }
+        var tree = RunTree(keys)
+        while let run = tree.top {
             // The row stays until the reader's next.
-            unsafe try body(readers[i].row)
-            if let key = try readers[i].next() { heap.replaceTop(key, i) } else { heap.pop() }
+            unsafe try body(readers[run].row)
+            tree.replaceTop(try readers[run].next())
         }
+    }
+}
+
+/// What stands before a row of a run: the numbers of its key that matter, and its length.
+private enum RunHeader {
+    static func size(_ numbers: Int) -> Int { numbers &* 8 &+ 4 }
+
+    @inline(__always)
+    static func store(_ key: RowKey, _ count: Int, at place: UnsafeMutableRawPointer, _ numbers: Int) {
+        // The caller has room for `size` bytes.
+        unsafe place.storeBytes(of: UInt32(count), as: UInt32.self)
+        unsafe place.storeBytes(of: key.first, toByteOffset: 4, as: Int64.self)
+        if numbers > 1 { unsafe place.storeBytes(of: key.second, toByteOffset: 12, as: Int64.self) }
+        if numbers > 2 { unsafe place.storeBytes(of: key.third, toByteOffset: 20, as: Int64.self) }
+    }
+
+    @inline(__always)
+    static func load(_ place: UnsafeRawPointer, _ numbers: Int) -> (key: RowKey, count: Int) {
+        // The caller has `size` bytes.
+        let count = unsafe Int(place.loadUnaligned(as: UInt32.self))
+        var key = RowKey(first: unsafe place.loadUnaligned(fromByteOffset: 4, as: Int64.self), second: 0, third: 0)
+        if numbers > 1 { key.second = unsafe place.loadUnaligned(fromByteOffset: 12, as: Int64.self) }
+        if numbers > 2 { key.third = unsafe place.loadUnaligned(fromByteOffset: 20, as: Int64.self) }
+        return (key, count)
     }
 }
 
 /// Reads one run, a piece at a time.
 @safe private final class RunReader {
-    private let descriptor: Int32
-    private let path: String
+    private let file: ScratchFile
     /// What is still in the file.
     private var rest: Range<Int>
     // Owned; freed in `deinit`. Bytes from `at` to `filled` are read and not given out.
@@ -86,9 +96,11 @@ struct RunFile: ~Copyable {
     private var filled = 0
     private(set) var row = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
 
-    init(_ descriptor: Int32, _ path: String, _ range: Range<Int>, piece: Int) {
-        self.descriptor = descriptor
-        self.path = path
+    private let numbers: Int
+
+    init(_ file: ScratchFile, _ range: Range<Int>, piece: Int, numbers: Int) {
+        self.file = file
+        self.numbers = numbers
         rest = range
         unsafe buffer = .allocate(byteCount: piece, alignment: 16)
     }
@@ -97,14 +109,16 @@ struct RunFile: ~Copyable {
 
     /// Moves to the next row; its key, or nil at the end.
     func next() throws(ExportError) -> RowKey? {
-        if filled - at < 32, try !fill(32) { return nil }
-        let key = unsafe buffer.loadUnaligned(fromByteOffset: at, as: RowKey.self)
-        let count = unsafe buffer.loadUnaligned(fromByteOffset: at + 24, as: Int.self)
-        if filled - at < 32 + count, try !fill(32 + count) {
-            throw ExportError(.files, "\(path) is shorter than what was written to it")
+        let header = RunHeader.size(numbers)
+        if filled - at < header, try !fill(header) { return nil }
+        // The header is read.
+        guard let place = unsafe buffer.baseAddress.map({ unsafe UnsafeRawPointer($0 + at) }) else { return nil }
+        let (key, count) = unsafe RunHeader.load(place, numbers)
+        if filled - at < header + count, try !fill(header + count) {
+            throw ExportError(.files, "a row that was put aside is not whole")
         }
-        unsafe row = UnsafeRawBufferPointer(rebasing: buffer[at + 32..<at + 32 + count])
-        at += 32 + count
+        unsafe row = UnsafeRawBufferPointer(rebasing: buffer[at + header..<at + header + count])
+        at += header + count
         return key
     }
 
@@ -123,51 +137,10 @@ struct RunFile: ~Copyable {
         (at, filled) = (0, left)
         let wanted = unsafe min(buffer.count - filled, rest.count)
         // The room behind what is there.
-        let got = unsafe try FileSystem.read(
-            UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + wanted]), from: descriptor,
-            at: rest.lowerBound, path)
-        filled += got
-        guard got == wanted else { throw ExportError(.files, "\(path) is shorter than what was written to it") }
-        rest = rest.lowerBound + got..<rest.upperBound
+        unsafe try file.read(
+            UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + wanted]), at: rest.lowerBound)
+        filled += wanted
+        rest = rest.lowerBound + wanted..<rest.upperBound
         return filled >= count
-    }
-}
-
-/// The runs by their next keys, smallest first; of equal ones the earlier run.
-struct RunHeap {
-    private var items: [(key: RowKey, run: Int)] = []
-
-    var top: (key: RowKey, run: Int)? { items.first }
-
-    private static func precedes(_ a: (key: RowKey, run: Int), _ b: (key: RowKey, run: Int)) -> Bool {
-        a.key == b.key ? a.run < b.run : a.key < b.key
-    }
-
-    mutating func push(_ key: RowKey, _ run: Int) {
-        items.append((key, run))
-        var child = items.count - 1
-        while child > 0, case let parent = (child - 1) / 2, Self.precedes(items[child], items[parent]) {
-            items.swapAt(child, parent)
-            child = parent
-        }
-    }
-
-    mutating func pop() {
-        let last = items.removeLast()
-        if !items.isEmpty { replaceTop(last.key, last.run) }
-    }
-
-    mutating func replaceTop(_ key: RowKey, _ run: Int) {
-        let item = (key: key, run: run)
-        var parent = 0
-        while true {
-            var child = parent * 2 + 1
-            guard child < items.count else { break }
-            if child + 1 < items.count, Self.precedes(items[child + 1], items[child]) { child += 1 }
-            guard Self.precedes(items[child], item) else { break }
-            items[parent] = items[child]
-            parent = child
-        }
-        items[parent] = item
     }
 }

@@ -29,8 +29,8 @@ extension Output {
     @inline(__always)
     mutating func put(quoted text: UnsafePointer<UInt8>, _ length: Int) {
         let raw = unsafe UnsafeRawPointer(text)
-        let first = unsafe UnsafeMutableRawPointer(end)
-        unsafe first.storeBytes(of: 0x22, as: UInt8.self)
+        let first = unsafe end
+        unsafe first[0] = 0x22
         var to = unsafe first + 1
         var at = 0
         // The words that are copied end at or before `length`; the room is reserved.
@@ -41,7 +41,7 @@ extension Output {
             while quotes != 0 {
                 let quote = block &+ quotes.trailingZeroBitCount
                 unsafe copy(raw, at, quote &+ 1, &to)
-                unsafe to.storeBytes(of: 0x22, as: UInt8.self)
+                unsafe to[0] = 0x22
                 unsafe to += 1
                 at = quote &+ 1
                 quotes &= quotes &- 1
@@ -51,22 +51,21 @@ extension Output {
         }
         while at < length {
             let byte = unsafe text[at]
-            unsafe to.storeBytes(of: byte, as: UInt8.self)
-            unsafe to.storeBytes(of: byte, toByteOffset: 1, as: UInt8.self)
+            unsafe to[0] = byte
+            unsafe to[1] = byte
             unsafe to += byte == 0x22 ? 2 : 1
             at &+= 1
         }
-        unsafe to.storeBytes(of: 0x22, as: UInt8.self)
+        unsafe to[0] = 0x22
         unsafe advance(to - first + 1)
     }
 
     /// Copies `from..<until` by words of 16 bytes; 15 bytes after `until` may be read and written, too.
     @inline(__always)
-    private func copy(_ raw: UnsafeRawPointer, _ from: Int, _ until: Int, _ to: inout UnsafeMutableRawPointer) {
+    private func copy(_ raw: UnsafeRawPointer, _ from: Int, _ until: Int, _ to: inout UnsafeMutablePointer<UInt8>) {
         var at = from
         while at < until {
-            let word = unsafe raw.loadUnaligned(fromByteOffset: at, as: SIMD2<UInt64>.self)
-            unsafe to.storeBytes(of: word, toByteOffset: at &- from, as: SIMD2<UInt64>.self)
+            unsafe copyWords(raw + at, to + (at &- from))
             at &+= 16
         }
         unsafe to += until &- from
@@ -106,6 +105,12 @@ extension Output {
         put(a)
         put(b)
     }
+}
+
+/// Copies 16 bytes. (A copy of a length that is known is one move; `storeBytes` is a call where the module is not optimised with it.)
+@inline(__always)
+private func copyWords(_ from: UnsafeRawPointer, _ to: UnsafeMutablePointer<UInt8>) {
+    unsafe UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: 16)
 }
 
 /// Which of 64 bytes are quotes, the first byte's bit lowest.

@@ -49,6 +49,7 @@ final class ProjectRuntime: Sendable {
         settings.memoryLimit = "\(configuration.engineMemory / 1_000_000)MB"
         settings.fileMemoryLimit = "\(max(configuration.engineMemory / 1_000_000, 800))MB"
         settings.passingMemory = "\((configuration.passingMemory ?? configuration.engineMemory) / 1_000_000)MB"
+        settings.isBrief = configuration.passingMemory != nil
         if let rows = configuration.hotRows { settings.hotRows = rows }
         if let threads = configuration.engineThreads { settings.threads = threads }
         settings.exportLanes = configuration.exportsAtOnce
