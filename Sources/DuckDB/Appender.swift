@@ -14,6 +14,8 @@ internal import CDuckDB
     private var filled: UInt64 = 0
     private let all: UInt64
     private var fault: DuckDBError?
+    /// The chunks of others that rows of the appender's chunk point into; few, as a chunk has rows of few others.
+    private var held: [ChunkRows] = []
 
     init(_ core: AppenderCore) {
         self.core = core
@@ -52,10 +54,29 @@ internal import CDuckDB
     public mutating func setText(_ column: Int, _ text: [UInt8]) { setText(column, text.span) }
     public mutating func setText(_ column: Int, _ text: String) { setText(column, Array(text.utf8).span) }
 
-    /// VARCHAR, from the engine's own layout of a text.
-    mutating func setStored(_ column: Int, _ text: UnsafeRawPointer) {
-        unsafe writers[column].copyText(row, text)
+    /// VARCHAR, without a look at it and without a copy.
+    ///
+    /// Unsafe: the bytes are UTF-8, and stay where they are until the appender is finished or gone.
+    @unsafe public mutating func lendText(_ column: Int, _ text: Span<UInt8>) {
+        unsafe writers[column].lendText(row, text)
         filled |= 1 << UInt64(column)
+    }
+
+    /// VARCHAR, of a chunk that is held.
+    mutating func setStored(_ column: Int, _ text: UnsafeRawPointer) {
+        unsafe writers[column].lendText(row, stored: text)
+        filled |= 1 << UInt64(column)
+    }
+
+    /// Keeps a chunk until the rows that point into it are DuckDB's.
+    mutating func hold(_ rows: ChunkRows) {
+        if held.last === rows { return }
+        var place = held.count
+        while place > 0 {
+            place &-= 1
+            if held[place] === rows { return }
+        }
+        held.append(rows)
     }
 
     public mutating func setNull(_ column: Int) {
@@ -94,6 +115,7 @@ internal import CDuckDB
     private mutating func flushChunk() throws(DuckDBError) {
         try core.append(rows: row)
         row = 0
+        held.removeAll(keepingCapacity: true)
         writers = core.makeWriters()
     }
 }

@@ -44,6 +44,7 @@ internal import CDuckDB
 extension Appender {
     /// Appends a row as it is. Texts are not checked again: they are the engine's own.
     public mutating func append(_ row: Int, of rows: ChunkRows) throws(DuckDBError) {
+        hold(rows)
         for column in 0..<writers.count {
             if rows.isNull(column, row) {
                 setNull(column)

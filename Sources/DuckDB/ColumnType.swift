@@ -75,6 +75,9 @@ public indirect enum ColumnType: Sendable, Equatable {
         case .timestamp: id = DUCKDB_TYPE_TIMESTAMP
         case .text: id = DUCKDB_TYPE_VARCHAR
         case .blob: id = DUCKDB_TYPE_BLOB
+        case .decimal(let width, let scale):
+            guard (1...38).contains(width), (0...width).contains(scale) else { return nil }
+            return unsafe duckdb_create_decimal_type(UInt8(width), UInt8(scale))
         default: return nil
         }
         return unsafe duckdb_create_logical_type(id)

@@ -105,6 +105,13 @@ internal import CDuckDB
         writer.set(row, value)
     }
 
+    /// A decimal of more than 18 digits, as the whole number that it is without its point.
+    public mutating func set(_ row: Int, unscaled value: Int128) {
+        guard case .decimal = type else { preconditionFailure("the function does not return a decimal") }
+        // Two words, the lower one first, as the engine has them.
+        writer.set(row, value)
+    }
+
     public mutating func set(_ row: Int, _ value: Bool) {
         precondition(type == .boolean, "the function does not return a truth")
         writer.set(row, value ? UInt8(1) : 0)

@@ -14,7 +14,12 @@ public struct LaidOutText: BitwiseCopyable, Sendable {
         precondition(text.count <= Int(UInt32.max), "a text has at most 4 GiB")
         head = UInt64(UInt32(truncatingIfNeeded: text.count))
         tail = 0
-        for i in 0..<min(4, text.count) { head |= UInt64(unsafe text[i]) << UInt64(32 + i * 8) }
+        if text.count >= 4 {
+            // In bounds: there are four bytes.
+            head |= UInt64(UInt32(littleEndian: unsafe text.loadUnaligned(as: UInt32.self))) << 32
+        } else {
+            for i in 0..<text.count { head |= UInt64(unsafe text[i]) << UInt64(32 + i * 8) }
+        }
         if text.count <= 12 {
             for i in 4..<max(4, text.count) { tail |= UInt64(unsafe text[i]) << UInt64((i - 4) * 8) }
         } else {

@@ -11,7 +11,7 @@ public struct ScalarFunction: Sendable {
     public let name: String
     /// The types of its arguments: `.text` or `.int64`.
     public let takes: [ColumnType]
-    /// `.text`, `.double`, `.int64`, `.timestamp` or `.boolean`.
+    /// `.text`, `.double`, `.int64`, `.timestamp`, `.boolean`, or a `.decimal` of more than 18 digits.
     public let returns: ColumnType
     let body: Body
 

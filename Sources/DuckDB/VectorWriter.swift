@@ -44,17 +44,24 @@ internal import CDuckDB
         unsafe data?.storeBytes(of: text, toByteOffset: row &* 16, as: LaidOutText.self)
     }
 
-    /// Copies a text as the engine lays it out: one of at most 12 bytes is all in its 16.
-    func copyText(_ row: Int, _ text: UnsafeRawPointer) {
-        precondition(stride == 16 && row < Appender.chunkRows, "the column has another width")
-        let count = unsafe text.load(as: UInt32.self)
-        guard count > 12 else {
-            unsafe data?.advanced(by: row &* 16).copyMemory(from: text, byteCount: 16)
-            return
+    /// Stores a text of at most twelve bytes in its place, and of a longer one where it lies.
+    ///
+    /// Unsafe: the bytes are UTF-8 and stay where they are for as long as the vector is read.
+    @inline(__always)
+    @unsafe func lendText(_ row: Int, _ text: Span<UInt8>) {
+        unsafe text.withUnsafeBytes { bytes in
+            let laidOut = unsafe LaidOutText(bytes)
+            setText(row, laidOut: laidOut)
         }
-        let start = unsafe text.load(fromByteOffset: 8, as: UnsafePointer<CChar>.self)
-        // DuckDB copies the bytes before the call returns.
-        unsafe duckdb_unsafe_vector_assign_string_element_len(vector, idx_t(row), start, idx_t(count))
+    }
+
+    /// Stores a text as the engine has laid it out in another vector.
+    ///
+    /// Unsafe: the other vector stays for as long as this one is read.
+    @inline(__always)
+    @unsafe func lendText(_ row: Int, stored text: UnsafeRawPointer) {
+        precondition(stride == 16 && row < Appender.chunkRows, "the column has another width")
+        unsafe data?.advanced(by: row &* 16).copyMemory(from: text, byteCount: 16)
     }
 
     /// Copies bytes into the column, whatever they are.

@@ -19,21 +19,29 @@ public struct Submission: Sendable {
     /// - Parameter parts: for a KISSmetrics call with `_t`, one `set` item for each property with a `dedupID` of its
     ///   own, in the order of `item.partIDs`. A part is stored alone when `item` is a duplicate but that part is new.
     public mutating func add(_ item: Item, parts: [Item] = []) {
-        precondition(
-            item.partIDs.count == parts.count && zip(item.partIDs, parts).allSatisfy { $0 == $1.dedupID },
-            "the ids of an item's parts are those of the parts")
+        precondition(item.partIDs.count == parts.count, "the ids of an item's parts are those of the parts")
         let firstPart = self.parts.count
-        for part in parts {
+        if self.parts.isEmpty, !parts.isEmpty { reserveParts(of: item, count: parts.count) }
+        for place in parts.indices {
+            precondition(
+                item.partIDs[place] == parts[place].dedupID, "the ids of an item's parts are those of the parts")
             let start = partBytes.count
-            part.encode(into: &partBytes)
+            parts[place].encode(into: &partBytes)
             self.parts.append(
-                SubmittedItem(start: start, end: partBytes.count, dedupID: part.dedupID, firstPart: 0, partCount: 0))
+                SubmittedItem(
+                    start: start, end: partBytes.count, dedupID: item.partIDs[place], firstPart: 0, partCount: 0))
         }
         let start = bytes.count
         item.encode(into: &bytes)
         items.append(
             SubmittedItem(
                 start: start, end: bytes.count, dedupID: item.dedupID, firstPart: firstPart, partCount: parts.count))
+    }
+
+    /// Makes room for the parts of the first item: most submissions with parts have one item, whose properties they share.
+    private mutating func reserveParts(of item: Item, count: Int) {
+        parts.reserveCapacity(count)
+        partBytes.reserveCapacity(count * (64 + item.identity.count) + item.properties.count)
     }
 
     /// What the submission weighs in the queue, in bytes.

@@ -1,6 +1,6 @@
 -- Batches of 100 events with ids of their own. About one batch in fifty is sent twice, and each batch has one event twice.
 -- A body is a fixed text with a counter set into it 100 times by one table.concat, so that the generator costs little.
--- Environment: KEY (write key), TEMPLATES, DELAY_MS (pause of each connection before a request).
+-- Environment: KEY (write key), TEMPLATES, DELAY_MS (pause of each connection before a request, may have a fraction).
 local templates = tonumber(os.getenv("TEMPLATES") or "128")
 local delay_ms = tonumber(os.getenv("DELAY_MS") or "0")
 local counter, thread = 0, 0
@@ -38,7 +38,9 @@ function init(args)
   counter = os.time() % 100000 * 10000000 + (number or 1) * 1000000000000
 end
 
-function delay() return delay_ms end
+-- wrk waits for whole milliseconds; on the average it is what was asked for.
+local whole_ms = math.floor(delay_ms)
+function delay() return whole_ms + (math.random() < delay_ms - whole_ms and 1 or 0) end
 
 function request()
   if math.random(50) > 1 then counter = counter + 1 end

@@ -140,6 +140,7 @@ duckdb_data_chunk duckdb_fetch_chunk(duckdb_result result);
 
 // Types, chunks and vectors.
 duckdb_logical_type duckdb_create_logical_type(duckdb_type type);
+duckdb_logical_type duckdb_create_decimal_type(uint8_t width, uint8_t scale);
 duckdb_logical_type duckdb_create_list_type(duckdb_logical_type type);
 duckdb_type duckdb_get_type_id(duckdb_logical_type type);
 duckdb_logical_type duckdb_list_type_child_type(duckdb_logical_type type);

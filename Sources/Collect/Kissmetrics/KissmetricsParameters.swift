@@ -50,7 +50,9 @@ struct KissmetricsParameters {
     private mutating func addProperty(_ name: [UInt8], _ text: [UInt8]) throws(Refusal) {
         let name = Self.spaced(name)
         if let fault = CollectRules.fault(name.span) { throw Refusal("a property's name \(fault)") }
-        let folded = NameFolding.folded(name.span)
+        // Most are in lower case, and one memory serves for both.
+        let isFolded = name.allSatisfy { $0 < 0x80 && $0 &- 0x41 >= 26 }
+        let folded = isFolded ? name : NameFolding.folded(name.span)
         guard !properties.contains(where: { $0.folded == folded }) else { return }
         guard properties.count < CollectLimits.kissmetricsProperties else {
             throw Refusal("more than \(CollectLimits.kissmetricsProperties) properties in one call: send several")

@@ -56,8 +56,9 @@ struct RowWriter {
                         }
                     }
                     if item.kind == .event {
+                        // What is lent lies in the batch's payloads, which outlive both appenders.
                         events.setInt64(0, seq)
-                        events.setClean(1, payload.extracting(item.id))
+                        unsafe events.lendClean(1, payload.extracting(item.id))
                         events.setInt64(2, identity)
                         let name = payload.extracting(item.name)
                         if folds, let form = names.fold(name, .event, seq: seq) {
@@ -65,7 +66,7 @@ struct RowWriter {
                             events.setClean(3, text.span)
                         } else {
                             if !folds { names.register(name, .event, seq: seq) }
-                            events.setClean(3, name)
+                            unsafe events.lendClean(3, name)
                         }
                         events.setTimestamp(4, item.timestamp.microseconds)
                         events.setTimestamp(5, item.receivedAt.microseconds)
@@ -74,7 +75,7 @@ struct RowWriter {
                             members.writeObject(from: object, to: &rewritten)
                             events.setClean(6, rewritten.span)
                         } else {
-                            events.setClean(6, object)
+                            unsafe events.lendClean(6, object)
                         }
                         try events.endRow()
                         written += 1
@@ -86,7 +87,7 @@ struct RowWriter {
                         changes.setInt64(1, identity)
                         changes.setTimestamp(2, item.timestamp.microseconds)
                         changes.setClean(3, members.texts.span.extracting(member.name))
-                        changes.setClean(4, object.extracting(member.value))
+                        unsafe changes.lendClean(4, object.extracting(member.value))
                         try changes.endRow()
                     }
                 }

@@ -25,9 +25,7 @@ extension DuckDBDialect {
     }
 
     /// A token's number as a decimal; NULL for what is none, or is too great to be added to others.
-    static func amount(_ token: SQLFragment) -> SQLFragment {
-        "CASE WHEN abs(token_number(\(token))) < 1e18 THEN TRY_CAST(token_text(\(token)) AS DECIMAL(38, 9)) END"
-    }
+    static func amount(_ token: SQLFragment) -> SQLFragment { "token_amount(\(token))" }
 
     /// A token's number with nine digits after the point.
     public static func decimal(_ token: SQLFragment) -> SQLFragment {

@@ -6,7 +6,7 @@ internal import Model
 public enum TokenFunctions {
     /// Makes all of them known to the database; a second time does nothing.
     public static func register(on connection: Connection) throws(DuckDBError) {
-        for function in [number, whole, truth, time, key, propertyKey] { try connection.register(function) }
+        for function in [number, whole, amount, truth, time, key, propertyKey] { try connection.register(function) }
     }
 
     static let number = ScalarFunction(name: "token_number", arity: 1, returns: .double) { arguments, results in
@@ -23,6 +23,20 @@ public enum TokenFunctions {
         for row in 0..<arguments.rowCount {
             if let value = TokenText.wholeNumber(arguments.text(0, row: row)) {
                 results.set(row, value)
+            } else {
+                results.setNull(row)
+            }
+        }
+    }
+
+    /// A number with nine digits after the point, rounded half away from zero; NULL for what is none, or is 10¹⁸ or more, which is
+    /// too great to be added to others. The engine's own cast divides 128 bits for each digit.
+    static let amount = ScalarFunction(
+        name: "token_amount", takes: [.text], returns: .decimal(width: 38, scale: 9)
+    ) { arguments, results in
+        for row in 0..<arguments.rowCount {
+            if let value = TokenText.billionths(arguments.text(0, row: row)) {
+                results.set(row, unscaled: value)
             } else {
                 results.setNull(row)
             }
@@ -164,14 +178,14 @@ enum TokenText {
         }
     }
 
-    private static func isNumber(_ text: Span<UInt8>) -> Bool {
+    static func isNumber(_ text: Span<UInt8>) -> Bool {
         guard text.count > 0, text[0] == 0x2d || text[0] &- 0x30 < 10 else { return false }
         var at = 0
         return (try? JSONScanner.number(text, &at)) != nil && at == text.count
     }
 
     /// A string without its quotes. Numbers, truths and times need no escapes, so that a text with one is none of them.
-    private static func inside(_ token: Span<UInt8>) -> Range<Int> {
+    static func inside(_ token: Span<UInt8>) -> Range<Int> {
         token.count >= 2 && token[0] == 0x22 ? 1..<(token.count - 1) : 0..<token.count
     }
 }

@@ -75,13 +75,14 @@ internal import Model
     /// The table as one piece of memory; itself, but in the rare case that its ids are on the move.
     var settled: IDTable { old == nil ? self : IDTable(settling: self) }
 
-    /// Makes the table empty, and small if it has grown large.
+    /// Makes the table empty, and small if it has grown large, or much larger than what was in it needs: all of it is cleared each
+    /// time.
     func removeAll() {
         if let moving = old {
             unsafe SlotMemory.free(moving.slots, moving.bits)
             old = nil
         }
-        if bits > 14 {
+        if bits > 14 || bits > 10 && count &* 64 < slotCount {
             unsafe SlotMemory.free(slots, bits)
             bits = 10
             unsafe slots = SlotMemory.allocate(bits)

@@ -7,6 +7,9 @@ struct WrittenRoom {
     /// Frames up to this many bytes get room after them.
     static let largestFrame = 64 << 10
 
+    /// Kept, since new memory would cost more than the writing.
+    private static let zeros = [UInt8](repeating: 0, count: 128 << 10)
+
     /// The end of what was written; 0 if nothing was written ahead.
     private(set) var end: Int64 = 0
     /// The disk refused it; the segment goes on without.
@@ -16,9 +19,13 @@ struct WrittenRoom {
     mutating func extend(after frameEnd: Int64, frame: Int, _ descriptor: Int32, _ options: JournalOptions) {
         let wanted = min(frameEnd + Int64(options.roomBytes), options.segmentBytes)
         guard frame <= Self.largestFrame, frameEnd > end, wanted > frameEnd, !isRefused else { return }
-        let zeros = [UInt8](repeating: 0, count: Int(wanted - frameEnd))
         do throws(FileError) {
-            try options.files.write(zeros.span, to: descriptor, at: frameEnd)
+            var at = frameEnd
+            while at < wanted {
+                let count = min(Self.zeros.count, Int(wanted - at))
+                try options.files.write(Self.zeros.span.extracting(0..<count), to: descriptor, at: at)
+                at += Int64(count)
+            }
             end = wanted
         } catch {
             isRefused = true
