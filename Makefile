@@ -57,7 +57,7 @@ soak: build ## 200 crashes, ten million hostile inputs, the whole API against it
 	SLUICE_CONTRACT_EXAMPLES=$${SLUICE_CONTRACT_EXAMPLES:-200} $(PYTHON) -m pytest acceptance/test_contract.py -q
 	SLUICE_PIPELINE_ROWS=$${SLUICE_PIPELINE_ROWS:-1000000} SLUICE_PIPELINE_SEEDS=$${SLUICE_PIPELINE_SEEDS:-20} \
 		$(PYTHON) -m pytest acceptance/test_destinations.py -q
-	SLUICE_WEBHOOK_SEEDS=$${SLUICE_WEBHOOK_SEEDS:-100} $(PYTHON) -m pytest acceptance/test_webhooks.py acceptance/test_triggers.py \
+	SLUICE_WEBHOOK_SEEDS=$${SLUICE_WEBHOOK_SEEDS:-100} $(PYTHON) -m pytest acceptance/test_webhooks.py acceptance/test_trigger_waits.py \
 		acceptance/test_streams.py -q -k crash
 	SLUICE_PIPELINE_SEEDS=$${SLUICE_PIPELINE_SEEDS:-200} $(PYTHON) -m pytest acceptance/test_pipelines.py -q -k whatever_is_killed
 	SLUICE_DBT_ROUNDS=$${SLUICE_DBT_ROUNDS:-10} $(PYTHON) -m pytest acceptance/test_dbt.py -q
