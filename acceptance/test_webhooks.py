@@ -393,7 +393,8 @@ def test_keys_need_the_scope(shop, receiver):
     other = shop.request("POST", "/v1/keys", {"name": "people", "scopes": ["people:read"]}).json["key"]
     assert shop.request("GET", "/v1/webhooks/endpoints", key=other).status == 403
     # What a trigger did is told to who may make triggers; what is told of the person with it to who may read people.
-    made = shop.request("POST", "/v1/triggers", {"name": "t", "when": {"property": "plan"}, "then": []}).json
+    then = [{"endpoint": add(shop, receiver.url)["id"]}]
+    made = shop.request("POST", "/v1/triggers", {"name": "t", "when": {"property": "plan"}, "then": then}).json
     shop.collect({"type": "set", "identity": "ann", "properties": {"plan": "gold-7"}})
     path = f"/v1/triggers/{made['id']}/explain?identity=ann"
     assert until(lambda: shop.request("GET", path).json["firings"])
