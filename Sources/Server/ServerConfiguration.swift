@@ -72,8 +72,8 @@ public struct ServerConfiguration: Sendable {
     public var exportsAtOnce = 2
     /// The engine's memory limit per project, in bytes.
     public var engineMemory: Int64 = 600 << 20
-    /// The same while rows are exported as they lie and nothing else goes on; nil for no difference.
-    public var passingMemory: Int64?
+    /// The same while rows are exported as they lie and nothing else goes on.
+    public var passingMemory: Int64 = 200 << 20
     /// Rows of a project's hot tables at which they become a cold file; nil for the store's own choice.
     public var hotRows: Int64?
     /// The engine's threads; nil for one a core.

@@ -48,7 +48,7 @@ final class ProjectRuntime: Sendable {
         var settings = StoreSettings()
         settings.memoryLimit = "\(configuration.engineMemory / 1_000_000)MB"
         settings.fileMemoryLimit = "\(max(configuration.engineMemory / 1_000_000, 800))MB"
-        settings.passingMemory = "\((configuration.passingMemory ?? configuration.engineMemory) / 1_000_000)MB"
+        settings.passingMemory = "\(min(configuration.passingMemory, configuration.engineMemory) / 1_000_000)MB"
         if let rows = configuration.hotRows { settings.hotRows = rows }
         if let threads = configuration.engineThreads { settings.threads = threads }
         settings.exportLanes = configuration.exportsAtOnce
