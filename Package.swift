@@ -77,7 +77,7 @@ let package = Package(
         .target(name: "Reports", dependencies: ["Model", "EventStore", "DuckDB"]),
         .target(
             name: "Exports",
-            dependencies: ["Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
+            dependencies: ["Model", "Threads", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto]),
         .target(
             name: "Connectors",
             dependencies: ["Model", "Threads", "CCurl", crypto, nio, nioPosix, nioHTTP, nioTLS, tls]),

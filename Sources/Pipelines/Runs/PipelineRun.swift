@@ -24,6 +24,8 @@ struct PipelineRun {
     private var receipt: LoadReceipt?
     /// Set where the destination has the table already and nothing came since.
     private var hasNothingToLoad = false
+    /// Set while rows are on their way that are not let in yet.
+    private var early: EarlyLoad?
 
     /// - Throws: `.badDefinition`, if this version cannot read the definition any more.
     init(_ record: PipelineRunRecord, project: PipelineProject, tools: RunTools) throws(PipelineError) {
@@ -42,6 +44,14 @@ struct PipelineRun {
 
     /// Goes on until the run is over, waits for its next attempt, or was cancelled.
     mutating func goOn() async throws {
+        do { try await goThrough() } catch {
+            await endEarly()
+            throw error
+        }
+        await endEarly()
+    }
+
+    private mutating func goThrough() async throws {
         record.status = .running
         record.boot = tools.boot
         record.startedAt = record.startedAt ?? tools.now()
@@ -49,6 +59,7 @@ struct PipelineRun {
         while let step = machine.next {
             machine.begin(step, at: tools.now())
             guard try await save() else { return await clean() }
+            if step == .export { await beginEarly() }
             do {
                 // dbt's time has a limit of its own, and then some for ending it.
                 let limit = step == .dbt ? definition.dbt.map { $0.timeout + 60_000_000 } : nil
@@ -56,6 +67,8 @@ struct PipelineRun {
             } catch {
                 // The server ends, or the run was cancelled: it stays as it is, to go on with the next start.
                 if Task.isCancelled { return }
+                // Before anybody else says something to the destination.
+                await endEarly()
                 guard try await failed(step, error) else { return }
                 continue
             }
@@ -237,23 +250,17 @@ extension PipelineRun {
         }
         let resolved = try await ExportRunner.resolve(
             try ExportSpec(json: json), on: project.store, durableSeq: to, now: tools.now())
-        let folder = folder
-        let path = folder + "/rows" + resolved.fileExtension
-        let base = project.folder
+        let (base, folder) = (project.folder, folder)
         try await OwnThread.run { try RunFolder.make(base, folder) }
+        var batch = try await batch(resolved)
+        // After a crash it is written anew; only what is kept has to outlive one.
         let manifest = try await ExportRunner.run(
-            resolved, on: project.store, to: path, exportID: record.id, runID: record.id)
-        var batch = LoadBatch(
-            stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
-            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: loadMode, key: loadKey,
-            columns: manifest.columns.filter { $0.name != LoadBatch.addedSeq }.map { LoadColumn($0.name, $0.type) },
-            evolves: definition.load.evolves, file: path, format: resolved.format.rawValue,
-            suffix: resolved.fileExtension, rows: manifest.rows, bytes: manifest.bytes,
-            sha256: manifest.parts.first?.sha256 ?? manifest.sha256, manifest: manifest.json)
-        batch.seqColumn = RowTelling.seq(resolved)
-        batch.shape = RowTelling.shape(definition.export)
-        batch.cuts = try await tools.control.pipelineCuts(
-            project: record.project, pipeline: record.pipeline, target: record.target ?? "", above: batch.seqFrom)
+            resolved, on: project.store, to: batch.file, exportID: record.id, runID: record.id,
+            isDurable: definition.retention.time != nil, following: early?.following)
+        batch.columns = LoadColumn.columns(manifest.columns)
+        (batch.rows, batch.bytes) = (manifest.rows, manifest.bytes)
+        batch.sha256 = manifest.parts.first?.sha256 ?? manifest.sha256
+        batch.manifest = manifest.json
         self.batch = batch
         telling = RowTelling.columns(resolved, key: loadKey, through: definition.transform)
         // With a transformation, its rows have the key.
@@ -265,6 +272,21 @@ extension PipelineRun {
             )
         }
         machine.succeed(.export, at: tools.now(), rowsOut: manifest.rows)
+    }
+
+    /// What is to be loaded, as far as it is known before it is written.
+    private func batch(_ resolved: ResolvedSpec) async throws -> LoadBatch {
+        var batch = LoadBatch(
+            stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
+            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: record.seqTo ?? resolved.asOfSeq,
+            mode: loadMode, key: loadKey, columns: [], evolves: definition.load.evolves,
+            file: folder + "/rows" + resolved.fileExtension, format: resolved.format.rawValue,
+            suffix: resolved.fileExtension, rows: 0, bytes: 0, sha256: "", manifest: .null)
+        batch.seqColumn = RowTelling.seq(resolved)
+        batch.shape = RowTelling.shape(definition.export)
+        batch.cuts = try await tools.control.pipelineCuts(
+            project: record.project, pipeline: record.pipeline, target: record.target ?? "", above: batch.seqFrom)
+        return batch
     }
 
     private mutating func validate() async throws {
@@ -320,14 +342,9 @@ extension PipelineRun {
             return
         }
         let destination = try await connect()
-        if let settings {
-            // Before anything is sent, so that no place is ever forgotten where somebody may have to be.
-            try await tools.control.notePipelineTarget(
-                PipelineTarget(
-                    pipeline: record.pipeline, target: destination.location, settings: settings.settings,
-                    isTrusted: settings.isTrusted, columns: telling), project: record.project, at: tools.now())
-        }
-        let receipt = try await destination.load(batch)
+        try await noteTarget(destination)
+        let receipt: LoadReceipt
+        if let early = try await finishEarly() { receipt = early } else { receipt = try await destination.load(batch) }
         if let reached = receipt.reached {
             // A load of before arrived after all: the window begins after it.
             machine.startOver()
@@ -341,6 +358,15 @@ extension PipelineRun {
         machine.succeed(
             .load, at: tools.now(), rowsIn: batch.rows, rowsOut: receipt.rows,
             note: notes.isEmpty ? nil : notes.joined(separator: "; "))
+    }
+
+    /// Before anything is sent, so that no place is ever forgotten where somebody may have to be.
+    private func noteTarget(_ destination: any Destination) async throws {
+        guard let settings else { return }
+        try await tools.control.notePipelineTarget(
+            PipelineTarget(
+                pipeline: record.pipeline, target: destination.location, settings: settings.settings,
+                isTrusted: settings.isTrusted, columns: telling), project: record.project, at: tools.now())
     }
 
     private mutating func verify() async throws {
@@ -382,6 +408,50 @@ extension PipelineRun {
     private func requireBatch() throws(PipelineError) -> LoadBatch {
         guard let batch else { throw PipelineError(.export, "the run's file is not there", isTransient: true) }
         return batch
+    }
+}
+
+extension PipelineRun {
+    /// Sends the rows while they are written and looked at, where the destination can take them back without a trace.
+    private mutating func beginEarly() async {
+        // Once: what goes wrong with it does not go wrong with every attempt.
+        guard !hasNothingToLoad, definition.transform.isEmpty, machine[.load] == nil,
+            let json = record.spec, let to = record.seqTo
+        else { return }
+        // What fails here fails again, and is said, when rows are exported and loaded.
+        guard let destination = try? await connect() as? any GatedDestination,
+            let spec = try? ExportSpec(json: json),
+            let resolved = try? await ExportRunner.resolve(
+                spec, on: project.store, durableSeq: to, now: tools.now()),
+            let batch = try? await batch(resolved)
+        else { return }
+        telling = RowTelling.columns(resolved, key: loadKey, through: definition.transform)
+        guard (try? await noteTarget(destination)) != nil else { return }
+        early = EarlyLoad(batch, to: destination)
+    }
+
+    /// What came of it; nil where the rows are to be loaded yet.
+    private mutating func finishEarly() async throws -> LoadReceipt? {
+        guard let begun = early else { return nil }
+        if let batch, !batch.mayNeedRepair {
+            do {
+                let receipt = try await begun.finish(rows: batch.rows)
+                early = nil
+                return receipt
+            } catch {
+                guard !Task.isCancelled else { throw error }
+                tools.logger.info(
+                    "rows that were sent early did not come through, and are sent again",
+                    metadata: ["run": "\(record.id)", "reason": "\(StepFailure(error).reason)"])
+            }
+        }
+        await endEarly()
+        return nil
+    }
+
+    private mutating func endEarly() async {
+        await early?.end()
+        early = nil
     }
 }
 
