@@ -187,9 +187,10 @@ def report(name, runs, by_hand, results):
         results.add(f"{name}: {step}", median(runs, step), "s")
     for n, (way, times) in enumerate(by_hand.items()):
         results.add(f"{name}: {way}", statistics.median(times), "s")
-        # Rows are sent while they are written and looked at, so that no step's time is the load's alone.
-        results.add(f"{name}: that ÷ the whole run", statistics.median(times) / median(runs, "whole"),
+        # Rows are sent while they are looked at, and before that while the last of them are sorted and written.
+        results.add(f"{name}: that ÷ validate, load and verify", statistics.median(times) / median(runs, "validate", "load", "verify"),
                     least=0.9 if n == 0 else None)
+        results.add(f"{name}: that ÷ the whole run", statistics.median(times) / median(runs, "whole"))
 
 
 def equal(database):

@@ -32,7 +32,6 @@ struct DuckDBDialect: TableDialect {
     func indexStage(_ key: [String]) -> String? { nil }
     func isEqual(_ columns: [String]) -> String? { nil }
     let manyRows: [String] = []
-    let beforeCounting: [String] = []
     let beforeComparing: [String] = []
 
     func upsert(into target: String, _ rows: String, columns: [String], key: [String], same: String) -> String {

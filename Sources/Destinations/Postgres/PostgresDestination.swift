@@ -68,7 +68,7 @@ public struct PostgresDestination: GatedDestination {
 
     public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {
         let job = TableLoad(sql: sql, batch: batch)
-        return try await with { session in try session.transaction { try job.verify($0, receipt) } }
+        return try await with { try job.verify($0, receipt) }
     }
 
     public static let forgetting = Forgetting.rows

@@ -52,8 +52,6 @@ struct PostgresDialect: TableDialect {
         WHERE s.vartype <> 'integer' OR CAST(s.setting AS BIGINT) < CAST(w.value AS BIGINT)
         """
     ]
-    /// Of a large table the planner thinks much even where an index finds a few rows, and compiling takes longer than counting them.
-    let beforeCounting = ["SELECT set_config(name, 'off', true) FROM pg_settings WHERE name = 'jit'"]
     /// Both sides have an index on the key, so that neither has to be put into a table of hashes, which would not fit. Nothing is known of
     /// the stage's values, and without being told the planner takes that anyhow.
     let beforeComparing = ["SET LOCAL enable_hashjoin = off"]

@@ -19,8 +19,6 @@ protocol TableDialect: Sendable {
     func isEqual(_ columns: [String]) -> String?
     /// What goes before many rows that are compared with others, for the transaction.
     var manyRows: [String] { get }
-    /// What goes before rows of the table are counted, for the transaction.
-    var beforeCounting: [String] { get }
     /// What goes before the stage is compared with the table.
     var beforeComparing: [String] { get }
     /// - Parameters:

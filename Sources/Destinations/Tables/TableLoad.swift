@@ -142,7 +142,6 @@ struct TableLoad: Sendable {
     func verify(_ session: some TableSession, _ receipt: LoadReceipt?) throws -> LoadVerification {
         let noted = try session.number(sql.loadOfRun, [batch.run, sql.target]) ?? -1
         let isAlone = try session.rows(sql.others, stream).isEmpty
-        for statement in sql.dialect.beforeCounting { try session.run(statement) }
         switch batch.mode {
         case .append where isAlone && hasSeq && batch.isIncremental:
             return LoadVerification(
