@@ -78,7 +78,7 @@ let package = Package(
         .target(
             name: "Exports",
             dependencies: [
-                "Model", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto, cryptoExtras,
+                "Model", "Threads", "EventStore", "DuckDB", "Reports", "Codecs", "Age", "CCodecs", crypto, cryptoExtras,
             ]),
         .target(
             name: "Connectors",

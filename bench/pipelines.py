@@ -134,10 +134,12 @@ def rows(folder, database, results):
 
 
 def ours(folder, server, database, name, table, load=""):
-    """A pipeline's first run, which loads them all."""
+    """A pipeline's first run, which loads them all. It goes then, since two may load into one table only where both add rows."""
     apply(folder, server, name, table, load)
     database.sql("CHECKPOINT")
-    return ran(server, name, ROWS)
+    run = ran(server, name, ROWS)
+    server.cli("pipeline", "remove", name)
+    return run
 
 
 def append(folder, server, database, copy, results):
@@ -185,7 +187,8 @@ def report(name, runs, by_hand, results):
         results.add(f"{name}: {step}", median(runs, step), "s")
     for n, (way, times) in enumerate(by_hand.items()):
         results.add(f"{name}: {way}", statistics.median(times), "s")
-        results.add(f"{name}: that ÷ load and verify", statistics.median(times) / median(runs, "load", "verify"),
+        # Rows are sent while they are looked at, and before that while the last of them are sorted and written.
+        results.add(f"{name}: that ÷ validate, load and verify", statistics.median(times) / median(runs, "validate", "load", "verify"),
                     least=0.9 if n == 0 else None)
         results.add(f"{name}: that ÷ the whole run", statistics.median(times) / median(runs, "whole"))
 

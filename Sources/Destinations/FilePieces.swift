@@ -1,10 +1,39 @@
 internal import Connectors
 internal import Crypto
 internal import Glibc
+internal import Threads
 
 /// Files as destinations read and write them: piece by piece, synced, and given their name last.
 enum FilePieces {
     static let size = 256 << 10
+
+    /// Calls `body` with one piece of a batch's file after another, each lent for the call; waits for those that are not written yet.
+    static func read(
+        _ batch: LoadBatch, _ body: (UnsafeRawBufferPointer) throws(ConnectorError) -> Void
+    ) throws(ConnectorError) {
+        guard let growing = batch.growing else { return unsafe try read(batch.file, body) }
+        var descriptor = unsafe open(growing.path, O_RDONLY | O_CLOEXEC)
+        // It gets its name when it is whole.
+        if descriptor < 0 { descriptor = unsafe open(batch.file, O_RDONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw failure("open", growing.path) }
+        defer { close(descriptor) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+        defer { unsafe buffer.deallocate() }
+        var at: Int64 = 0
+        while true {
+            guard let there = growing.growth.more(than: at) else {
+                throw ConnectorError(
+                    .unreachable, "the file with the rows was not written to its end", isTransient: true)
+            }
+            if there <= at { return }
+            // The buffer is filled up to the count that read answers.
+            let count = unsafe Glibc.read(descriptor, buffer.baseAddress, min(size, Int(there - at)))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw failure("read", growing.path) }
+            unsafe try body(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
+            at += Int64(count)
+        }
+    }
 
     /// Calls `body` with one piece of a file after another, each lent for the call.
     static func read(

@@ -1,5 +1,6 @@
 internal import Connectors
 public import Model
+public import Threads
 
 /// Whose loads they are: a pipeline of one project of one installation. Others may load into the same table.
 public struct LoadStream: Sendable, Equatable {
@@ -58,6 +59,8 @@ public struct LoadBatch: Sendable {
     public var seqColumn: String?
     /// What `seqColumn` is called where the definition names no `seq`.
     public static let addedSeq = "sluice_seq"
+    /// Set while the file is still written: where it is meanwhile, and how far it is.
+    public var growing: (path: String, growth: Growth)?
     /// Tells rows of one definition from those of another.
     public var shape = ""
 

@@ -51,7 +51,11 @@ public final class EngineMemory: Sendable {
             count(&running)
             let (old, new) = (Self.limit(before), Self.limit(running))
             guard limits[old] != limits[new] else { return }
-            try connection.execute(DuckDBDialect.memoryLimit(limits[new]))
+            do throws(DuckDBError) { try connection.execute(DuckDBDialect.memoryLimit(limits[new])) } catch {
+                // What does not begin has no end. What ended is not there any more, whatever the engine can do.
+                if running[new] > before[new] { running = before }
+                throw error
+            }
         }
     }
 

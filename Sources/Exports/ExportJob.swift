@@ -1,4 +1,5 @@
 internal import Age
+internal import Codecs
 internal import DuckDB
 internal import EventStore
 internal import Glibc
@@ -10,6 +11,9 @@ struct ExportJob: Sendable {
     let path: String
     let exportID: String
     let runID: String
+    /// Whether the files are to outlive a crash of the machine.
+    let isDurable: Bool
+    let following: ExportFollowing?
     let progress: ExportProgress
     let settings: StoreSettings
     /// Where rows lie; they stay there while it runs.
@@ -119,7 +123,7 @@ struct ExportJob: Sendable {
         _ query: ExportQuery, _ identities: IdentityTable?, _ style: CellStyle?, _ connection: Connection
     ) throws -> Manifest {
         let names = ExportNames(path: path, exportID: exportID, proper: spec.fileExtension)
-        var files = PartSet(names: names, isSplit: spec.partRows != nil)
+        var files = PartSet(names: names, isSplit: spec.partRows != nil, isDurable: isDurable)
         do {
             if spec.format == .parquet {
                 try EngineWriter(
@@ -127,6 +131,7 @@ struct ExportJob: Sendable {
                 ).write(connection, &files)
             } else {
                 var output = FileRows(files: files, spec: spec)
+                if isFollowed { output.following = following.map { ($0, columns(query)) } }
                 defer { files = output.files }
                 try RowWriter(
                     query: query, identities: identities, style: style, progress: progress, layout: layout,
@@ -136,22 +141,33 @@ struct ExportJob: Sendable {
             try Task.checkCancellation()
             let manifest = self.manifest(query, files.parts, files.totalSHA256)
             try files.commit(manifest)
+            following?.end(isWhole: isFollowed)
             progress.finish(rows: manifest.rows)
             return manifest
         } catch {
+            following?.end(isWhole: false)
             files.abandon()
             throw error
+        }
+    }
+
+    /// Whether the file that is written is the one that there will be.
+    private var isFollowed: Bool {
+        spec.format == .csv && spec.partRows == nil && spec.compression == .none && spec.recipients.isEmpty
+    }
+
+    private func columns(_ query: ExportQuery) -> [Manifest.Column] {
+        query.columns.map { column in
+            // A JSON value keeps its type in NDJSON only; elsewhere it is its text.
+            let type = column.type == .token && spec.format != .ndjson ? ValueType.text : column.type
+            return Manifest.Column(name: column.name, type: type.rawValue)
         }
     }
 
     private func manifest(_ query: ExportQuery, _ parts: [Manifest.Part], _ sha256: String) -> Manifest {
         Manifest(
             exportID: exportID, runID: runID, dataset: spec.dataset, spec: spec.json,
-            columns: query.columns.map { column in
-                // A JSON value keeps its type in NDJSON only; elsewhere it is its text.
-                let type = column.type == .token && spec.format != .ndjson ? ValueType.text : column.type
-                return Manifest.Column(name: column.name, type: type.rawValue)
-            },
+            columns: columns(query),
             rows: parts.reduce(0) { $0 + $1.rows }, bytes: parts.reduce(0) { $0 + $1.bytes }, sha256: sha256,
             parts: parts, recipients: spec.recipients.map(\.text), seqFrom: spec.seqFrom, seqTo: spec.seqTo,
             asOfSeq: spec.asOfSeq, asOf: spec.asOf, erasureEpoch: erasureEpoch)

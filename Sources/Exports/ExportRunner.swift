@@ -50,17 +50,22 @@ public enum ExportRunner {
     /// - Parameters:
     ///   - path: the file, exactly; with parts, files beside it that are named after it.
     ///   - exportID: names temporary files, and is in the manifest.
+    ///   - isDurable: whether the files outlive a crash of the machine; those that are made anew after one need not be waited for.
+    ///   - following: is told of a CSV file while it is written.
     ///   - progress: is kept up to date while it runs.
     /// - Returns: the manifest, which lies beside the files, too.
     public static func run(
         _ spec: ResolvedSpec, on store: EventStore, to path: String, exportID: String, runID: String,
-        progress: ExportProgress = ExportProgress()
+        isDurable: Bool = true, following: ExportFollowing? = nil, progress: ExportProgress = ExportProgress()
     ) async throws(ExportError) -> Manifest {
+        // Whoever follows waits for no more; what became whole stays so.
+        defer { following?.end(isWhole: false) }
         do {
             try await store.waitForApplied(spec.asOfSeq, timeout: .seconds(10))
             return try await store.withExportLane { lane, layout in
                 let job = ExportJob(
-                    spec: spec, path: path, exportID: exportID, runID: runID, progress: progress,
+                    spec: spec, path: path, exportID: exportID, runID: runID, isDurable: isDurable,
+                    following: following, progress: progress,
                     settings: store.settings, layout: layout, recent: store.recent, memory: store.memory,
                     scratch: store.scratchFolder,
                     erasureEpoch: store.erasureEpoch)

@@ -72,8 +72,10 @@ public struct ServerConfiguration: Sendable {
     public var exportsAtOnce = 2
     /// The engine's memory limit per project, in bytes.
     public var engineMemory: Int64 = 600 << 20
-    /// The same while rows are exported as they lie, where that is all that the server is there for; nil if it is not.
-    public var passingMemory: Int64?
+    /// The same while rows are exported as they lie and nothing else goes on.
+    public var passingMemory: Int64 = 200 << 20
+    /// Whether it is there for one export alone, and leaves what can wait to others.
+    public var isBrief = false
     /// Rows of a project's hot tables at which they become a cold file; nil for the store's own choice.
     public var hotRows: Int64?
     /// The engine's threads; nil for one a core.

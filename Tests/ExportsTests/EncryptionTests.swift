@@ -210,7 +210,8 @@ struct EncryptionTests {
 
     /// The disk is full: whoever writes into the pipe is told to stop, is not left waiting, and the reason is the disk's.
     @Test func aPipeWhoseSinkFails() throws {
-        let sink = try ByteSink(path: "/dev/full", .none, for: [Self.identity(0).recipient], total: nil)
+        let sink = try ByteSink(
+            path: "/dev/full", .none, for: [Self.identity(0).recipient], isDurable: true, total: nil)
         let told = DispatchSemaphore(value: 0)
         let pipe = try EncryptedPipe(into: sink) { told.signal() }
         let handle = try #require(FileHandle(forWritingAtPath: pipe.path))

@@ -49,7 +49,7 @@ struct StageTests {
         let path = folder + "/x"
         #expect(FileManager.default.createFile(atPath: path, contents: nil))
         let total = TotalDigest()
-        let followed = FollowedFile(path, total: total)
+        let followed = FollowedFile(path, isDurable: true, total: total)
         let handle = try #require(FileHandle(forWritingAtPath: path))
         var whole = Digest()
         var bytes: Int64 = 0
@@ -70,7 +70,7 @@ struct StageTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = folder + "/x"
         try Data(repeating: 1, count: 10).write(to: URL(fileURLWithPath: path))
-        let followed = FollowedFile(path, total: nil)
+        let followed = FollowedFile(path, isDurable: true, total: nil)
         #expect(try followed.finish().bytes == 10)
         try Data(repeating: 1, count: 5).write(to: URL(fileURLWithPath: path))
         let error = #expect(throws: ExportError.self) { try followed.finish() }

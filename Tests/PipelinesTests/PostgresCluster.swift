@@ -56,13 +56,14 @@ final class PostgresCluster: Sendable {
     }
 
     /// What a statement answers.
-    func rows(_ sql: String) throws -> [[String?]] {
-        let connection = try PostgresConnection(
+    func rows(_ sql: String) throws -> [[String?]] { try connect().rows(sql) }
+
+    func connect() throws -> PostgresConnection {
+        try PostgresConnection(
             [
                 ("host", "127.0.0.1"), ("port", String(port)), ("user", "sluice"), ("password", "secret"),
                 ("dbname", "postgres"), ("sslmode", "disable"),
             ], brake: PostgresBrake())
-        return try connection.rows(sql)
     }
 
     /// The process ends: nothing of it is waited for.

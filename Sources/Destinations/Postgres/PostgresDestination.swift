@@ -3,7 +3,7 @@ public import Model
 
 /// A table in PostgreSQL. A window's rows and the line of `sluice_loads` that says so are one transaction: whatever happens, a window
 /// is there once or not at all.
-public struct PostgresDestination: Destination {
+public struct PostgresDestination: GatedDestination {
     public static let kind = "postgres"
     public static let fields = [
         Field(
@@ -52,6 +52,18 @@ public struct PostgresDestination: Destination {
     public func load(_ batch: LoadBatch) async throws(ConnectorError) -> LoadReceipt {
         let job = TableLoad(sql: sql, batch: batch)
         return try await with { try $0.transaction { try job.run($0) } }
+    }
+
+    public func load(_ batch: LoadBatch, behind gate: LoadGate) async throws(ConnectorError) -> LoadReceipt {
+        let job = TableLoad(sql: sql, batch: batch, gate: gate)
+        return try await with { session in
+            try session.transaction { session in
+                let receipt = try job.run(session)
+                // Nothing is committed before it.
+                try gate.pass()
+                return receipt
+            }
+        }
     }
 
     public func verify(_ batch: LoadBatch, _ receipt: LoadReceipt) async throws(ConnectorError) -> LoadVerification {

@@ -16,6 +16,7 @@ extension TableLoad {
         } else {
             return try merge(session)
         }
+        if !isNew { try pass() }
         try session.run(sql.dialect.makeUniqueIndex(sql, batch.key))
         return try merge(session)
     }
@@ -33,6 +34,7 @@ extension TableLoad {
 
     private func merge(_ session: some TableSession) throws -> Brought {
         let staged = try stage(session)
+        try pass()
         let rows = try session.count(staged.upsert(batch.columns.map(\.name), key: batch.key), [])
         return Brought(rows: rows, sql: staged)
     }

@@ -4,6 +4,8 @@ internal import Connectors
 struct TableLoad: Sendable {
     let sql: TableSQL
     let batch: LoadBatch
+    /// Where it waits before it does what others see, or what leaves a trace; nil where nobody looks at the rows any more.
+    var gate: LoadGate?
 
     private var stream: [String?] { [batch.stream.pipeline, batch.stream.installation, sql.target] }
 
@@ -22,6 +24,7 @@ struct TableLoad: Sendable {
         }
         var changes = try prepare(session, there)
         let brought = try bring(session, isNew: there.isEmpty, &changes)
+        try pass()
         let from = batch.isIncremental ? batch.seqFrom : 0
         _ = try session.count(
             sql.note,
@@ -34,6 +37,11 @@ struct TableLoad: Sendable {
         guard found.holds else { throw found.refusal }
         return LoadReceipt(rows: brought.rows, changes: changes, readBack: found)
     }
+
+    func pass() throws(ConnectorError) { try gate?.pass() }
+
+    /// How many rows there are; of a file that is still written the gate knows it first.
+    private var rows: Int64 { gate?.rows ?? batch.rows }
 
     private func columns(_ session: some TableSession, of table: String) throws -> [String] {
         try Self.columns(session, sql, of: table)
@@ -66,6 +74,7 @@ struct TableLoad: Sendable {
                 "the table \(sql.target) has no column \(missing.map { "\"\($0.name)\"" }.joined(separator: ", ")), and "
                     + "\"schema: freeze\" lets none be added; it has \(there.joined(separator: ", "))")
         }
+        if !missing.isEmpty { try pass() }
         for column in missing {
             try session.run(sql.add(column))
             changes.append("the column \"\(column.name)\" was added to \(sql.target)")
@@ -85,16 +94,21 @@ struct TableLoad: Sendable {
     private func bring(_ session: some TableSession, isNew: Bool, _ changes: inout [String]) throws -> Brought {
         switch batch.mode {
         case .append:
+            if !isNew { try pass() }
             let rows = try session.bring(batch, into: sql.target, isNew ? .new : .old)
             // Made after the first rows, it knows where they are.
             if isNew, batch.isIncremental, hasSeq, let index = sql.dialect.indexSeq(sql) { try session.run(index) }
             return Brought(rows: rows, sql: sql)
         case .replace:
-            if !isNew { try session.run(sql.empty) }
+            if !isNew {
+                try pass()
+                try session.run(sql.empty)
+            }
             return Brought(rows: try session.bring(batch, into: sql.target, isNew ? .new : .old), sql: sql)
         case .upsert: return try upsert(session, isNew: isNew, &changes)
         case .delete:
             let staged = try stage(session)
+            try pass()
             return Brought(rows: try session.count(staged.delete(key: batch.key), []), sql: staged)
         }
     }
@@ -131,14 +145,14 @@ struct TableLoad: Sendable {
         switch batch.mode {
         case .append where isAlone && hasSeq && batch.isIncremental:
             return LoadVerification(
-                what: "rows of the window in \(sql.target)", expected: batch.rows,
+                what: "rows of the window in \(sql.target)", expected: rows,
                 found: try session.number(sql.countWindow, [String(batch.seqFrom), String(batch.seqTo)]) ?? -1)
         case .replace:
             return LoadVerification(
-                what: "rows in \(sql.target)", expected: batch.rows, found: try session.number(sql.countAll) ?? -1)
+                what: "rows in \(sql.target)", expected: rows, found: try session.number(sql.countAll) ?? -1)
         case .append:
             return LoadVerification(
-                what: "rows that sluice_loads has of the run", expected: batch.rows, found: noted)
+                what: "rows that sluice_loads has of the run", expected: rows, found: noted)
         case .upsert, .delete:
             // What was found by key before the commit counts, if the commit came.
             if noted == receipt?.rows, let found = receipt?.readBack { return found }

@@ -3,6 +3,7 @@ internal import CCodecs
 internal import Codecs
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// Where encoded bytes end: packed, encrypted, hashed and written in large pieces, on a thread beside the one that encodes.
 final class ByteSink: Sendable {
@@ -33,16 +34,19 @@ final class ByteSink: Sendable {
     ///
     /// - Parameters:
     ///   - recipients: whom it is encrypted for; it is readable for everybody if there is none.
+    ///   - isDurable: whether it is to outlive a crash of the machine.
     ///   - total: is updated, too, with what reaches the disk.
+    ///   - growth: is told how much there is.
     convenience init(
-        path: String, _ compression: Compression, for recipients: [AgeRecipient], total: TotalDigest?
+        path: String, _ compression: Compression, for recipients: [AgeRecipient], isDurable: Bool,
+        total: TotalDigest?, growth: Growth? = nil
     ) throws(ExportError) {
         let compressor = try Self.compressor(compression)
         let encryptor = try Self.encryptor(recipients)
         self.init(
             SinkWork(
-                path: path, descriptor: try FileSystem.create(path), compressor: compressor, encryptor: encryptor,
-                total: total))
+                path: path, descriptor: try FileSystem.create(path), isDurable: isDurable, compressor: compressor,
+                encryptor: encryptor, total: total, growth: growth))
     }
 
     private init(_ work: SinkWork) {
@@ -75,7 +79,7 @@ final class ByteSink: Sendable {
         return spare.take() ?? Output(capacity: capacity)
     }
 
-    /// Ends the stream, syncs and closes the file.
+    /// Ends the stream, syncs the file if it is to be durable, and closes it.
     func finish() throws(ExportError) -> WrittenFile {
         try stage.finish()
         return try work.finish()
@@ -105,9 +109,11 @@ final class TotalDigest: @unchecked Sendable {
 private final class SinkWork: @unchecked Sendable {
     private let path: String
     private let descriptor: Int32
+    private let isDurable: Bool
     private let compressor: Compressor?
     private let encryptor: AgeEncryptor?
     private let total: TotalDigest?
+    private let growth: Growth?
     private var packed: [UInt8] = []
     private var sealed: [UInt8] = []
     private var plaintextBytes: Int64 = 0
@@ -118,10 +124,13 @@ private final class SinkWork: @unchecked Sendable {
     private var isOpen = true
 
     init(
-        path: String, descriptor: Int32, compressor: Compressor?, encryptor: AgeEncryptor?, total: TotalDigest?
+        path: String, descriptor: Int32, isDurable: Bool, compressor: Compressor?, encryptor: AgeEncryptor?,
+        total: TotalDigest?, growth: Growth?
     ) {
         self.path = path
+        self.growth = growth
         self.descriptor = descriptor
+        self.isDurable = isDurable
         self.compressor = compressor
         self.encryptor = encryptor
         self.total = total
@@ -146,7 +155,7 @@ private final class SinkWork: @unchecked Sendable {
             try sealing { (out) throws(AgeError) in try encryptor.finish(to: &out) }
             try putSealed()
         }
-        try FileSystem.sync(descriptor, path)
+        if isDurable { try FileSystem.sync(descriptor, path) }
         isOpen = false
         guard close(descriptor) == 0 else { throw FileSystem.error("close", path) }
         return WrittenFile(sha256: digest.hex, bytes: bytes, plaintextBytes: encryptor == nil ? nil : plaintextBytes)
@@ -193,8 +202,9 @@ private final class SinkWork: @unchecked Sendable {
         unsafe total?.digest.update(piece)
         unsafe try FileSystem.write(piece, to: descriptor, path)
         bytes += Int64(piece.count)
+        growth?.grow(to: bytes)
         // The sync at the end is short when most of the file is on the disk by then.
-        if bytes - begun >= 8 << 20 {
+        if isDurable, bytes - begun >= 8 << 20 {
             sluice_begin_writeback(descriptor, begun, bytes - begun)
             begun = bytes
         }

@@ -14,6 +14,7 @@ final class FollowedFile: @unchecked Sendable {
     private static let interval: UInt32 = 20_000
 
     private let path: String
+    private let isDurable: Bool
     private let total: TotalDigest?
     private let queue = DispatchQueue(label: "export.follow")
     private let isOver = Atomic<Bool>(false)
@@ -25,8 +26,9 @@ final class FollowedFile: @unchecked Sendable {
     /// Begins to follow a file that is there and empty.
     ///
     /// - Parameter total: is updated, too.
-    init(_ path: String, total: TotalDigest?) {
+    init(_ path: String, isDurable: Bool, total: TotalDigest?) {
         self.path = path
+        self.isDurable = isDurable
         self.total = total
         queue.async {
             self.buffer = [UInt8](repeating: 0, count: Self.piece)
@@ -40,11 +42,11 @@ final class FollowedFile: @unchecked Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// Hashes the rest and makes the file durable. Call it when the engine is done.
+    /// Hashes the rest, and makes the file durable if it is to be. Call it when the engine is done.
     func finish() throws(ExportError) -> WrittenFile {
         stop()
         try read()
-        try FileSystem.sync(descriptor, path)
+        if isDurable { try FileSystem.sync(descriptor, path) }
         guard try FileSystem.size(path) == bytes else {
             throw ExportError(.files, "\(path) was changed while it was written", isTransient: true)
         }
@@ -76,7 +78,7 @@ final class FollowedFile: @unchecked Sendable {
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw FileSystem.error("read", path) }
             if count == 0 { return }
-            sluice_begin_writeback(descriptor, bytes, Int64(count))
+            if isDurable { sluice_begin_writeback(descriptor, bytes, Int64(count)) }
             bytes += Int64(count)
         }
     }

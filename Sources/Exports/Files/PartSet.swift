@@ -7,14 +7,17 @@ internal import Model
 struct PartSet {
     let names: ExportNames
     private let isSplit: Bool
+    /// Whether they are to outlive a crash of the machine.
+    let isDurable: Bool
     private(set) var parts: [Manifest.Part] = []
     /// Temporary files that exist.
     private var begun: [String] = []
     /// Over the bytes of all parts; a single part's own digest is that already.
     let total: TotalDigest?
 
-    init(names: ExportNames, isSplit: Bool) {
+    init(names: ExportNames, isSplit: Bool, isDurable: Bool) {
         self.names = names
+        self.isDurable = isDurable
         self.isSplit = isSplit
         total = isSplit ? TotalDigest() : nil
     }
@@ -29,7 +32,7 @@ struct PartSet {
         return path
     }
 
-    /// Notes a part that is written and synced.
+    /// Notes a part that is written, and synced if it is to be durable.
     mutating func end(rows: Int64, _ file: WrittenFile) {
         let name = names.file(part: isSplit ? parts.count + 1 : nil)
         var part = Manifest.Part(file: name, rows: rows, bytes: file.bytes, sha256: file.sha256)
@@ -42,7 +45,7 @@ struct PartSet {
         // An older manifest under this name would vouch for files that are about to change.
         try removeEarlier(keeping: Set(parts.map(\.file)))
         for (part, temporary) in zip(parts, begun) { try FileSystem.move(temporary, to: names.path(part.file)) }
-        try FileSystem.syncFolder(names.folder)
+        try syncFolder()
         let temporary = names.temporary(names.manifest)
         begun.append(temporary)
         let descriptor = try FileSystem.create(temporary)
@@ -54,10 +57,14 @@ struct PartSet {
             Result { () throws(ExportError) in unsafe try FileSystem.write(bytes, to: descriptor, temporary) }
         }
         try written.get()
-        try FileSystem.sync(descriptor, temporary)
+        if isDurable { try FileSystem.sync(descriptor, temporary) }
         try FileSystem.move(temporary, to: names.path(names.manifest))
-        try FileSystem.syncFolder(names.folder)
+        try syncFolder()
         begun = []
+    }
+
+    private func syncFolder() throws(ExportError) {
+        if isDurable { try FileSystem.syncFolder(names.folder) }
     }
 
     /// Removes the manifest of an earlier export of the same name, and those of its files that this one does not replace.
@@ -66,7 +73,7 @@ struct PartSet {
         guard try FileSystem.size(path) != nil else { return }
         let earlier = try? Manifest.read(path)
         try FileSystem.remove(path)
-        try FileSystem.syncFolder(names.folder)
+        try syncFolder()
         for part in earlier?.parts ?? [] where !kept.contains(part.file) && PathText.isName(part.file) {
             try FileSystem.remove(names.path(part.file))
         }

@@ -155,7 +155,9 @@ struct LayoutWriter {
     private mutating func beginRevision() throws {
         let number = folder.revisions + Int64(revisions.count) + 1
         revision = OpenRevision(
-            number: number, sink: try ByteSink(path: folder.temporary(number), .none, for: [], total: total))
+            number: number,
+            sink: try ByteSink(
+                path: folder.temporary(number), .none, for: [], isDurable: true, total: total))
     }
 
     private mutating func flush() throws {

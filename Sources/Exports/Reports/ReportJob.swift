@@ -21,7 +21,7 @@ struct ReportJob {
             throw ExportError(error)
         }
         let names = ExportNames(path: job.path, exportID: job.exportID, proper: spec.fileExtension)
-        var files = PartSet(names: names, isSplit: spec.partRows != nil)
+        var files = PartSet(names: names, isSplit: spec.partRows != nil, isDurable: job.isDurable)
         do {
             if spec.format == .parquet {
                 try writeParquet(table, &files, connection)

@@ -8,25 +8,25 @@ struct EngineFile {
     /// Whom it is encrypted for.
     let recipients: [AgeRecipient]
 
-    /// Writes one part, durable when it returns, and notes it with its digest. `body` tells how many rows it has.
+    /// Writes one part, whole when it returns, and notes it with its digest. `body` tells how many rows it has.
     func write(
         _ files: inout PartSet, _ connection: Connection, _ body: (_ path: String) throws -> Int64
     ) throws {
         let path = files.begin()
         let (rows, file) =
-            if recipients.isEmpty { try follow(path, files.total, body) } else {
-                try encrypt(path, files.total, connection.interrupter, body)
+            if recipients.isEmpty { try follow(path, files, body) } else {
+                try encrypt(path, files, connection.interrupter, body)
             }
         files.end(rows: rows, file)
     }
 
     /// Lets `body` write the file.
     private func follow(
-        _ path: String, _ total: TotalDigest?, _ body: (_ path: String) throws -> Int64
+        _ path: String, _ files: PartSet, _ body: (_ path: String) throws -> Int64
     ) throws -> (Int64, WrittenFile) {
         // The engine would make it readable for everybody.
         close(try FileSystem.create(path))
-        let followed = FollowedFile(path, total: total)
+        let followed = FollowedFile(path, isDurable: files.isDurable, total: files.total)
         let rows: Int64
         do { rows = try body(path) } catch {
             followed.abandon()
@@ -37,10 +37,10 @@ struct EngineFile {
 
     /// Lets `body` write into a pipe, and the file be what is encrypted of it.
     private func encrypt(
-        _ path: String, _ total: TotalDigest?, _ interrupter: Interrupter, _ body: (_ path: String) throws -> Int64
+        _ path: String, _ files: PartSet, _ interrupter: Interrupter, _ body: (_ path: String) throws -> Int64
     ) throws -> (Int64, WrittenFile) {
         // Parquet is packed inside.
-        let sink = try ByteSink(path: path, .none, for: recipients, total: total)
+        let sink = try ByteSink(path: path, .none, for: recipients, isDurable: files.isDurable, total: files.total)
         let pipe = try EncryptedPipe(into: sink) { interrupter.interrupt() }
         let rows: Int64
         do { rows = try body(pipe.path) } catch {

@@ -54,7 +54,8 @@ struct EngineWriter {
     private func merge(
         _ statements: [RowStatements.Statement], _ connection: Connection, _ files: inout PartSet
     ) throws {
-        let sink = try ByteSink(path: files.begin(), .none, for: [], total: files.total)
+        let sink = try ByteSink(
+            path: files.begin(), .none, for: [], isDurable: files.isDurable, total: files.total)
         let merged = try MergedParquet(into: sink)
         let stage = SerialStage<MergedParquet.Piece>("export.merge", depth: 2) { (piece) throws(ExportError) in
             try merged.append(piece)

@@ -17,6 +17,8 @@ struct FileRows: RowOutput {
     var files: PartSet
     private let spec: ResolvedSpec
     private var sink: ByteSink?
+    /// Whoever reads the file while it is written, and what its columns are.
+    var following: (by: ExportFollowing, columns: [Manifest.Column])?
     private var rows = 0
 
     init(files: PartSet, spec: ResolvedSpec) {
@@ -28,7 +30,11 @@ struct FileRows: RowOutput {
 
     mutating func begin() throws(ExportError) {
         rows = 0
-        sink = try ByteSink(path: files.begin(), spec.compression, for: spec.recipients, total: files.total)
+        let path = files.begin()
+        sink = try ByteSink(
+            path: path, spec.compression, for: spec.recipients, isDurable: files.isDurable, total: files.total,
+            growth: following?.by.growth)
+        if let following { following.by.begin(path, following.columns) }
     }
 
     mutating func write(_ full: consuming Output) throws(ExportError) -> Output {

@@ -19,11 +19,13 @@ struct PipelineRun {
     /// What that was made of.
     private var settings: (settings: JSONValue, isTrusted: Bool)?
     /// Columns by which rows tell whose they are.
-    private var telling: [String: String] = [:]
-    private var batch: LoadBatch?
+    var telling: [String: String] = [:]
+    var batch: LoadBatch?
     private var receipt: LoadReceipt?
     /// Set where the destination has the table already and nothing came since.
-    private var hasNothingToLoad = false
+    var hasNothingToLoad = false
+    /// Set while rows are on their way that are not let in yet.
+    var early: EarlyLoad?
 
     /// - Throws: `.badDefinition`, if this version cannot read the definition any more.
     init(_ record: PipelineRunRecord, project: PipelineProject, tools: RunTools) throws(PipelineError) {
@@ -42,6 +44,14 @@ struct PipelineRun {
 
     /// Goes on until the run is over, waits for its next attempt, or was cancelled.
     mutating func goOn() async throws {
+        do { try await goThrough() } catch {
+            await endEarly()
+            throw error
+        }
+        await endEarly()
+    }
+
+    private mutating func goThrough() async throws {
         record.status = .running
         record.boot = tools.boot
         record.startedAt = record.startedAt ?? tools.now()
@@ -49,6 +59,7 @@ struct PipelineRun {
         while let step = machine.next {
             machine.begin(step, at: tools.now())
             guard try await save() else { return await clean() }
+            if step == .export { await beginEarly() }
             do {
                 // dbt's time has a limit of its own, and then some for ending it.
                 let limit = step == .dbt ? definition.dbt.map { $0.timeout + 60_000_000 } : nil
@@ -56,6 +67,8 @@ struct PipelineRun {
             } catch {
                 // The server ends, or the run was cancelled: it stays as it is, to go on with the next start.
                 if Task.isCancelled { return }
+                // Before anybody else says something to the destination.
+                await endEarly()
                 guard try await failed(step, error) else { return }
                 continue
             }
@@ -177,7 +190,7 @@ struct PipelineRun {
 
 extension PipelineRun {
     /// Whether the destination could be asked, and what it says.
-    private mutating func connect() async throws -> any Destination {
+    mutating func connect() async throws -> any Destination {
         if let destination { return destination }
         let found = try await tools.settings(
             of: definition, project: record.project, isTrusted: record.isTrusted)
@@ -237,23 +250,17 @@ extension PipelineRun {
         }
         let resolved = try await ExportRunner.resolve(
             try ExportSpec(json: json), on: project.store, durableSeq: to, now: tools.now())
-        let folder = folder
-        let path = folder + "/rows" + resolved.fileExtension
-        let base = project.folder
+        let (base, folder) = (project.folder, folder)
         try await OwnThread.run { try RunFolder.make(base, folder) }
+        var batch = try await batch(resolved)
+        // After a crash it is written anew; only what is kept has to outlive one.
         let manifest = try await ExportRunner.run(
-            resolved, on: project.store, to: path, exportID: record.id, runID: record.id)
-        var batch = LoadBatch(
-            stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
-            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: to, mode: loadMode, key: loadKey,
-            columns: manifest.columns.filter { $0.name != LoadBatch.addedSeq }.map { LoadColumn($0.name, $0.type) },
-            evolves: definition.load.evolves, file: path, format: resolved.format.rawValue,
-            suffix: resolved.fileExtension, rows: manifest.rows, bytes: manifest.bytes,
-            sha256: manifest.parts.first?.sha256 ?? manifest.sha256, manifest: manifest.json)
-        batch.seqColumn = RowTelling.seq(resolved)
-        batch.shape = RowTelling.shape(definition.export)
-        batch.cuts = try await tools.control.pipelineCuts(
-            project: record.project, pipeline: record.pipeline, target: record.target ?? "", above: batch.seqFrom)
+            resolved, on: project.store, to: batch.file, exportID: record.id, runID: record.id,
+            isDurable: definition.retention.time != nil, following: early?.following)
+        batch.columns = LoadColumn.columns(manifest.columns)
+        (batch.rows, batch.bytes) = (manifest.rows, manifest.bytes)
+        batch.sha256 = manifest.parts.first?.sha256 ?? manifest.sha256
+        batch.manifest = manifest.json
         telling = RowTelling.columns(resolved, key: loadKey, through: definition.transform)
         batch.tell(telling)
         self.batch = batch
@@ -266,6 +273,21 @@ extension PipelineRun {
             )
         }
         machine.succeed(.export, at: tools.now(), rowsOut: manifest.rows)
+    }
+
+    /// What is to be loaded, as far as it is known before it is written.
+    func batch(_ resolved: ResolvedSpec) async throws -> LoadBatch {
+        var batch = LoadBatch(
+            stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
+            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: record.seqTo ?? resolved.asOfSeq,
+            mode: loadMode, key: loadKey, columns: [], evolves: definition.load.evolves,
+            file: folder + "/rows" + resolved.fileExtension, format: resolved.format.rawValue,
+            suffix: resolved.fileExtension, rows: 0, bytes: 0, sha256: "", manifest: .null)
+        batch.seqColumn = RowTelling.seq(resolved)
+        batch.shape = RowTelling.shape(definition.export)
+        batch.cuts = try await tools.control.pipelineCuts(
+            project: record.project, pipeline: record.pipeline, target: record.target ?? "", above: batch.seqFrom)
+        return batch
     }
 
     private mutating func validate() async throws {
@@ -321,14 +343,9 @@ extension PipelineRun {
             return
         }
         let destination = try await connect()
-        if let settings {
-            // Before anything is sent, so that no place is ever forgotten where somebody may have to be.
-            try await tools.control.notePipelineTarget(
-                PipelineTarget(
-                    pipeline: record.pipeline, target: destination.location, settings: settings.settings,
-                    isTrusted: settings.isTrusted, columns: telling), project: record.project, at: tools.now())
-        }
-        let receipt = try await destination.load(batch)
+        try await noteTarget(destination)
+        let receipt: LoadReceipt
+        if let early = try await finishEarly() { receipt = early } else { receipt = try await destination.load(batch) }
         if let reached = receipt.reached {
             // A load of before arrived after all: the window begins after it.
             machine.startOver()
@@ -342,6 +359,15 @@ extension PipelineRun {
         machine.succeed(
             .load, at: tools.now(), rowsIn: batch.rows, rowsOut: receipt.rows,
             note: notes.isEmpty ? nil : notes.joined(separator: "; "))
+    }
+
+    /// Before anything is sent, so that no place is ever forgotten where somebody may have to be.
+    func noteTarget(_ destination: any Destination) async throws {
+        guard let settings else { return }
+        try await tools.control.notePipelineTarget(
+            PipelineTarget(
+                pipeline: record.pipeline, target: destination.location, settings: settings.settings,
+                isTrusted: settings.isTrusted, columns: telling), project: record.project, at: tools.now())
     }
 
     private mutating func verify() async throws {

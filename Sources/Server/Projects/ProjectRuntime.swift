@@ -48,8 +48,8 @@ final class ProjectRuntime: Sendable {
         var settings = StoreSettings()
         settings.memoryLimit = "\(configuration.engineMemory / 1_000_000)MB"
         settings.fileMemoryLimit = "\(max(configuration.engineMemory / 1_000_000, 800))MB"
-        settings.passingMemory = "\((configuration.passingMemory ?? configuration.engineMemory) / 1_000_000)MB"
-        settings.isBrief = configuration.passingMemory != nil
+        settings.passingMemory = "\(min(configuration.passingMemory, configuration.engineMemory) / 1_000_000)MB"
+        settings.isBrief = configuration.isBrief
         if let rows = configuration.hotRows { settings.hotRows = rows }
         if let threads = configuration.engineThreads { settings.threads = threads }
         settings.exportLanes = configuration.exportsAtOnce

@@ -22,7 +22,7 @@ enum LocalServer {
         (configuration.dbtProgram, configuration.dbtFolders) = (try Operator.dbt(nil), try Operator.dbtFolders([]))
         configuration.publicURL = try Operator.url(nil)
         configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
-        if onlyExports { configuration.passingMemory = 64 << 20 }
+        if onlyExports { (configuration.passingMemory, configuration.isBrief) = (64 << 20, true) }
         // Errors reach the command as answers; the log would only repeat them.
         configuration.logLevel = .critical
         let server: SluiceServer
