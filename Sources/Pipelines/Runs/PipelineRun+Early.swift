@@ -1,3 +1,4 @@
+internal import Control
 internal import Destinations
 internal import Exports
 internal import Logging
