@@ -236,3 +236,61 @@ def test_many_rows_take_little_memory(flow, store, server, kind):
     flow.apply(bucket(store, "many") if kind == "s3" else ssh(server, "many"))
     assert flow.run()["rows"] == ROWS
     assert status() < 600 << 10
+
+
+@pytest.mark.parametrize("kind", ["s3", "sftp"])
+def test_a_file_that_the_store_cannot_make_again_is_brought_back_and_loses_their_rows(flow, store, server, kind):
+    flow.collect(30)
+    shape = ("dataset: events, columns: [seq, identity, event], format: ndjson, compression: gzip" if kind == "s3"
+             else "dataset: events, columns: [seq, identity, event], format: parquet")
+    if kind == "s3":
+        text = bucket(store, "brought", export=shape)
+    else:
+        text = ssh(server, "brought", export=shape)
+    flow.apply(text + 'enrich: [{ sql: "SELECT *, upper(event) AS loud FROM export" }]\n')
+    assert flow.run()["rows"] == 30
+    ending = ".ndjson.gz" if kind == "s3" else ".parquet"
+
+    def rows():
+        if kind == "s3":
+            (name,) = [name for name in store.keys("brought/") if name.endswith(ending)]
+            file = flow.files / "brought.ndjson.gz"
+            file.write_bytes(store.get(name))
+            return duckdb.sql(f"SELECT seq, identity, loud FROM read_json('{file}') ORDER BY seq").fetchall()
+        (file,) = (server.root / "brought").glob("*" + ending)
+        return duckdb.sql(f"SELECT seq, identity, loud FROM '{file}' ORDER BY seq").fetchall()
+
+    before = rows()
+    assert len(before) == 30 and before[3][2] == before[3][2].upper()
+    asked = flow.folder.request("POST", "/v1/privacy/erasures", {"identities": ["user-8"]}).json
+    path = f"/v1/privacy/erasures/{asked['id']}"
+    found = sluice.until(lambda: (now := flow.folder.request("GET", path).json)["status"] == "succeeded" and now)
+    (copy,) = [copy for copy in found["copies"] if copy["kind"] == "destination"]
+    assert copy["verified"] and copy["rows"] == 1, copy
+    assert rows() == [row for row in before if row[1] != "user-8"]
+
+
+@pytest.mark.parametrize("kind", ["s3", "sftp"])
+def test_the_newest_manifest_says_that_something_newer_failed_to_come(flow, store, server, kind):
+    text = bucket(store, "marked") if kind == "s3" else ssh(server, "marked")
+
+    def stale():
+        """Of each file, in the order of their windows."""
+        if kind == "s3":
+            manifests = [store.json(name) for name in store.keys("marked/") if name.endswith(".json")]
+        else:
+            manifests = [json.loads(path.read_text()) for path in (server.root / "marked").glob("*.json")]
+        return [manifest["stale"] for manifest in sorted(manifests, key=lambda m: m["seq_to"])]
+
+    flow.apply(text)
+    for start in (0, 10):
+        flow.collect(10, start=start)
+        flow.run()
+    assert stale() == [False, False]
+    flow.collect(10, start=20)
+    flow.apply(text + "validate: { columns: { event: { accepted: [Nothing] } } }\n")
+    assert flow.run(code=1)["status"] == "failed"
+    assert stale() == [False, True]
+    flow.apply(text)
+    assert flow.run()["rows"] == 10
+    assert stale() == [False, False, False]
