@@ -162,3 +162,54 @@ load: {{ destination: {{ type: folder, path: {flow.files}/joined }} }}
         assert rows_of(file) == [row for row in before[name] if WHO not in row], name
         sluice.cli("verify", str(file) + ".manifest.json")
     assert files_with(WHO, folder=flow.files) == []
+
+
+@pytest.mark.parametrize("first", ["ana", "bob"])
+def test_two_erasures_at_once_both_take_their_rows_out_of_a_file_itself(flow, database, table, first):
+    """The file of a transformation is filtered for each by itself, whichever comes first, while another place waits."""
+    folder, second = flow.folder, {"ana": "bob", "bob": "ana"}[first]
+    folder.collect(*({"identity": who, "event": "Bought", "id": f"{who}-{n}"} for who in ["ana", "bob", "cy"] for n in range(3)))
+    flow.apply(f"""
+name: joined
+export: {{ dataset: events, columns: [identity, event], format: csv }}
+enrich: [{{ sql: "SELECT *, upper(event) AS loud FROM export" }}]
+load: {{ destination: {{ type: folder, path: {flow.files}/joined }} }}
+---
+name: pg
+export: {{ dataset: events }}
+load: {{ destination: {{ type: postgres, url: secret://env/WAREHOUSE, schema: {table}, table: events }} }}
+""")
+    for name in ("joined", "pg"):
+        flow.run(name)
+    (file,) = (flow.files / "joined").glob("*.csv")
+    database.stop()
+    try:
+        asked = [folder.request("POST", "/v1/privacy/erasures", {"identities": [who]}).json for who in (first, second)]
+        for one in asked:
+            found = sluice.until(lambda: "joined" in copies(erasure(folder, one))
+                                 and copies(erasure(folder, one))["joined"]["verified"] and erasure(folder, one))
+            assert found and copies(found)["joined"]["rows"] == 3, found
+    finally:
+        database.start()
+    assert [row[0] for row in rows_of(file)] == ["cy"] * 3
+    sluice.cli("verify", str(file) + ".manifest.json")
+    assert len(json.loads((flow.files / "joined" / (file.name + ".manifest.json")).read_text())["erasures"]) == 2
+    for one in asked:
+        assert sluice.until(lambda: erasure(folder, one)["status"] == "succeeded")
+
+
+def test_a_query_that_makes_another_identity_proves_nothing(flow):
+    flow.collect(10)
+    flow.apply(f"""
+name: p
+export: {{ dataset: events, columns: [seq, identity, event], format: csv }}
+enrich: [{{ sql: "SELECT sha256(identity) AS identity, event, row_number() OVER () AS seq FROM export" }}]
+load: {{ destination: {{ type: folder, path: {flow.files}/hashed }} }}
+""")
+    flow.run()
+    (file,) = (flow.files / "hashed").glob("*.csv")
+    before = file.read_bytes()
+    asked = flow.folder.request("POST", "/v1/privacy/erasures", {"identities": ["user-3"]}).json
+    found = sluice.until(lambda: (now := erasure(flow.folder, asked))["status"] == "succeeded" and now)
+    assert not copies(found)["p"]["verified"] and "transformed" in copies(found)["p"]["how"], found
+    assert file.read_bytes() == before

@@ -30,8 +30,8 @@ public protocol Destination: Sendable {
     func erase(_ erasure: RowErasure) async throws(ConnectorError) -> ErasedRows
     /// Where files are kept: the manifests of a stream's. Loading a window again writes its file anew.
     func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue]
-    /// Where files are kept: brings the file that a batch was loaded as to a path; false if it is not there, or not as it was loaded.
-    func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool
+    /// Where files are kept: brings the file that a batch was loaded as to a path.
+    func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> FetchedWindow
     /// Says beside what was loaded last whether something newer failed to come.
     func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError)
     /// Settings as answers show them: without what may be a secret.

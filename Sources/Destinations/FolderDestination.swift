@@ -112,13 +112,13 @@ public struct FolderDestination: Destination {
         }
     }
 
-    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool {
+    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> FetchedWindow {
         let from = self.path
         return try await blocking { () throws in
             let file = try roots.resolve(from) + "/" + WindowName(batch).file
-            guard try FilePieces.digest(file)?.sha256 == batch.sha256 else { return false }
+            guard let found = try FilePieces.digest(file) else { return .gone }
             try FilePieces.copy(file, to: path)
-            return true
+            return found.sha256 == batch.sha256 ? .whole : .changed
         }
     }
 

@@ -6,6 +6,10 @@ extension LoadBatch {
     public static let transformedMark = "transformed"
     /// In a manifest: what columns hold that tells whose a row is.
     public static let tellingMark = "tells"
+    /// In a manifest: a query made the rows, so that what columns hold is known by their names alone.
+    public static let derivedMark = "derived"
+    /// In a manifest: erasures whose rows were taken out of the file itself.
+    public static let erasuresMark = "erasures"
 
     /// The batch with another file of the same format, as after a transformation. Blocks.
     public func with(file: String, columns: [LoadColumn], rows: Int64) throws(ConnectorError) -> LoadBatch {
@@ -41,9 +45,13 @@ extension LoadBatch {
     }
 
     /// Has the manifest say what the columns hold that tells whose a row is; it is all that says so once the rows are at their destination.
-    public mutating func tell(_ columns: [String: String]) {
+    ///
+    /// - Parameter isDerived: whether a query makes the rows.
+    public mutating func tell(_ columns: [String: String], isDerived: Bool = false) {
         guard case .object(let members) = manifest else { return }
         let telling = columns.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, .string($0.value)) }
-        manifest = .object(members.filter { $0.key != Self.tellingMark } + [.init(Self.tellingMark, .object(telling))])
+        var told = members.filter { $0.key != Self.tellingMark } + [.init(Self.tellingMark, .object(telling))]
+        if isDerived { told.append(.init(Self.derivedMark, true)) }
+        manifest = .object(told)
     }
 }

@@ -8,6 +8,8 @@ public struct RowErasure: Sendable {
         case identity, person, identities, seq, key
     }
 
+    /// Which erasure it is: others may be on their way at the same time.
+    public var id: String
     public var stream: LoadStream
     /// All identities of the persons.
     public var identities: [String]
@@ -18,9 +20,10 @@ public struct RowErasure: Sendable {
     public var columns: [(name: String, holds: Holds)]
 
     public init(
-        stream: LoadStream, identities: [String], persons: [String], seqs: [Int64],
+        id: String, stream: LoadStream, identities: [String], persons: [String], seqs: [Int64],
         columns: [(name: String, holds: Holds)]
     ) {
+        self.id = id
         (self.stream, self.identities, self.persons) = (stream, identities, persons)
         (self.seqs, self.columns) = (seqs, columns)
     }
@@ -39,6 +42,15 @@ public struct ErasedRows: Sendable, Equatable {
     public init(rows: Int64, isVerified: Bool, how: String, isOver: Bool = true) {
         (self.rows, self.isVerified, self.how, self.isOver) = (rows, isVerified, how, isOver)
     }
+}
+
+/// What became of bringing a window's file back.
+public enum FetchedWindow: Sendable {
+    /// It is as it was loaded.
+    case whole
+    /// It is there, and has other bytes: somebody changed it, or what wrote it anew was cut off.
+    case changed
+    case gone
 }
 
 /// How a destination forgets somebody.
@@ -62,7 +74,7 @@ extension Destination {
 
     public func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue] { [] }
 
-    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool { false }
+    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> FetchedWindow { .gone }
 
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {}
 

@@ -160,7 +160,8 @@ internal import CDuckDB
         return try body(self)
     }
 
-    private func shielded(_ sql: String) throws(DuckDBError) {
+    /// Runs a statement that an interrupt of the job does not cut short: what has to be put back whatever happened.
+    public func shielded(_ sql: String) throws(DuckDBError) {
         interrupter.shield(true)
         defer { interrupter.shield(false) }
         try execute(kept: sql)

@@ -16,24 +16,46 @@ public final class EngineMemory: Sendable {
         case file
     }
 
+    private struct State {
+        var running: [Int]
+        /// Whose limit the engine has.
+        var applied = Demand.usual.rawValue
+    }
+
     private let limits: [String]
-    private let running: Mutex<[Int]>
+    private let state: Mutex<State>
 
     init(_ settings: StoreSettings) {
         limits = [settings.passingMemory, settings.memoryLimit, settings.fileMemoryLimit]
-        running = Mutex(Array(repeating: 0, count: limits.count))
+        state = Mutex(State(running: Array(repeating: 0, count: limits.count)))
     }
 
-    /// Raises the limit for work that begins on a connection; pair it with `end`.
+    /// Raises the limit for work that begins on a connection; pair it with `end` or `leave`.
     public func begin(_ demand: Demand, _ connection: Connection) throws(DuckDBError) {
-        try change(connection) { $0[demand.rawValue] += 1 }
+        // One after another, so that the last word is right.
+        try state.withLock { (state) throws(DuckDBError) in
+            state.running[demand.rawValue] += 1
+            do throws(DuckDBError) {
+                try apply(&state) { (sql) throws(DuckDBError) in try connection.execute(sql) }
+            } catch {
+                // What does not begin has no end.
+                state.running[demand.rawValue] -= 1
+                throw error
+            }
+        }
     }
 
-    /// Takes back what `begin` did.
+    /// Takes back what `begin` did, also for a job that was cut off.
     public func end(_ demand: Demand, _ connection: Connection) {
-        // Where the engine cannot go back at once, the next end does it.
-        try? change(connection) { $0[demand.rawValue] -= 1 }
+        state.withLock { state in
+            state.running[demand.rawValue] -= 1
+            // Where the engine cannot go back at once, whatever begins or ends next does it.
+            try? apply(&state) { (sql) throws(DuckDBError) in try connection.shielded(sql) }
+        }
     }
+
+    /// As `end`, for whoever has no connection any more: the engine goes back when something begins or ends next.
+    public func leave(_ demand: Demand) { state.withLock { $0.running[demand.rawValue] -= 1 } }
 
     /// Runs what needs the usual.
     func usual<T>(_ connection: Connection, _ body: (Connection) throws -> T) throws -> T {
@@ -42,21 +64,14 @@ public final class EngineMemory: Sendable {
         return try body(connection)
     }
 
-    private func change(
-        _ connection: Connection, _ count: (inout [Int]) -> Void
+    /// Has the engine allow what runs.
+    private func apply(
+        _ state: inout State, _ execute: (String) throws(DuckDBError) -> Void
     ) throws(DuckDBError) {
-        // One after another, so that the last word is right.
-        try running.withLock { (running) throws(DuckDBError) in
-            let before = running
-            count(&running)
-            let (old, new) = (Self.limit(before), Self.limit(running))
-            guard limits[old] != limits[new] else { return }
-            do throws(DuckDBError) { try connection.execute(DuckDBDialect.memoryLimit(limits[new])) } catch {
-                // What does not begin has no end. What ended is not there any more, whatever the engine can do.
-                if running[new] > before[new] { running = before }
-                throw error
-            }
-        }
+        let wanted = Self.limit(state.running)
+        guard limits[wanted] != limits[state.applied] else { return }
+        try execute(DuckDBDialect.memoryLimit(limits[wanted]))
+        state.applied = wanted
     }
 
     /// The limit of the greediest that runs; with nothing to do it is the usual one.

@@ -36,7 +36,8 @@ extension EventStore {
         return try await opened().readers.withLane { lane in
             let layout = layouts.pin()
             defer { layouts.unpin(layout) }
-            try await lane.run { connection in try layout.show(on: connection) }
+            try await show(layout, on: lane)
+            defer { memory.leave(.usual) }
             return try await body(lane)
         }
     }
@@ -61,8 +62,18 @@ extension EventStore {
         return try await opened().questions.withLane { lane in
             let layout = layouts.pin()
             defer { layouts.unpin(layout) }
-            try await lane.run { connection in try layout.show(on: connection) }
+            try await show(layout, on: lane)
+            defer { memory.leave(.usual) }
             return try await body(lane, layout)
+        }
+    }
+
+    /// Makes a lane ready for several jobs in a row that need the usual memory.
+    func show(_ layout: Layout, on lane: Lane) async throws {
+        let memory = memory
+        try await lane.run { connection in
+            try layout.show(on: connection)
+            try memory.begin(.usual, connection)
         }
     }
 }

@@ -16,11 +16,11 @@ extension EventStore {
             let seq = appliedSeq
             let layout = layouts.pin()
             defer { layouts.unpin(layout) }
-            let pinned = Pinned(seq: seq, layout: layout, ties: ties)
+            let (pinned, memory) = (Pinned(seq: seq, layout: layout, ties: ties), memory)
             return try await Self.limited(to: limit) {
                 try await lane.run { connection in
                     try layout.show(on: connection)
-                    return try body(connection, pinned)
+                    return try memory.usual(connection) { try body($0, pinned) }
                 }
             }
         }
@@ -34,7 +34,8 @@ extension EventStore {
             let seq = appliedSeq
             let layout = layouts.pin()
             defer { layouts.unpin(layout) }
-            try await lane.run { connection in try layout.show(on: connection) }
+            try await show(layout, on: lane)
+            defer { memory.leave(.usual) }
             return try await body(lane, Pinned(seq: seq, layout: layout, ties: ties))
         }
     }

@@ -28,4 +28,29 @@ import Testing
         memory.end(.passing, connection)
         #expect(try limit() == usual)
     }
+    @Test func aJobThatWasCutOffLeavesNoLimitBehind() throws {
+        var settings = StoreSettings()
+        settings.passingMemory = "64MB"
+        let connection = try Database(path: nil, settings: ["memory_limit": settings.memoryLimit]).connect()
+        let memory = EngineMemory(settings)
+        func limit() throws -> String? {
+            try connection.row("SELECT current_setting('memory_limit')")?[0].text
+        }
+        let usual = try limit()
+        #expect(throws: DuckDBError.self) {
+            try connection.job { connection in
+                try memory.begin(.passing, connection)
+                defer { memory.end(.passing, connection) }
+                connection.interrupter.interrupt()
+                try connection.execute("SELECT 1")
+            }
+        }
+        #expect(try limit() == usual)
+        // Whoever leaves without a connection is put right by the next.
+        try memory.begin(.passing, connection)
+        try memory.begin(.usual, connection)
+        memory.leave(.usual)
+        memory.end(.passing, connection)
+        #expect(try limit() == usual)
+    }
 }

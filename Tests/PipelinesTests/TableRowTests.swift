@@ -34,13 +34,13 @@ struct TableRowTests {
             ("who", .identity), ("person", .person), ("names", .identities), ("seq", .seq),
         ]
         let erasure = RowErasure(
-            stream: stream, identities: ["ann", "a'b"], persons: ["p_9"], seqs: [5], columns: all)
+            id: "e", stream: stream, identities: ["ann", "a'b"], persons: ["p_9"], seqs: [5], columns: all)
         let done = try await destination.erase(erasure)
         #expect(done.rows == 4 && done.isVerified)
         #expect(try lab.rows(kind, "SELECT seq FROM main.events") == [["2"]])
         #expect(try await destination.erase(erasure).rows == 0)
         let untold = RowErasure(
-            stream: stream, identities: ["bob"], persons: [], seqs: [], columns: [("event", .seq)])
+            id: "e", stream: stream, identities: ["bob"], persons: [], seqs: [], columns: [("event", .seq)])
         #expect(try await destination.erase(untold).isVerified == false)
         let sent = try lab.make("http")
         #expect(try await sent.erase(erasure).isVerified == false)

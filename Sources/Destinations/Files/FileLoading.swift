@@ -63,7 +63,8 @@ struct FileLoading: Sendable {
             let sum = known["parts"]?.arrayValue?.first?["sha256"]?.stringValue
             if sum == batch.sha256, try await store.found(batch, as: file)?.isSame == true {
                 // The same rows after somebody was erased: the file is known to be of afterwards from now on.
-                if known["erasure_epoch"] != batch.manifest["erasure_epoch"] {
+                let marks = ["erasure_epoch", LoadBatch.erasuresMark]
+                if marks.contains(where: { known[$0] != batch.manifest[$0] }) {
                     try await store.put(manifest: bytes, as: name, isNew: false)
                 }
                 return LoadReceipt(rows: batch.rows, wasThere: true)
@@ -95,10 +96,12 @@ struct FileLoading: Sendable {
         return found
     }
 
-    /// The file that a batch was loaded as, if it is as it was then.
-    func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool {
-        guard try await store.fetch(WindowName(batch).file, to: path) else { return false }
-        return try await blocking { () throws in try FilePieces.digest(path)?.sha256 == batch.sha256 }
+    /// Brings the file that a batch was loaded as.
+    func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> FetchedWindow {
+        guard try await store.fetch(WindowName(batch).file, to: path) else { return .gone }
+        return try await blocking { () throws in
+            try FilePieces.digest(path)?.sha256 == batch.sha256 ? .whole : .changed
+        }
     }
 
     /// Says in the newest manifest, or in all of them, whether something newer failed to come.

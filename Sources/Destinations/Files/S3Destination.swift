@@ -62,7 +62,7 @@ public struct S3Destination: Destination {
         try await loading.windows(stream)
     }
 
-    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> Bool {
+    public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> FetchedWindow {
         try await loading.fetch(batch, to: path)
     }
 

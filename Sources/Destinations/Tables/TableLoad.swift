@@ -10,6 +10,8 @@ struct TableLoad: Sendable {
     private var stream: [String?] { [batch.stream.pipeline, batch.stream.installation, sql.target] }
 
     func run(_ session: some TableSession) throws -> LoadReceipt {
+        // Into a table that is there nothing goes before the gate: others need not wait for that.
+        if gate != nil, try !columns(session, of: sql.table).isEmpty { try pass() }
         if let lock = sql.dialect.lock { _ = try session.rows(lock, [sql.ledger]) }
         if try session.rows(sql.dialect.schemaExists, [sql.schema]).isEmpty { try session.run(sql.makeSchema) }
         if try columns(session, of: "sluice_loads").isEmpty { try session.run(sql.makeLedger) }

@@ -39,7 +39,7 @@ struct ErasureTally {
             rows: rows, isVerified: false,
             how:
                 "\(files) files written anew without the rows; \(kinds.joined(separator: " and ")) may have rows of theirs, and have no column that "
-                + "tells them (identity, other, person_id or identities), or are not as they were loaded: remove them there, and load their windows again",
+                + "tells them for certain (identity, other, person_id or identities, not made by a query), or are gone: remove them there, and load their windows again",
             isOver: isOver)
     }
 }

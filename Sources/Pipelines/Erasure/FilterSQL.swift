@@ -23,8 +23,9 @@ enum FilterSQL {
         return tests.map { "NOT coalesce(\($0), false)" }.joined(separator: " AND ")
     }
 
-    static func count(_ batch: LoadBatch, _ kept: String) -> String {
-        "SELECT count(*) FROM \(source(batch)) AS t WHERE \(kept)"
+    /// How many rows stay, and how many there are.
+    static func counts(_ batch: LoadBatch, _ kept: String) -> String {
+        "SELECT count(*) FILTER (WHERE \(kept)), count(*) FROM \(source(batch)) AS t"
     }
 
     static func write(_ batch: LoadBatch, _ kept: String, to file: String) -> String {

@@ -10,26 +10,35 @@ struct LoadedWindow {
     /// Whether it may have rows that the store has no more, since they were too old.
     let isAged: Bool
 
-    init(_ manifest: JSONValue, agedThrough: Int64) {
+    init(_ manifest: JSONValue, aged: AgedRows) {
         (json, spec) = (manifest, manifest["spec"])
-        isAged = Self.isOfItems(spec) && (spec?["seq_from"]?.intValue ?? 0) < agedThrough
+        let isLasting = [Dataset.identities, .aliases].map(\.rawValue).contains(spec?["dataset"]?.stringValue ?? "")
+        isAged =
+            !isLasting && (spec?["seq_from"]?.intValue ?? 0) < aged.through
+            && (manifest["erasure_epoch"]?.intValue ?? 0) < aged.epoch
     }
 
     /// Whether its rows are items that were collected, of which the store says by `seq` which went.
-    var isOfItems: Bool { Self.isOfItems(spec) }
-
-    private static func isOfItems(_ spec: JSONValue?) -> Bool {
+    var isOfItems: Bool {
         [Dataset.events, .propertyChanges].map(\.rawValue).contains(spec?["dataset"]?.stringValue ?? "")
     }
 
     /// Whether a pipeline's steps made its rows: the store's in their place would show what those steps took out.
     var isTransformed: Bool { json[LoadBatch.transformedMark] == true }
     var isOfTheStore: Bool { !isTransformed && !isAged }
+    /// Whether a query made the rows: that none is told by a column says nothing.
+    var isDerived: Bool { json[LoadBatch.derivedMark] == true }
+    /// Erasures whose rows were taken out of the file itself.
+    var erasures: [String] { (json[LoadBatch.erasuresMark]?.arrayValue ?? []).compactMap(\.stringValue) }
 
     var seqFrom: Int64 { spec?["seq_from"]?.intValue ?? 0 }
     var seqTo: Int64 { spec?["seq_to"]?.intValue ?? spec?["as_of_seq"]?.intValue ?? 0 }
     var erasureEpoch: Int64 { json["erasure_epoch"]?.intValue ?? 0 }
-    var run: String { json["run_id"]?.stringValue ?? "rewritten" }
+    /// The run that loaded it. A name of ours or none: others may write where the manifest lies.
+    var run: String {
+        guard let run = json["run_id"]?.stringValue, PathText.isName(run) else { return "unknown" }
+        return run
+    }
     var rows: Int64 { json["rows"]?.intValue ?? 0 }
     var bytes: Int64 { json["parts"]?.arrayValue?.first?["bytes"]?.intValue ?? 0 }
     var sha256: String { json["parts"]?.arrayValue?.first?["sha256"]?.stringValue ?? "" }
@@ -50,15 +59,26 @@ struct LoadedWindow {
         return Dictionary(found) { first, _ in first }
     }
 
-    /// The manifest of the file once rows went: with another specification, and of a store that has forgotten somebody.
+    /// The manifest of the file once an erasure's rows went out of it: others' that went from the store meanwhile may be in it still.
     ///
     /// What is of the load, such as the file's name, is added by the destination.
-    func manifest(_ spec: JSONValue, epoch: Int64) -> JSONValue {
+    func manifest(_ spec: JSONValue, after erasure: String) -> JSONValue {
         guard case .object(let members) = json else { return json }
-        let ofLoads = ["pipeline", "installation", "erasure_epoch"]
+        let ofLoads = ["pipeline", "installation", LoadBatch.erasuresMark]
+        let done = (erasures + [erasure]).map { JSONValue.string($0) }
         return .object(
             members.filter { !ofLoads.contains($0.key) }.map {
                 $0.key == "spec" ? .init("spec", spec) : $0
-            } + [.init("erasure_epoch", JSONValue(epoch))])
+            } + [.init(LoadBatch.erasuresMark, .array(done))])
     }
+}
+
+/// What retention took out of the store.
+public struct AgedRows: Sendable {
+    /// The largest `seq` of it.
+    public var through: Int64
+    /// The store's number after the last time.
+    public var epoch: Int64
+
+    public init(through: Int64 = 0, epoch: Int64 = 0) { (self.through, self.epoch) = (through, epoch) }
 }

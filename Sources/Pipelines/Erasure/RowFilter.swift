@@ -25,17 +25,20 @@ struct RowFilter: Sendable {
         self.erasure = erasure
     }
 
-    /// The file's rows but theirs, in a file beside it, and how many they are.
-    func run(_ batch: LoadBatch, in folder: String) async throws -> (file: String, rows: Int64) {
+    /// The file's rows but theirs, in a file beside it; how many they are, and how many went.
+    func run(_ batch: LoadBatch, in folder: String) async throws -> (file: String, rows: Int64, gone: Int64) {
         let lane = try await OwnThread.run { try Transformer.engine(in: folder) }
         let after = folder + "/after" + batch.suffix
         let kept = FilterSQL.kept(columns, erasure, batch.format)
-        let rows = try await lane.run { connection in
-            let rows = try connection.row(FilterSQL.count(batch, kept))?.first?.int ?? 0
-            try connection.execute(FilterSQL.write(batch, kept, to: after))
-            return rows
+        let (rows, gone) = try await lane.run { connection in
+            let counts = try connection.row(FilterSQL.counts(batch, kept)) ?? []
+            guard counts.count == 2, let rows = counts[0].int, let all = counts[1].int else {
+                return (Int64(0), Int64(0))
+            }
+            if rows < all { try connection.execute(FilterSQL.write(batch, kept, to: after)) }
+            return (rows, all - rows)
         }
         await lane.close()
-        return (after, rows)
+        return (after, rows, gone)
     }
 }

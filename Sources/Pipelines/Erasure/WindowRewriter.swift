@@ -12,17 +12,18 @@ internal import Threads
 public struct WindowRewriter: Sendable {
     public let project: PipelineProject
     public let erasure: RowErasure
-    /// What went from the store by its age has a `seq` up to this.
-    public let agedThrough: Int64
+    /// The store's number when it was looked which rows went by their age.
+    public let epoch: Int64
+    public let aged: AgedRows
     /// Takes names of persons out of a specification.
     public let redacted: @Sendable (JSONValue) -> JSONValue
 
     public init(
-        project: PipelineProject, erasure: RowErasure, agedThrough: Int64,
+        project: PipelineProject, erasure: RowErasure, epoch: Int64, aged: AgedRows,
         redacted: @escaping @Sendable (JSONValue) -> JSONValue
     ) {
         (self.project, self.erasure) = (project, erasure)
-        (self.agedThrough, self.redacted) = (agedThrough, redacted)
+        (self.epoch, self.aged, self.redacted) = (epoch, aged, redacted)
     }
 
     /// Rewrites the stream's files that may hold rows of theirs.
@@ -31,7 +32,7 @@ public struct WindowRewriter: Sendable {
     public func rewrite(at destination: any Destination) async throws -> ErasedRows {
         var done = ErasureTally()
         for manifest in try await destination.windows(erasure.stream) {
-            let window = LoadedWindow(manifest, agedThrough: agedThrough)
+            let window = LoadedWindow(manifest, aged: aged)
             guard mayHold(window) else { continue }
             if window.isOfTheStore {
                 done.add(rows: try await rewrite(window, at: destination))
@@ -41,17 +42,17 @@ public struct WindowRewriter: Sendable {
                 done.leave(window.isTransformed ? .transformed : .aged)
             }
         }
-        let windows = try await destination.windows(erasure.stream).map {
-            LoadedWindow($0, agedThrough: agedThrough)
-        }
+        let windows = try await destination.windows(erasure.stream).map { LoadedWindow($0, aged: aged) }
         // Files that had to be left are known; any other one says that somebody writes there.
         return done.result(isOver: windows.count { mayHold($0) } == done.left)
     }
 
     /// Whether a file was written before the rows went, and may have some of them.
     private func mayHold(_ window: LoadedWindow) -> Bool {
-        guard let spec = window.spec, window.erasureEpoch < project.store.erasureEpoch else { return false }
-        if redacted(spec) != spec || window.isAged || !window.isOfItems { return true }
+        guard let spec = window.spec else { return false }
+        if redacted(spec) != spec { return true }
+        guard window.erasureEpoch < epoch, !window.erasures.contains(erasure.id) else { return false }
+        if window.isAged || !window.isOfItems { return true }
         return erasure.seqs.contains { $0 > window.seqFrom && $0 <= window.seqTo }
     }
 
@@ -63,32 +64,46 @@ public struct WindowRewriter: Sendable {
             let path = folder + "/rows" + spec.fileExtension
             let written = try await ExportRunner.run(
                 spec, on: project.store, to: path, exportID: window.run, runID: window.run)
+            // Something else went meanwhile, perhaps by its age alone: what may be made from the store is to be asked again.
+            guard written.erasureEpoch == epoch else {
+                throw PipelineError(.export, "rows went from the store meanwhile", isTransient: true)
+            }
             var batch = batch(window, spec)
             batch.columns = written.columns.map { LoadColumn($0.name, $0.type) }
             (batch.file, batch.rows, batch.bytes) = (path, written.rows, written.bytes)
             batch.sha256 = written.parts.first?.sha256 ?? written.sha256
             batch.manifest = written.json
-            batch.tell(window.telling.mapValues(\.rawValue))
+            batch.tell(window.telling.mapValues(\.rawValue), isDerived: window.isDerived)
             try await put(batch, at: destination)
             return window.rows - written.rows
         }
     }
 
-    /// Takes their rows out of a window's file; nil if they cannot be told, or the file is not as it was loaded.
+    /// Takes their rows out of a window's file; nil if they cannot be told, or the file is gone.
     private func filter(_ window: LoadedWindow, at destination: any Destination) async throws -> Int64? {
         guard let filter = RowFilter(window, erasure) else { return nil }
         let json = redacted(window.spec ?? .null)
         let spec = try await resolved(json, window)
-        let epoch = project.store.erasureEpoch
         return try await inFolder(window) { folder in
             var batch = batch(window, spec)
             batch.file = folder + "/before" + spec.fileExtension
-            guard try await destination.fetch(batch, to: batch.file) else { return nil }
-            let made = try await filter.run(batch, in: folder)
-            let (before, manifest) = (batch, window.manifest(json, epoch: epoch))
-            let after = try await OwnThread.run { try before.with(file: made.file, rows: made.rows, after: manifest) }
+            // One that was changed is perhaps one that an attempt before left without its manifest.
+            let found = try await destination.fetch(batch, to: batch.file)
+            if case .gone = found { return nil }
+            let made: (file: String, rows: Int64, gone: Int64)
+            do { made = try await filter.run(batch, in: folder) } catch {
+                // What somebody put in its place need not be one of ours.
+                guard case .changed = found, !Task.isCancelled else { throw error }
+                return nil
+            }
+            if made.gone == 0, window.isDerived { return nil }
+            let (before, manifest) = (batch, window.manifest(json, after: erasure.id))
+            let after = try await OwnThread.run {
+                try before.with(
+                    file: made.gone == 0 ? before.file : made.file, rows: made.rows, after: manifest)
+            }
             try await put(after, at: destination)
-            return window.rows - after.rows
+            return made.gone
         }
     }
 

@@ -8,7 +8,7 @@ extension PipelineRun {
     /// Sends the rows while they are written and looked at, where the destination can take them back without a trace.
     mutating func beginEarly() async {
         // Once: what goes wrong with it does not go wrong with every attempt.
-        guard !hasNothingToLoad, definition.transform.isEmpty, machine[.load] == nil,
+        guard !hasNothingToLoad, !record.cause.isBackfill, definition.transform.isEmpty, machine[.load] == nil,
             let json = record.spec, let to = record.seqTo
         else { return }
         // What fails here fails again, and is said, when rows are exported and loaded.

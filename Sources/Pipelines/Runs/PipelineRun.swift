@@ -262,7 +262,7 @@ extension PipelineRun {
         batch.sha256 = manifest.parts.first?.sha256 ?? manifest.sha256
         batch.manifest = manifest.json
         telling = RowTelling.columns(resolved, key: loadKey, through: definition.transform)
-        batch.tell(telling)
+        batch.tell(telling, isDerived: definition.transform.isDerived)
         self.batch = batch
         // With a transformation, its rows have the key.
         for key in definition.load.key

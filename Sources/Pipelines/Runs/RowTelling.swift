@@ -27,6 +27,8 @@ enum RowTelling {
             let named = plan.mappings.compactMap { mapping in found[mapping.from].map { (mapping.name, $0) } }
             found = Dictionary(named) { first, _ in first }
         }
+        // A number that a query made would tell rows of others.
+        if plan.isDerived { found = found.filter { $0.value != .seq } }
         for name in key where found[name] == nil { found[name] = .key }
         for rule in plan.privacy { found[rule.column] = nil }
         return found.mapValues(\.rawValue)

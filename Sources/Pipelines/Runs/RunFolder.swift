@@ -1,12 +1,15 @@
 internal import Glibc
+internal import Model
 
 /// The folders in which the files of runs lie until they are loaded.
 enum RunFolder {
     /// Makes a run's folder below that of all pipelines, and empties it. Blocks.
     static func make(_ base: String, _ folder: String) throws(PipelineError) {
         var at = base
+        // What lies elsewhere is not for emptying.
+        guard !PathText.hasDots(folder) else { throw PipelineError(.files, "\(folder) is no folder of a run") }
         try make(at)
-        for part in folder.dropFirst(base.count).split(separator: "/") {
+        for part in PathText.steps(String(folder.dropFirst(base.count))) {
             at += "/" + part
             try make(at)
         }

@@ -22,6 +22,13 @@ public struct TransformPlan: Sendable, Equatable {
     /// By the names that columns have then.
     public var privacy: [PrivacyRule] = []
 
+    /// Whether a query's rows take the place of the export's, so that a column need not hold what its name says.
+    var isDerived: Bool {
+        steps.contains { step in
+            if case .sql(_, as: nil) = step { true } else { false }
+        }
+    }
+
     public var isEmpty: Bool { steps.isEmpty && mappings.isEmpty && privacy.isEmpty }
 }
 

@@ -1,6 +1,7 @@
 internal import Connectors
 internal import Control
 internal import Destinations
+internal import EventStore
 internal import Logging
 internal import Model
 internal import Pipelines
@@ -148,7 +149,8 @@ final class DestinationErasures: Sendable {
                 RowErasure.Holds(rawValue: entry.value).map { (name: entry.key, holds: $0) }
             }
         let erasure = RowErasure(
-            stream: stream, identities: request.identities, persons: request.persons, seqs: request.seqs,
+            id: request.id, stream: stream, identities: request.identities, persons: request.persons,
+            seqs: request.seqs,
             columns: columns)
         switch type(of: destination).forgetting {
         case .rows, .unreachable: return try await destination.erase(erasure)
@@ -157,25 +159,28 @@ final class DestinationErasures: Sendable {
                 throw ServerError(.io, "the project \(runtime.name) is not open")
             }
             let names = NamedTexts(request.identities)
+            // In this order: what went by its age meanwhile is seen by the store's number.
+            let epoch = runtime.store.erasureEpoch
             return try await WindowRewriter(
-                project: project, erasure: erasure, agedThrough: try await agedThrough(runtime.name),
+                project: project, erasure: erasure, epoch: epoch, aged: try await agedRows(runtime.name),
                 redacted: { names.specification($0) }
             ).rewrite(at: destination)
         }
     }
 
-    /// Up to which `seq` retention may have taken rows out of the store.
-    private func agedThrough(_ project: String) async throws -> Int64 {
-        var (through, before): (Int64, Int64?) = (0, nil)
+    /// What retention may have taken out of the store.
+    private func agedRows(_ project: String) async throws -> AgedRows {
+        var (aged, before): (AgedRows, Int64?) = (AgedRows(), nil)
         repeat {
             let page = try await control.privacyRecords(project: project, kind: .retention, before: before, limit: 200)
             // One that has not ended may have taken some out all the same.
             for record in page where record.startedAt != nil {
-                through = max(through, record.detail[ErasureRun.agedThrough]?.intValue ?? .max)
+                aged.through = max(aged.through, record.detail[ErasureRun.agedThrough]?.intValue ?? .max)
+                aged.epoch = max(aged.epoch, record.detail["erasure_epoch"]?.intValue ?? .max)
             }
             before = page.last?.number
         } while before != nil
-        return through
+        return aged
     }
 
     private func within<T: Sendable>(
