@@ -205,6 +205,10 @@ def test_what_must_still_be_so(clocked, receiver):
     assert who_of(receiver, rules) == {"plan": ["ann"], "spent": ["ann"]}
     why = clocked.request("GET", f"/v1/triggers/{rules['plan']['id']}/explain?identity=bob").json
     assert '"still" does not hold' in why["why_not"] and why["instances"][0]["state"] == "cancelled"
+    # Whoever may not see people is not told what became of it, either.
+    app = clocked.request("POST", "/v1/keys", {"name": "app", "scopes": ["webhooks:write"]}).json["key"]
+    told_less = clocked.request("GET", f"/v1/triggers/{rules['plan']['id']}/explain?identity=bob", key=app).json
+    assert told_less["why_not"].startswith("[hidden") and told_less["instances"][0]["ended_by"].startswith("[hidden")
     assert clocked.request("DELETE", f"/v1/segments/{pro}").json["code"] == "segment_in_use"
     for still, path in [({"person": "plan"}, "when.still"), ({"segment": "seg_none"}, "when.still")]:
         assert trigger(clocked, {**cart, "still": still}, status=400)["path"].startswith(path)

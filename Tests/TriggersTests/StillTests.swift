@@ -14,13 +14,14 @@ struct StillTests {
         for who in ["ann", "bob", "eve", "zoe"] { try bench.event("A", of: who, at: 0) }
         let due = Bench.time(1_800)
         let engine = TriggerEngine(bench.rules, bench.storage, now: due)
-        try engine.fireDue(until: due, limit: 10, still: [0: .holds, 1: .fails, 2: .senseless("it is gone")])
+        #expect(try engine.fireDue(until: due, limit: 10) == 0)
+        try engine.fireAsked([0: .holds, 1: .fails, 2: .senseless("it is gone")], until: due)
         #expect(bench.fired == ["e1"] && bench.states == ["fired", "cancelled", "cancelled", "armed"])
         #expect(bench.storage.counts[.cancelled] == 2 && bench.storage.counts[.dropped] == 1)
         let why = bench.storage.instances.map { bench.rules.rules[0].whyNot(events: [], instances: [$0]) }
         #expect(why[1] == #"when it came due, "still" does not hold of the person"#)
         #expect(why[2] == #"when it came due, "still" cannot be asked: it is gone"#)
-        try engine.fireDue(until: due, limit: 10, still: [3: .holds])
+        try engine.fireAsked([3: .holds], until: due)
         #expect(bench.fired == ["e1", "e4"])
     }
 
@@ -29,8 +30,8 @@ struct StillTests {
         let bench = try Bench(Self.rule)
         try bench.event("A", at: 0)
         try bench.event("B", at: 5)
-        try TriggerEngine(bench.rules, bench.storage, now: Bench.time(1_800)).fireDue(
-            until: Bench.time(1_800), limit: 10, still: [0: .holds])
+        try TriggerEngine(bench.rules, bench.storage, now: Bench.time(1_800)).fireAsked(
+            [0: .holds], until: Bench.time(1_800))
         #expect(bench.fired == [] && bench.states == ["cancelled"])
     }
 
@@ -56,6 +57,9 @@ struct CapTests {
         for at in [0.0, 300, 700, 800, 810] { try bench.event("A", at: at) }
         // By then the first is of more than ten minutes ago.
         #expect(bench.fired == ["e1", "e2", "e3"] && bench.storage.counts[.dropped] == 2)
+        let minute = Bench.time(810).microseconds / 60_000_000
+        #expect(bench.storage.fired(rule: 1, sinceMinute: 0, toMinute: minute) == 3)
+        #expect(bench.storage.fired(rule: 1, sinceMinute: 0, toMinute: minute - 10) == 1)
         #expect(bench.storage.held == [1: "it would have fired more than 2 times within 10m"])
         for _ in 0..<3 { try bench.event("C", at: 900) }
         try bench.advance(to: 1_000)
@@ -72,12 +76,14 @@ struct CapTests {
 
 @Suite("What is watched and what is written back because of it")
 struct WatchLoopTests {
-    static func cross(_ bench: Bench, at: Double, identity: String = "ann") throws {
+    static func cross(
+        _ bench: Bench, at: Double, identity: String = "ann", _ news: WatchNews = .crossed
+    ) throws {
         var place = WatchPlace(version: 1, since: 0)
         place.lookedAt = Bench.time(at)
         var step = WatchStep(rule: 1, place: place)
-        let entry = WatchStep.Entry(
-            person: 7, identity: identity, state: WatchState(.crossed, since: 0), news: .crossed)
+        let state = news == .crossed ? WatchState(.crossed, since: 0) : nil
+        let entry = WatchStep.Entry(person: 7, identity: identity, state: state, news: news)
         step.entries = [entry]
         try bench.engine.watch(step)
     }
@@ -101,6 +107,33 @@ struct WatchLoopTests {
         try Self.cross(bench, at: 65, identity: "bob")
         try Self.cross(bench, at: 63 + 121)
         #expect(bench.storage.firings.map(\.depth) == [1, 2, 3, 1, 1])
+    }
+
+    @Test("What is written back when a value is back counts as well, so that back and forth ends")
+    func recovered() throws {
+        let bench = try Bench(#"{"column":"score","above":5,"recovered":true}"#)
+        for turn in 0..<6 {
+            try Self.cross(bench, at: Double(turn * 4))
+            let crossed = bench.storage.firings.last?.depth ?? 0
+            try Self.writeBack(bench, Int(crossed), at: Double(turn * 4 + 1))
+            try Self.cross(bench, at: Double(turn * 4 + 2), .recovered)
+            let recovered = bench.storage.firings.last?.depth ?? 0
+            try Self.writeBack(bench, Int(recovered), at: Double(turn * 4 + 3))
+        }
+        #expect(
+            bench.storage.firings.map(\.type) == [
+                "trigger.fired", "trigger.recovered", "trigger.fired", "trigger.recovered",
+            ])
+        #expect(bench.storage.firings.map(\.depth) == [1, 2, 3, 4] && bench.storage.counts[.looped] == 4)
+    }
+
+    @Test("What is less does not hide what was written back a moment before")
+    func greatest() throws {
+        let bench = try Bench(#"{"segment":"s"}"#)
+        try Self.writeBack(bench, 3, at: 0)
+        try Self.writeBack(bench, 1, at: 1)
+        try Self.cross(bench, at: 2)
+        #expect(bench.storage.firings.isEmpty && bench.storage.counts[.looped] == 1)
     }
 
     @Test("It is the person's, whatever identity it was written back of")

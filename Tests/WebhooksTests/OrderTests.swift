@@ -88,6 +88,43 @@ struct OrderTests {
         #expect(try await outbox.claim(endpoint).map(\.message.id) == ["msg_c2"])
     }
 
+    @Test("What did not arrive and is sent again goes out in order where that is asked for since")
+    func replayed() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://r.example/", "events": ["*"]])
+        let messages = ["a1", "a2"].map {
+            Self.message($0, Self.ann, identity: "ann", to: endpoint, isOrdered: false)
+        }
+        _ = try await Self.put(messages, outbox)
+        for claimed in try await outbox.claim(endpoint) {
+            _ = try await outbox.end(claimed, 500, .exhausted)
+        }
+        let ordered = try await outbox.store.update(
+            endpoint.id, try EndpointDefinition(["order": "person"], known: endpoint.definition), headers: nil,
+            project: "p", now: outbox.now, durable: { 0 })
+        #expect(try await outbox.store.replay(DeliveryFilter(), project: "p", now: outbox.now) == 2)
+        #expect(try await outbox.claim(ordered).map(\.message.id) == ["msg_a1"])
+    }
+
+    @Test("Whose it was is forgotten with what it said")
+    func pruned() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://r.example/", "events": ["*"], "order": "person"])
+        let messages = [("a1", "ann"), ("b1", "bob")].map { name, who in
+            Self.message(name, nil, identity: who, to: endpoint, isOrdered: true)
+        }
+        _ = try await Self.put(messages, outbox)
+        let claimed = try await outbox.claim(endpoint)
+        _ = try await outbox.end(try #require(claimed.first), 200, .delivered)
+        outbox.advance(31 * 86_400)
+        try await outbox.store.prune(now: outbox.now)
+        let known = try await outbox.store.read { db in
+            try Bool.fetchAll(
+                db, sql: "SELECT whose IS NOT NULL AND order_key IS NOT NULL FROM deliveries ORDER BY number")
+        }
+        #expect(known == [false, true])
+    }
+
     @Test("What was claimed without regard to it goes back")
     func claimedBefore() async throws {
         let outbox = try Outbox()

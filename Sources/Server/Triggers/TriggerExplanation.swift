@@ -60,7 +60,8 @@ enum TriggerExplanation {
         }
         let document: JSONValue = [
             "identity": .string(identity), "person_id": JSONValue(subject.person?.id.text),
-            "instances": .array(instances.map(\.json)), "firings": .array(firings), "watch": watch,
+            "instances": .array(try instances.map { try shown($0, exchange) }), "firings": .array(firings),
+            "watch": watch,
             "why_not": JSONValue(why),
         ]
         return .json(try exchange.seesMessages() ? document : AttemptDocument.hiding(personal, in: document))
@@ -70,6 +71,14 @@ enum TriggerExplanation {
     private static let personal: Set<String> = [
         "person_id", "change", "preceded_by", "correlation", "value", "why_not",
     ]
+
+    /// A wait as the key may see it: what "still" came to is told of the person.
+    private static func shown(_ instance: TriggerInstance, _ exchange: Exchange) throws -> JSONValue {
+        guard instance.endedBy?.hasPrefix(StillAnswer.word) == true, try !exchange.seesMessages() else {
+            return instance.json
+        }
+        return AttemptDocument.hiding(["ended_by"], in: instance.json)
+    }
 
     private static func isAboutPersons(_ when: TriggerWhen) -> Bool {
         switch when {

@@ -94,8 +94,14 @@ public final class MemoryStorage: TriggerStorage {
     }
 
     public func due(until: Int64, limit: Int) -> [TriggerInstance] {
-        let due = instances.filter { $0.state == .armed && $0.fireAt <= until }
+        let due = instances.filter { $0.state == .armed && !$0.asks && $0.fireAt <= until }
         return Array(due.sorted { ($0.fireAt, $0.number) < ($1.fireAt, $1.number) }.prefix(limit))
+    }
+
+    public func due(_ numbers: [Int64], until: Int64) -> [TriggerInstance] {
+        let wanted = Set(numbers)
+        let due = instances.filter { $0.state == .armed && $0.fireAt <= until && wanted.contains($0.number) }
+        return due.sorted { ($0.fireAt, $0.number) < ($1.fireAt, $1.number) }
     }
 
     public func mark(
@@ -146,6 +152,9 @@ public final class MemoryStorage: TriggerStorage {
     public func setPlace(rule: Int64, _ place: WatchPlace) { places[rule] = place }
 
     public func noteDepth(_ depth: Int64, identity: String, key: String, seq: Int64, at: Int64) {
+        if let known = depths[ExactText(identity)], depth < known.depth, known.at >= at - TriggerEngine.depthSpan {
+            return
+        }
         depths[ExactText(identity)] = (ExactText(key), depth, at)
     }
 
@@ -171,16 +180,16 @@ public final class MemoryStorage: TriggerStorage {
 
     public func noteFiring(rule: Int64, minute: Int64) { minutes[rule, default: []].append(minute) }
 
-    public func fired(rule: Int64, sinceMinute: Int64) -> Int {
-        minutes[rule]?.reduce(0) { $1 >= sinceMinute ? $0 + 1 : $0 } ?? 0
+    public func fired(rule: Int64, sinceMinute: Int64, toMinute: Int64) -> Int {
+        minutes[rule]?.reduce(0) { $1 >= sinceMinute && $1 <= toMinute ? $0 + 1 : $0 } ?? 0
     }
 
     public func hold(_ rule: TriggerRule, reason: String) { held[rule.number] = reason }
 
     public func count(_ what: TriggerCount, rule: Int64) { counts[what, default: 0] += 1 }
 
-    /// When the next timer is due; nil if none waits.
+    /// When the next timer that asks nothing is due; nil if none waits.
     public var nextDue: Timestamp? {
-        instances.lazy.filter { $0.state == .armed }.map(\.fireAt).min().map { Timestamp(microseconds: $0) }
+        instances.lazy.filter { $0.state == .armed && !$0.asks }.map(\.fireAt).min().map { Timestamp(microseconds: $0) }
     }
 }

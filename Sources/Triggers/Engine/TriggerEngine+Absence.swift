@@ -25,6 +25,7 @@ extension TriggerEngine {
         }
         instance.event = item.eventJSON(person: item.person)
         instance.depth = item.depth
+        instance.asks = absence.still != nil
         if let (state, by) = try ending(of: instance, absence) {
             instance.state = state == .cancelled ? .satisfied : state
             instance.endedBy = by

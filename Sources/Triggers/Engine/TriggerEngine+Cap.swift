@@ -8,8 +8,9 @@ extension TriggerEngine {
     func mayFire(_ rule: TriggerRule) throws -> Bool {
         guard let cap = rule.policy.cap else { return true }
         let minute = now.microseconds / Self.minute
-        guard try storage.fired(rule: rule.number, sinceMinute: minute - cap.within / Self.minute + 1) >= cap.count
-        else {
+        // Minutes to come are those of a clock that was set back since.
+        let first = minute - cap.within / Self.minute + 1
+        guard try storage.fired(rule: rule.number, sinceMinute: first, toMinute: minute) >= cap.count else {
             return true
         }
         try storage.hold(

@@ -2,23 +2,29 @@ public import Model
 
 /// Timers of waits, and what becomes of waits when identities are tied.
 extension TriggerEngine {
-    /// Fires what is due, in the order of its times. Every item that was received until then must have been taken before.
+    /// Fires what is due and asks nothing, in the order of its times. Every item that was received until then must have been taken before.
     ///
-    /// - Parameter still: of waits by their numbers, whether what must still be so is. One of which that was not asked stays; nil where
-    ///   it is not asked of any.
     /// - Returns: how many timers there were.
     @discardableResult
-    public func fireDue(
-        until: Timestamp, limit: Int, persons: [String: Int64] = [:], still: [Int64: StillAnswer]? = nil
-    ) throws -> Int {
+    public func fireDue(until: Timestamp, limit: Int, persons: [String: Int64] = [:]) throws -> Int {
         let due = try storage.due(until: until.microseconds, limit: limit)
-        for instance in due { try fire(instance, persons, still) }
+        for instance in due { try fire(instance, persons, .holds) }
         return due.count
     }
 
-    private func fire(
-        _ instance: TriggerInstance, _ persons: [String: Int64], _ still: [Int64: StillAnswer]?
+    /// Fires what is due and was asked about. What was not stays.
+    ///
+    /// - Parameter still: of waits by their numbers, whether what must still be so is.
+    public func fireAsked(
+        _ still: [Int64: StillAnswer], until: Timestamp, persons: [String: Int64] = [:]
     ) throws {
+        for instance in try storage.due(still.keys.sorted(), until: until.microseconds) {
+            guard let answer = still[instance.number] else { continue }
+            try fire(instance, persons, answer)
+        }
+    }
+
+    private func fire(_ instance: TriggerInstance, _ persons: [String: Int64], _ still: StillAnswer) throws {
         guard let rule = rules.rule(instance.rule, instance.version) else {
             return try close(instance, .cancelled, by: "the trigger is gone")
         }
@@ -48,15 +54,12 @@ extension TriggerEngine {
             try storage.count(.ignored, rule: rule.number)
             return try close(instance, .superseded, by: "it has fired for this person")
         }
-        if absence.still != nil, let still {
-            guard let answer = still[instance.number] else { return }
-            switch answer {
-            case .holds: break
-            case .fails: return try close(instance, .cancelled, by: "\(StillAnswer.word) does not hold of the person")
-            case .senseless(let why):
-                try storage.count(.dropped, rule: rule.number)
-                return try close(instance, .cancelled, by: "\(StillAnswer.word) cannot be asked: \(why)")
-            }
+        switch still {
+        case .holds: break
+        case .fails: return try close(instance, .cancelled, by: "\(StillAnswer.word) does not hold of the person")
+        case .senseless(let why):
+            try storage.count(.dropped, rule: rule.number)
+            return try close(instance, .cancelled, by: "\(StillAnswer.word) cannot be asked: \(why)")
         }
         guard try mayFire(rule) else {
             fired.state = .held

@@ -50,22 +50,22 @@ extension TriggerEngine {
         let old = entry.old ?? row?.value ?? .null
         let change = JSONValue.object([.init("old", old), .init("new", entry.new)] + watch.detail)
         let cause = "\(place.lookedAt.microseconds)"
+        // No item tells it: what was written back of the person a moment before is taken for its cause.
+        let since = place.lookedAt.microseconds - watch.hold - Self.depthSpan
+        let depth = identity == nil ? 0 : try storage.depth(key: key, since: since)
         switch (watch, news) {
         case (.segment(_, .left), .crossed), (.segment(_, .entered), .recovered): return nil
         case (.column(_, let threshold), .recovered):
-            try recover(threshold, entry, rule, row, key, change)
+            try recover(threshold, entry, rule, row, key, change, depth)
             return nil
         case (.report(let report), .recovered):
-            try recover(report.threshold, entry, rule, row, key, change)
+            try recover(report.threshold, entry, rule, row, key, change, depth)
             return nil
         case (.segment, _), (.column, .crossed), (.report, .crossed):
             guard try !rests(rule, key) else {
                 try storage.count(.ignored, rule: rule.number)
                 return nil
             }
-            // No item tells it: what was written back of the person a moment before is taken for its cause.
-            let since = place.lookedAt.microseconds - watch.hold - Self.depthSpan
-            let depth = identity == nil ? 0 : try storage.depth(key: key, since: since)
             guard depth < Self.mostDepth else {
                 try storage.count(.looped, rule: rule.number)
                 return nil
@@ -82,16 +82,17 @@ extension TriggerEngine {
         }
     }
 
-    /// What was told is over. Of what was not told nothing is said.
+    /// What was told is over, which is said however many triggers led to it: the next crossing is what ends a loop. Of what was not told
+    /// nothing is said.
     private func recover(
         _ threshold: Threshold, _ entry: WatchStep.Entry, _ rule: TriggerRule, _ row: WatchRow?, _ key: String,
-        _ change: JSONValue
+        _ change: JSONValue, _ depth: Int64
     ) throws {
         try storage.count(.recovered, rule: rule.number)
         guard threshold.tellsRecovery, let instance = row?.instance else { return }
         try fire(
             rule, instance: instance, key: key, identity: entry.identity.isEmpty ? nil : entry.identity,
             person: entry.person == 0 ? nil : entry.person, seq: nil, eventID: instance, event: nil, lateBy: 0,
-            change: change, depth: 0, type: TriggerFiring.recoveredType)
+            change: change, depth: depth, type: TriggerFiring.recoveredType)
     }
 }

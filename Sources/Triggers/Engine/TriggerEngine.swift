@@ -12,7 +12,7 @@ public struct TriggerEngine {
     /// `webhook-trigger-depth`.
     public static let depthProperty = "$trigger_depth"
     /// For so long what is watched of somebody counts as caused by what was written back of them, in microseconds.
-    static let depthSpan: Int64 = 120_000_000
+    public static let depthSpan: Int64 = 120_000_000
     /// How far ahead of the server an event's own clock may be, in microseconds.
     static let mostSkew: Int64 = 300_000_000
 

@@ -44,6 +44,8 @@ public struct TriggerInstance: Sendable, Equatable {
     /// The event as the API shows it.
     public var event: [UInt8]?
     public var depth: Int64 = 0
+    /// Whether something is asked of the person when it comes due.
+    public var asks = false
 
     public init(
         rule: Int64, version: Int64, id: String, key: String, correlation: String, identity: String, person: Int64?,

@@ -29,8 +29,10 @@ public protocol TriggerStorage: AnyObject {
     func around(
         rule: Int64, version: Int64, key: String, correlation: String, at: Int64
     ) throws -> [TriggerInstance]
-    /// Armed ones that are due, in the order of their times.
+    /// Armed ones that are due and ask nothing, in the order of their times.
     func due(until: Int64, limit: Int) throws -> [TriggerInstance]
+    /// Those of some that are armed and due, in the order of their times.
+    func due(_ numbers: [Int64], until: Int64) throws -> [TriggerInstance]
 
     // What happened of late.
 
@@ -63,7 +65,7 @@ public protocol TriggerStorage: AnyObject {
 
     // What was written back.
 
-    /// Notes that an item of somebody came of so many triggers in a row.
+    /// Notes that an item of somebody came of so many triggers in a row. What is less than was noted a moment before is let go.
     func noteDepth(_ depth: Int64, identity: String, key: String, seq: Int64, at: Int64) throws
     /// The most that was noted of somebody since; 0 for nothing.
     func depth(key: String, since: Int64) throws -> Int64
@@ -76,8 +78,8 @@ public protocol TriggerStorage: AnyObject {
     func count(_ what: TriggerCount, rule: Int64) throws
     /// Notes that a rule whose firings are limited has fired in a minute, counted from 1970.
     func noteFiring(rule: Int64, minute: Int64) throws
-    /// How often it did since a minute.
-    func fired(rule: Int64, sinceMinute: Int64) throws -> Int
+    /// How often it did since a minute, up to another.
+    func fired(rule: Int64, sinceMinute: Int64, toMinute: Int64) throws -> Int
     /// Holds a rule, and tells whoever wants to know, unless it is held already.
     func hold(_ rule: TriggerRule, reason: String) throws
 }

@@ -8,7 +8,7 @@ public enum StillAnswer: Sendable, Equatable {
     case senseless(String)
 
     /// The word before what is said of a wait that ended by it.
-    static let word = "\"still\""
+    public static let word = "\"still\""
 }
 
 extension TriggerWhen {

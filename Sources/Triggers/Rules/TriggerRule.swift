@@ -77,8 +77,6 @@ public struct TriggerRules: Sendable {
     private var forPersons: [Interest] = []
     /// Whether any is watched: then it is noted of whom something was written back because of a message.
     public private(set) var hasWatches = false
-    /// Whether any asks what must still be so when a wait comes due.
-    public private(set) var asksStill = false
 
     public init(_ rules: [TriggerRule] = []) {
         self.rules = rules
@@ -95,7 +93,6 @@ public struct TriggerRules: Sendable {
             case .newPerson: forPersons.append(Interest(rule: place, role: .identifies))
             case .watched: hasWatches = true
             }
-            if rule.when.still != nil { asksStill = true }
         }
     }
 
@@ -120,8 +117,11 @@ public struct TriggerRules: Sendable {
     func interests(property name: String) -> [Interest] { byProperty[ExactText(name)] ?? [] }
     var personInterests: [Interest] { forPersons }
 
-    /// What a rule's version asks of the person when a wait comes due.
-    public func still(_ number: Int64, _ version: Int64) -> JSONValue? { rule(number, version)?.when.still }
+    /// What a rule's version asks of the person when a wait comes due; nil where nothing fires, whatever is so.
+    public func still(_ number: Int64, _ version: Int64) -> JSONValue? {
+        guard let rule = rule(number, version), rule.state == .enabled else { return nil }
+        return rule.when.still
+    }
 
     func rule(_ number: Int64, _ version: Int64) -> TriggerRule? {
         rules.first { $0.number == number && $0.version == version }

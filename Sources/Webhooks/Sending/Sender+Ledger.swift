@@ -99,7 +99,10 @@ extension Sender {
                 answer.claimed = []
             }
             state.work.released += state.dispatch.claimed(answer, asked: asked)
-            for (project, due) in answer.nextDue { state.live.triggers[project]?.nextDue = due }
+            for (project, due) in answer.nextDue {
+                state.live.triggers[project]?.nextDue = due.plain
+                state.live.triggers[project]?.nextAsked = due.asked
+            }
             // What is claimed when the server ends goes back in the next round; what was fed to others is claimed in it.
             let isMore =
                 state.isStopping || !state.work.released.isEmpty || !answer.fed.isSubset(of: asked)

@@ -25,11 +25,14 @@ extension Sender {
         }
     }
 
-    /// Returns when a timer of the project is due; false if the server ends.
-    func waitForTimer(of project: String) async -> Bool {
+    /// Returns when a timer of the project is due, of those that ask something or of the others; false if the server ends.
+    func waitForTimer(of project: String, asks: Bool = false) async -> Bool {
         while !Task.isCancelled, !hasEnded {
             let raised = timers.value
-            let due = state.withLock { $0.live.triggers[project]?.nextDue }
+            let due = state.withLock { state in
+                let triggers = state.live.triggers[project]
+                return asks ? triggers?.nextAsked : triggers?.nextDue
+            }
             let now = clock()
             guard let due else {
                 await timers.wait(above: raised)

@@ -12,6 +12,7 @@ enum DeliveryMigrations {
         migrator.registerMigration("006_trigger_watches", migrate: WatchMigration.make)
         migrator.registerMigration("007_parked", migrate: ParkedMigration.make)
         migrator.registerMigration("008_order", migrate: OrderMigration.make)
+        migrator.registerMigration("009_asks", migrate: asks)
         return migrator
     }
 
@@ -28,6 +29,19 @@ enum DeliveryMigrations {
                 ALTER TABLE endpoints ADD COLUMN exhausted_told_at INTEGER;
                 -- what did not arrive is looked for among much that did
                 CREATE INDEX deliveries_dead ON deliveries (endpoint, number) WHERE state >= 3;
+                """)
+    }
+
+    /// Waits that ask something of their person come due beside the others, which are held up by nothing.
+    private static func asks(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                ALTER TABLE trigger_instances ADD COLUMN asks INTEGER NOT NULL DEFAULT 0 CHECK (asks IN (0, 1));
+                UPDATE trigger_instances SET asks = 1 WHERE state < 2 AND EXISTS (
+                    SELECT 1 FROM trigger_versions v WHERE v.trigger_number = trigger_instances.trigger_number
+                    AND v.version = trigger_instances.version AND v.condition ->> '$.still' IS NOT NULL);
+                DROP INDEX trigger_instances_due;
+                CREATE INDEX trigger_instances_due ON trigger_instances (project, asks, fire_at, number) WHERE state = 0;
                 """)
     }
 

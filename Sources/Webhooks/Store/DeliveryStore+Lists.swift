@@ -156,7 +156,11 @@ extension DeliveryStore {
         try db.execute(
             sql: """
                 UPDATE deliveries SET state = 0, lane = \(lane), forgiven = attempts, next_at = \(now.microseconds),
-                    reason = NULL, finished_at = NULL WHERE \(clause)
+                    reason = NULL, finished_at = NULL,
+                    -- it is made again for an endpoint that may have come to ask for order since
+                    order_key = CASE WHEN (SELECT definition ->> '$.order' FROM endpoints e WHERE e.number = deliveries.endpoint)
+                        = 'person' THEN coalesce(order_key, whose) ELSE order_key END
+                WHERE \(clause)
                 """, arguments: arguments)
     }
 

@@ -115,13 +115,24 @@ extension DeliveryStore {
         let day: Int64 = 86_400_000_000
         let (bodies, log) = (now.microseconds - Self.bodyDays * day, now.microseconds - Self.logDays * day)
         let waits = "EXISTS (SELECT 1 FROM deliveries WHERE message = messages.number AND state < 2)"
+        let forgotten =
+            "SELECT number FROM messages WHERE made_at < ? AND body IS NOT NULL AND NOT \(waits) LIMIT \(Self.chunk)"
+        // Whose they were goes with what they said: of the same messages, in the same transaction.
+        while try await write({ db in
+            let numbers = try Int64.fetchAll(db, sql: forgotten, arguments: [bodies])
+            let list = JSONValue.array(numbers.map { JSONValue($0) }).text
+            try db.execute(
+                sql: """
+                    UPDATE deliveries SET order_key = NULL, whose = NULL
+                    WHERE message IN (SELECT value FROM json_each(?)) AND state >= 2
+                    """, arguments: [list])
+            try db.execute(
+                sql: """
+                    UPDATE messages SET body = NULL, identity = NULL WHERE number IN (SELECT value FROM json_each(?))
+                    """, arguments: [list])
+            return numbers.count
+        }) == Self.chunk {}
         let steps: [(sql: String, before: Int64)] = [
-            (
-                """
-                UPDATE messages SET body = NULL, identity = NULL WHERE number IN (
-                    SELECT number FROM messages WHERE made_at < ? AND body IS NOT NULL AND NOT \(waits) LIMIT \(Self.chunk))
-                """, bodies
-            ),
             (
                 """
                 UPDATE attempts SET response_body = NULL, response_headers = NULL, detail = NULL WHERE number IN (

@@ -100,6 +100,6 @@ struct LedgerAnswer: Sendable {
     var parkedFrom: [Int64: Int64?] = [:]
     /// Whether parked deliveries are still being looked for.
     var isScanning = false
-    /// When the next timer of a project is due; nil if none waits.
-    var nextDue: [String: Timestamp?] = [:]
+    /// When the next timers of a project are due, of those that ask nothing and of those that ask; nil if none waits.
+    var nextDue: [String: (plain: Timestamp?, asked: Timestamp?)] = [:]
 }

@@ -8,8 +8,10 @@ struct ProjectTriggers: Sendable {
     var targets = TriggerTargets()
     /// Whether who is who was taken over from the store.
     var isSeeded = false
-    /// When the next timer is due.
+    /// When the next timer that asks nothing is due.
     var nextDue: Timestamp?
+    /// When the next one that asks something of a person is.
+    var nextAsked: Timestamp?
 }
 
 /// What is to be evaluated in one transaction.
@@ -18,12 +20,12 @@ struct TriggerWork: Sendable {
     var items: [TriggerItem] = []
     /// Of rules that wait for silence, when something came last.
     var heard: [(rule: Int64, version: Int64, at: Timestamp)] = []
-    /// Timers up to this are run: everything that was received until then is in a batch before or in this one.
+    /// Timers up to this are run that ask nothing: everything that was received until then is in a batch before or in this one.
     var dueUntil: Timestamp?
+    /// Up to when timers that ask are run, with what was answered of them.
+    var asked: (until: Timestamp, still: [Int64: StillAnswer])?
     /// What the store knows of identities that were not known when something was armed for them.
     var persons: [String: Int64] = [:]
-    /// Of waits that are due, whether what must still be so is; nil where none asks.
-    var still: [Int64: StillAnswer]?
     /// What watchers saw.
     var steps: [WatchStep] = []
 
@@ -54,12 +56,14 @@ extension DeliveryStore {
         for heard in work.heard { try engine.heard(rule: heard.rule, version: heard.version, at: heard.at) }
         for step in work.steps { try engine.watch(step) }
         if let until = work.dueUntil {
-            try engine.fireDue(
-                until: until, limit: TriggerWork.mostTimers, persons: work.persons, still: work.still)
+            try engine.fireDue(until: until, limit: TriggerWork.mostTimers, persons: work.persons)
         }
+        if let asked = work.asked { try engine.fireAsked(asked.still, until: asked.until, persons: work.persons) }
         answer.fed.formUnion(tables.fed)
         if tables.hasChanged { answer.hasChanged = true }
-        answer.nextDue[project] = .some(try TriggerTables.nextDue(db, project))
+        answer.nextDue[project] = (
+            try TriggerTables.nextDue(db, project), try TriggerTables.nextDue(db, project, asks: true)
+        )
     }
 
     /// The rules of a project: of each trigger the version that stands, and those before that wait for something still.
@@ -107,32 +111,37 @@ extension DeliveryStore {
                 rules: TriggerRules(try rules(db, project)), targets: TriggerTargets(own, actions: actions),
                 isSeeded: try Int64.fetchOne(
                     db, sql: "SELECT seq FROM trigger_seeds WHERE project = ?", arguments: [project]) != nil,
-                nextDue: try TriggerTables.nextDue(db, project))
+                nextDue: try TriggerTables.nextDue(db, project),
+                nextAsked: try TriggerTables.nextDue(db, project, asks: true))
         }
         return found
     }
 
-    /// What waits and is due, as many as are run at once.
-    func due(project: String, until: Timestamp) async throws(WebhookError) -> [DueWait] {
+    /// What waits, asks something of its person and is due; of each trigger a part, so that one whose question has no answer keeps none
+    /// of the others.
+    func dueToAsk(project: String, until: Timestamp) async throws(WebhookError) -> [DueWait] {
         try await read { db in
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT number, trigger_number, version, identity FROM trigger_instances
-                    WHERE project = ? AND state = 0 AND fire_at <= ? ORDER BY fire_at, number LIMIT \(TriggerWork.mostTimers)
+                    SELECT number, trigger_number, version, identity, person FROM (
+                        SELECT number, trigger_number, version, identity, person, fire_at,
+                            row_number() OVER (PARTITION BY trigger_number ORDER BY fire_at, number) AS place
+                        FROM trigger_instances WHERE project = ? AND asks = 1 AND state = 0 AND fire_at <= ?)
+                    WHERE place <= \(TriggerWork.mostTimers) ORDER BY fire_at, number
                     """, arguments: [project, until.microseconds]
-            ).map { DueWait(number: $0[0], rule: $0[1], version: $0[2], identity: $0[3]) }
+            ).map { DueWait(number: $0[0], rule: $0[1], version: $0[2], identity: $0[3], person: $0[4]) }
         }
     }
 
-    /// Timers that are due and whose person was not known when they were armed.
+    /// Of timers that are due and ask nothing, those whose person was not known when they were armed.
     func unknownPersons(project: String, until: Timestamp) async throws(WebhookError) -> [String] {
         try await read { db in
             try String.fetchAll(
                 db,
                 sql: """
                     SELECT DISTINCT identity FROM (
-                        SELECT identity, person FROM trigger_instances WHERE project = ? AND state = 0 AND fire_at <= ?
+                        SELECT identity, person FROM trigger_instances WHERE project = ? AND asks = 0 AND state = 0 AND fire_at <= ?
                         ORDER BY fire_at, number LIMIT \(TriggerWork.mostTimers))
                     WHERE person IS NULL AND identity <> ''
                     """, arguments: [project, until.microseconds])

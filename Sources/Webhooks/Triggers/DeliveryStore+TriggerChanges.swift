@@ -80,9 +80,9 @@ extension DeliveryStore {
         case .migrate:
             try db.execute(
                 sql: """
-                    UPDATE trigger_instances SET version = ?1, deadline = at + ?2, fire_at = at + ?2 + ?3
+                    UPDATE trigger_instances SET version = ?1, deadline = at + ?2, fire_at = at + ?2 + ?3, asks = ?5
                     WHERE trigger_number = ?4 AND state < 2
-                    """, arguments: [version, after.within, after.grace, known.number])
+                    """, arguments: [version, after.within, after.grace, known.number, after.still != nil])
         }
     }
 

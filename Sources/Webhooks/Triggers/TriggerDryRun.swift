@@ -7,6 +7,8 @@ public import Triggers
 public final class TriggerDryRun {
     private let queue: DatabaseQueue
     private let rules: TriggerRules
+    /// Whether it asks something of persons when a wait comes due, which is not asked here.
+    public let asksStill: Bool
     private var now = Timestamp.earliest
 
     private static let mostSamples = 20
@@ -17,7 +19,10 @@ public final class TriggerDryRun {
         configuration.foreignKeysEnabled = false
         queue = try DatabaseQueue(configuration: configuration)
         try DeliveryMigrations.migrator.migrate(queue)
-        let (parsed, policy) = try TriggerWhen.read(when)
+        asksStill = try TriggerWhen.read(when).0.still != nil
+        var plain = when
+        if asksStill, case .object(let members) = when { plain = .object(members.filter { $0.key != "still" }) }
+        let (parsed, policy) = try TriggerWhen.read(plain)
         let rule = TriggerRule(
             number: 1, id: record?.id ?? "trg_dry_run", project: project, name: record?.name ?? "",
             version: record?.version ?? 1, when: parsed, policy: policy, since: 0)
@@ -26,9 +31,6 @@ public final class TriggerDryRun {
 
     /// Names of events that it needs; nil for all.
     public var names: [String]? { rules.names }
-
-    /// Whether it asks something of persons when a wait comes due, which is not asked here.
-    public var asksStill: Bool { rules.asksStill }
 
     /// Begins at a moment.
     public func begin(at time: Timestamp) throws {

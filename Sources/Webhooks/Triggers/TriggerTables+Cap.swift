@@ -14,10 +14,10 @@ extension TriggerTables {
         try run("DELETE FROM trigger_rates WHERE trigger_number = ? AND minute < ?", [rule, minute - 1_440])
     }
 
-    func fired(rule: Int64, sinceMinute: Int64) throws -> Int {
+    func fired(rule: Int64, sinceMinute: Int64, toMinute: Int64) throws -> Int {
         let statement = try db.cachedStatement(
-            sql: "SELECT sum(fired) FROM trigger_rates WHERE trigger_number = ? AND minute >= ?")
-        return try Int.fetchOne(statement, arguments: [rule, sinceMinute]) ?? 0
+            sql: "SELECT sum(fired) FROM trigger_rates WHERE trigger_number = ? AND minute BETWEEN ? AND ?")
+        return try Int.fetchOne(statement, arguments: [rule, sinceMinute, toMinute]) ?? 0
     }
 
     func hold(_ rule: TriggerRule, reason: String) throws {

@@ -26,7 +26,11 @@ extension TriggerTables {
 
     func noteDepth(_ depth: Int64, identity: String, key: String, seq: Int64, at: Int64) throws {
         try run(
-            "INSERT OR REPLACE INTO trigger_depths VALUES (?, ?, ?, ?, ?, ?)", [project, identity, key, depth, seq, at])
+            """
+            INSERT INTO trigger_depths VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (project, identity) DO UPDATE SET
+                key = excluded.key, depth = excluded.depth, seq = excluded.seq, at = excluded.at
+            WHERE excluded.depth >= trigger_depths.depth OR trigger_depths.at < excluded.at - \(TriggerEngine.depthSpan)
+            """, [project, identity, key, depth, seq, at])
     }
 
     func depth(key: String, since: Int64) throws -> Int64 {

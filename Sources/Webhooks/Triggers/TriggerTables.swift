@@ -34,14 +34,14 @@ final class TriggerTables: TriggerStorage {
         try run(
             """
             INSERT INTO trigger_instances (project, trigger_number, version, id, key, correlation, identity, person, seq,
-                event_id, at, deadline, fire_at, state, ended_by, ended_at, event, depth)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                event_id, at, deadline, fire_at, state, ended_by, ended_at, event, depth, asks)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 project, instance.rule, instance.version, instance.id, instance.key, instance.correlation,
                 instance.identity, instance.person, instance.seq, instance.eventID, instance.at, instance.deadline,
                 instance.fireAt, instance.state.number, instance.endedBy, instance.endedAt,
-                instance.event.map { Blob($0).data }, instance.depth,
+                instance.event.map { Blob($0).data }, instance.depth, instance.asks,
             ])
     }
 
@@ -86,16 +86,26 @@ final class TriggerTables: TriggerStorage {
     func due(until: Int64, limit: Int) throws -> [TriggerInstance] {
         try rows(
             """
-            SELECT * FROM trigger_instances WHERE project = ? AND state = 0 AND fire_at <= ? ORDER BY fire_at, number LIMIT ?
+            SELECT * FROM trigger_instances WHERE project = ? AND asks = 0 AND state = 0 AND fire_at <= ?
+            ORDER BY fire_at, number LIMIT ?
             """, [project, until, limit]
         ).map(TriggerInstance.init(row:))
     }
 
-    /// When the next timer is due; nil if none waits.
-    static func nextDue(_ db: Database, _ project: String) throws -> Timestamp? {
+    func due(_ numbers: [Int64], until: Int64) throws -> [TriggerInstance] {
+        try rows(
+            """
+            SELECT * FROM trigger_instances WHERE number IN (SELECT value FROM json_each(?)) AND project = ? AND state = 0
+                AND fire_at <= ? ORDER BY fire_at, number
+            """, [JSONValue.array(numbers.map { JSONValue($0) }).text, project, until]
+        ).map(TriggerInstance.init(row:))
+    }
+
+    /// When the next timer is due, of those that ask something of a person or of the others; nil if none waits.
+    static func nextDue(_ db: Database, _ project: String, asks: Bool = false) throws -> Timestamp? {
         let statement = try db.cachedStatement(
-            sql: "SELECT min(fire_at) FROM trigger_instances WHERE project = ? AND state = 0")
-        return try Int64.fetchOne(statement, arguments: [project]).map { Timestamp(microseconds: $0) }
+            sql: "SELECT min(fire_at) FROM trigger_instances WHERE project = ? AND asks = ? AND state = 0")
+        return try Int64.fetchOne(statement, arguments: [project, asks]).map { Timestamp(microseconds: $0) }
     }
 
     // MARK: What happened of late
@@ -209,5 +219,6 @@ extension TriggerInstance {
         endedAt = row["ended_at"]
         event = row.bytes("event")
         depth = row["depth"]
+        asks = row["asks"]
     }
 }

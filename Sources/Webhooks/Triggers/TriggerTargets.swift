@@ -66,7 +66,7 @@ struct TriggerTargets: Sendable {
             let whose = firing.identity.map {
                 OrderKey(firing.person.map { PersonID($0) }, identity: Array($0.utf8))
             }
-            // Of nobody, all go one after another.
+            // Of nobody there is no order.
             let key = whose?.text ?? firing.person.map { PersonID($0).text }
             // What is too long in a form of one's own is said of ids alone.
             let thin = FiringBody.bytes(firing, isThin: true)
