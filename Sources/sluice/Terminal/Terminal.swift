@@ -15,7 +15,10 @@ enum Terminal {
     }
 
     /// Says on standard error why the command failed. The reason may hold what a server or a file says.
-    static func error(_ message: String) { note("sluice: " + Text.visible(message)) }
+    /// What was found in several places is a line each.
+    static func error(_ message: String) {
+        for line in message.split(separator: "\n") { note("sluice: " + Text.visible(String(line))) }
+    }
 
     /// Writes all bytes to an open file.
     static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
