@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+from collect import drain
 from common import QUICK, ROOT, SECONDS, SHORT_SECONDS, Sluice, wrk
 
 RATE = 500
@@ -176,7 +177,8 @@ def bare_loop(folder):
 
 
 def collection(folder, results):
-    """The same load on two servers, one after the other and back, so that both have the same machine."""
+    """The same load on two servers, one after the other and back, so that both have the same machine; neither stores what it got while
+    the other is measured."""
     rates = {}
     servers = {name: start(folder, f"hooks-{name}") for name in ("without", "with")}
     nobody = socket.create_server(("127.0.0.1", 0))
@@ -187,6 +189,7 @@ def collection(folder, results):
             server = servers[name]
             found = wrk(f"{server.url}/v1/events", "batch.lua", max(3, SECONDS // 4), KEY=server.write_key)
             rates.setdefault(name, []).append(found["rate"])
+            drain(server)
     finally:
         nobody.close()
         for server in servers.values():

@@ -178,6 +178,13 @@ struct QueryAnswerTests {
                     of: MatchedEvent(name: rows[$0].event, properties: Array(rows[$0].properties.text.utf8)))
             }.map { Int64($0 + 9) }
             #expect(matched == found, "\(json.text)")
+            // And nothing that holds is left out beforehand.
+            let index = ConditionIndex([condition])
+            let candidates = rows.indices.filter {
+                let object = Array(rows[$0].properties.text.utf8)
+                return !index.places(object.span).isEmpty
+            }.map { Int64($0 + 9) }
+            #expect(Set(candidates).isSuperset(of: matched), "\(json.text)")
         }
         #expect(alone > 10)
     }

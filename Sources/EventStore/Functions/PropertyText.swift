@@ -38,6 +38,21 @@ public enum PropertyText {
         return members
     }
 
+    /// Calls `body` with each key as it is meant, in the order in which they are written.
+    static func eachKey(of object: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
+        var at = 0
+        var unescaped: [UInt8] = []
+        while let member = member(object, &at) {
+            if member.key.escaped {
+                unescaped.removeAll(keepingCapacity: true)
+                JSONText.appendUnescaped(member.key, in: object, to: &unescaped)
+                body(unescaped.span)
+            } else {
+                body(object.extracting(member.key.range))
+            }
+        }
+    }
+
     /// The next member of an object, from 0 on; nil after the last, or where it is none.
     private static func member(
         _ object: Span<UInt8>, _ at: inout Int

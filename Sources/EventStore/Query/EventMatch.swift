@@ -62,8 +62,8 @@ extension Condition {
 extension PropertyTest {
     fileprivate func holds(of token: [UInt8]?) -> Bool { token.map { holds(of: $0) } ?? holdsOfNothing }
 
-    /// What an absent property passes.
-    private var holdsOfNothing: Bool {
+    /// Whether an absent property passes.
+    var holdsOfNothing: Bool {
         switch self {
         case .differs, .exists(false): true
         default: false

@@ -60,7 +60,8 @@ public struct TriggerItem: Sendable {
     public mutating func match(_ rules: TriggerRules) -> Bool {
         interests = []
         if kind == .event {
-            let entries = rules.entries(name)
+            let properties = properties
+            let entries = rules.entries(name, properties.span)
             if !entries.isEmpty {
                 let event = MatchedEvent(name: name, properties: properties)
                 // What ends a wait counts whenever it came: the wait may be older than when its trigger was enabled again.
@@ -97,15 +98,16 @@ public struct TriggerItem: Sendable {
     /// How many triggers have led to it, as whoever writes events back says.
     public var depth: Int64 {
         guard kind == .event || kind == .set else { return 0 }
-        return Self.depth(in: properties)
+        let properties = properties
+        return Self.depth(in: properties.span)
     }
 
     /// The same of properties as they are stored.
-    public static func depth(in properties: [UInt8]) -> Int64 {
+    public static func depth(in properties: Span<UInt8>) -> Int64 {
         guard properties.count > 16 else { return 0 }
         let key = Array(TriggerEngine.depthProperty.utf8)
-        guard let place = PropertyText.token(of: key.span, in: properties.span) else { return 0 }
-        return Int64(String(decoding: properties[place], as: UTF8.self)) ?? 0
+        guard let place = PropertyText.token(of: key.span, in: properties) else { return 0 }
+        return Int64(String(utf8: properties.extracting(place))) ?? 0
     }
 
     /// The event as the API shows it.

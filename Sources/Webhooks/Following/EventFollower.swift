@@ -11,16 +11,16 @@ public struct EventFollower: Sendable {
     /// The name under which the journal knows this follower.
     public static let name = "webhooks"
 
-    private let project: String
-    private let journal: Journal
-    private let sender: Sender
-    private let persons: PersonFinder
+    let project: String
+    let journal: Journal
+    let sender: Sender
+    let persons: PersonFinder
     private let names: NameFormFinder
-    private let still: StillFinder
+    let still: StillFinder
     private let store: EventStore
     /// Everything up to this was looked at, and what came of it is written.
-    private let passed = Signal(-1)
-    private let logger: Logger
+    let passed = Signal(-1)
+    let logger: Logger
 
     public init(
         project: String, journal: Journal, store: EventStore, sender: Sender,
@@ -84,6 +84,7 @@ public struct EventFollower: Sendable {
         var source = JournalSource(journal, after: seq)
         var noted = (seq: seq, at: ContinuousClock.now)
         let looker = TriggerLooker(store: store)
+        var listeners = EventListeners(sender.listening(of: project))
         while !Task.isCancelled {
             let listening = sender.listening(of: project)
             guard !listening.isEmpty else { return .again }
@@ -110,7 +111,10 @@ public struct EventFollower: Sendable {
                 return .again
             }
             let reached = max(piece.lastSeq, seq)
-            let (messages, items) = try await look(piece, sender.listening(of: project), looker)
+            // Others may listen by now.
+            let current = sender.listening(of: project)
+            if listeners.change != current.change { listeners = EventListeners(current) }
+            let (messages, items) = try await look(piece, current, listeners, looker)
             if messages.isEmpty, items.isEmpty, !looker.hasHeard || ContinuousClock.now - noted.at < .seconds(1) {
                 // What nobody wants is not worth a sync each time.
                 seq = reached
@@ -154,85 +158,6 @@ public struct EventFollower: Sendable {
         return true
     }
 
-    // MARK: Timers
-
-    /// Runs timers that are due, once everything that was received until then has been looked at: what is waited for may be in it.
-    private func keepTimers() async {
-        var pause = Duration.milliseconds(100)
-        while await sender.waitForTimer(of: project) {
-            let now = sender.clock()
-            await passed.wait(above: journal.durableSeq - 1)
-            if Task.isCancelled { return }
-            do {
-                try await runTimers(until: now)
-                pause = .milliseconds(100)
-            } catch {
-                if Task.isCancelled || sender.hasEnded { return }
-                logger.error("timers do not run, and are tried again", metadata: ["error": "\(error)"])
-                do { try await Task.sleep(for: pause) } catch { return }
-                pause = min(pause * 2, .seconds(10))
-            }
-        }
-    }
-
-    /// Runs timers that are due and ask something of their persons: by themselves, since what is asked may have no answer for long.
-    private func keepAsking() async {
-        var pause = Duration.milliseconds(100)
-        // Where the store is behind, the same is asked again: what it is to have reached does not move on.
-        var late: (until: Timestamp, seq: Int64)?
-        while await sender.waitForTimer(of: project, asks: true) {
-            let moment = late ?? (sender.clock(), journal.durableSeq)
-            await passed.wait(above: moment.seq - 1)
-            if Task.isCancelled { return }
-            do {
-                let round = try await runAsking(until: moment.until, seq: moment.seq)
-                late = round.isLate ? moment : nil
-                if !round.isLate, !round.hasFailed {
-                    pause = .milliseconds(100)
-                    continue
-                }
-            } catch {
-                if Task.isCancelled || sender.hasEnded { return }
-                late = nil
-                logger.error("timers that ask do not run, and are tried again", metadata: ["error": "\(error)"])
-            }
-            do { try await Task.sleep(for: pause) } catch { return }
-            pause = min(pause * 2, .seconds(5))
-        }
-    }
-
-    private func runAsking(until now: Timestamp, seq: Int64) async throws -> StillRound {
-        let listening = sender.listening(of: project)
-        let round = try await still.round(listening.triggers.rules, until: now, seq: seq)
-        var work = TriggerWork(triggers: listening.triggers)
-        work.asked = (now, round.answers)
-        if !round.unknown.isEmpty, !round.answers.isEmpty {
-            let found = try await persons.persons(of: round.unknown, upTo: 0, isPatient: false)
-            for (identity, person) in found { work.persons[identity.text] = person.number }
-        }
-        // Also where there is no answer: when the next one is due may be another time by now.
-        try await submit(work, listening)
-        return round
-    }
-
-    private func runTimers(until now: Timestamp) async throws {
-        let listening = sender.listening(of: project)
-        var work = TriggerWork(triggers: listening.triggers)
-        work.dueUntil = now
-        let unknown = try await sender.store.unknownPersons(project: project, until: now)
-        if !unknown.isEmpty {
-            let found = try await persons.persons(of: unknown, upTo: 0, isPatient: false)
-            for (identity, person) in found { work.persons[identity.text] = person.number }
-        }
-        try await submit(work, listening)
-    }
-
-    private func submit(_ work: TriggerWork, _ listening: Listening) async throws {
-        let batch = OutboxBatch(
-            project: project, change: listening.change, messages: [], checkpoint: nil, triggers: work)
-        if try await !sender.submit(batch) { try await sender.reload() }
-    }
-
     /// What lay between is no longer in the journal: said aloud, and gone on after it.
     private func skip(from seq: Int64) async throws {
         let oldest = journal.status.oldestSeq ?? journal.durableSeq + 1
@@ -244,13 +169,12 @@ public struct EventFollower: Sendable {
 
     /// What endpoints and triggers want of a piece.
     private func look(
-        _ piece: JournalPiece, _ listening: Listening, _ looker: TriggerLooker
+        _ piece: JournalPiece, _ listening: Listening, _ listeners: EventListeners, _ looker: TriggerLooker
     ) async throws -> (messages: [OutboxMessage], items: [TriggerItem]) {
         looker.begin(change: listening.change)
         looker.listening = listening
         let rules = listening.triggers.rules
         let forms = try await names.forms(of: NameForms.Names(in: piece, isWhole: !rules.isEmpty))
-        let listeners = EventListeners(listening.endpoints)
         var wanted = listeners.match(piece, forms: forms)
         var items = rules.isEmpty ? [] : try await looker.items(of: piece, rules, forms: forms)
         if !wanted.isEmpty { try await persons.find(&wanted, upTo: piece.lastSeq, include: listeners.includes) }

@@ -16,14 +16,26 @@ struct EventListeners {
         }
     }
 
+    /// Listeners to the same events.
+    private struct Group {
+        var listeners: [Listener] = []
+        var index = ConditionIndex([])
+
+        /// Those that may want an event with these properties.
+        func candidates(_ properties: Span<UInt8>) -> [Listener] { index.places(properties).map { listeners[$0] } }
+    }
+
     /// By the names of events that they want.
-    private var byName: [ExactText: [Listener]] = [:]
-    private var forAll: [Listener] = []
+    private var byName: [Hash128: Group] = [:]
+    private var forAll = Group()
+    /// The change of the endpoints that they were made by.
+    let change: Int64
     /// What is told of persons to any of them.
     private(set) var includes: Set<EndpointDefinition.Include> = []
 
-    init(_ endpoints: [LiveEndpoint]) {
-        for endpoint in endpoints {
+    init(_ listening: Listening) {
+        change = listening.change
+        for endpoint in listening.endpoints {
             let definition = endpoint.record.definition
             // What was checked when it was made is so still.
             let condition: Condition?
@@ -33,11 +45,13 @@ struct EventListeners {
                 condition: condition)
             includes.formUnion(definition.include)
             if definition.events.contains(EndpointDefinition.all) {
-                forAll.append(listener)
+                forAll.listeners.append(listener)
             } else {
-                for name in definition.events { byName[ExactText(name), default: []].append(listener) }
+                for name in definition.events { byName[Hash128(name), default: Group()].listeners.append(listener) }
             }
         }
+        forAll.index = ConditionIndex(forAll.listeners.map(\.condition))
+        for (name, group) in byName { byName[name]?.index = ConditionIndex(group.listeners.map(\.condition)) }
     }
 
     /// The events that somebody wants.
@@ -53,39 +67,38 @@ struct EventListeners {
                 guard let item = ItemLayout(payload, at: &at) else { break }
                 // Imports are of the past: they do not fire.
                 guard item.kind == .event, item.wire != .importFile else { continue }
-                let folds = item.flags.contains(.foldsNames)
-                let name = String(utf8: payload.extracting(item.name))
-                let event = match(
-                    item, payload, folds ? forms.event(name) : name, folds ? forms : nil,
-                    seq: frame.firstSeq + Int64(place))
+                let seq = frame.firstSeq + Int64(place)
+                let event: WantedEvent?
+                if item.flags.contains(.foldsNames) {
+                    let name = Array(forms.event(String(utf8: payload.extracting(item.name))).utf8)
+                    let properties = forms.object(Array(copying: payload.extracting(item.properties)))
+                    event = match(item, payload, name.span, properties.span, seq: seq)
+                } else {
+                    event = match(
+                        item, payload, payload.extracting(item.name), payload.extracting(item.properties), seq: seq)
+                }
                 if let event { wanted.append(event) }
             }
         }
         return wanted
     }
 
-    /// - Parameter forms: where the names of its properties came without regard to case.
+    /// - Parameters:
+    ///   - name: in the form in which it is stored.
+    ///   - properties: with their names in the forms in which they are stored.
     private func match(
-        _ item: ItemLayout, _ payload: Span<UInt8>, _ name: String, _ forms: NameForms?, seq: Int64
+        _ item: ItemLayout, _ payload: Span<UInt8>, _ name: Span<UInt8>, _ properties: Span<UInt8>, seq: Int64
     ) -> WantedEvent? {
-        let named = byName[ExactText(name)] ?? []
-        guard named.contains(where: { $0.since < seq }) || forAll.contains(where: { $0.since < seq }) else {
-            return nil
-        }
-        var properties = Array(copying: payload.extracting(item.properties))
-        if let forms { properties = forms.object(properties) }
-        let matched = MatchedEvent(name: name, properties: properties)
-        var listeners: [Listener] = []
-        for candidates in [named, forAll] {
-            for listener in candidates where listener.since < seq && listener.condition?.holds(of: matched) ?? true {
-                listeners.append(listener)
-            }
-        }
+        var candidates = byName.isEmpty ? [] : byName[Hash128(name)]?.candidates(properties) ?? []
+        candidates += forAll.candidates(properties)
+        guard candidates.contains(where: { $0.since < seq }) else { return nil }
+        let matched = MatchedEvent(name: String(utf8: name), properties: Array(copying: properties))
+        let listeners = candidates.filter { $0.since < seq && $0.condition?.holds(of: matched) ?? true }
         guard !listeners.isEmpty else { return nil }
         let event = RecordedEvent(
             seq: seq, eventID: Array(copying: payload.extracting(item.id)),
-            identity: Array(copying: payload.extracting(item.identity)), name: Array(name.utf8),
-            timestamp: item.timestamp, receivedAt: item.receivedAt, properties: properties)
+            identity: Array(copying: payload.extracting(item.identity)), name: Array(copying: name),
+            timestamp: item.timestamp, receivedAt: item.receivedAt, properties: matched.properties)
         return WantedEvent(event: event, listeners: listeners)
     }
 }

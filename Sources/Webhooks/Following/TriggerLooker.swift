@@ -96,20 +96,29 @@ final class TriggerLooker {
         _ layout: ItemLayout, _ payload: Span<UInt8>, _ seq: Int64, _ rules: TriggerRules, _ forms: NameForms
     ) -> TriggerItem? {
         var name = ""
+        var folded: [UInt8]?
+        if layout.flags.contains(.foldsNames), layout.kind == .event || layout.kind == .set {
+            folded = forms.object(Array(copying: payload.extracting(layout.properties)))
+        }
         let kind: TriggerItem.Kind
         // What is watched is told by no item, so it matters of whom anything was written back.
         let isWrittenBack =
             rules.hasWatches && (layout.kind == .event || layout.kind == .set)
-            && TriggerItem.depth(in: Array(copying: payload.extracting(layout.properties))) > 0
+            && TriggerItem.depth(in: payload.extracting(layout.properties)) > 0
         switch layout.kind {
         case .reject: return nil
         case .event:
             name = String(utf8: payload.extracting(layout.name))
-            if layout.flags.contains(.foldsNames) { name = forms.event(name) }
-            guard
-                rules.mayWant(event: ExactText(name))
-                    || rules.looksAtPeople && layout.flags.contains(.setsProperties) || isWrittenBack
-            else { return nil }
+            let mayWant: Bool
+            if let folded {
+                name = forms.event(name)
+                mayWant = rules.mayWant(name, folded.span)
+            } else {
+                mayWant = rules.mayWant(name, payload.extracting(layout.properties))
+            }
+            guard mayWant || isWrittenBack || rules.looksAtPeople && layout.flags.contains(.setsProperties) else {
+                return nil
+            }
             kind = .event
         case .set:
             guard rules.looksAtPeople || isWrittenBack else { return nil }
@@ -122,8 +131,7 @@ final class TriggerLooker {
             name = String(utf8: payload.extracting(layout.name))
             kind = .undo(other: "")
         }
-        var properties = Array(copying: payload.extracting(layout.properties))
-        if layout.flags.contains(.foldsNames), kind == .event || kind == .set { properties = forms.object(properties) }
+        let properties = folded ?? Array(copying: payload.extracting(layout.properties))
         var item = TriggerItem(
             kind: kind, seq: seq, identity: String(utf8: payload.extracting(layout.identity)),
             eventID: String(utf8: payload.extracting(layout.id)), name: name, at: layout.timestamp,

@@ -67,27 +67,41 @@ extension DeliveryStore {
                 Blob(message.body).data, message.depth, message.identity,
             ])
         guard let number else { return }
-        let deliver = try db.cachedStatement(
-            sql: """
-                INSERT INTO deliveries (project, endpoint, message, state, order_key, next_at, reason, created_at, whose)
-                SELECT ?1, number, ?3, CASE state WHEN 'disabled' THEN 4 ELSE 0 END, ?4,
-                    CASE WHEN state = 'disabled' OR ?6 THEN NULL ELSE ?5 END,
-                    CASE state WHEN 'disabled' THEN 'the endpoint was disabled' END, ?5, ?7
-                FROM endpoints WHERE number = ?2 ON CONFLICT (message, endpoint) DO NOTHING
-                """)
+        var parked: [Int64] = []
         for target in message.targets {
-            let isParked = target.orderKey == nil && answer.parks.contains(target.endpoint)
+            let waits = target.orderKey == nil && answer.parks.contains(target.endpoint)
             if target.orderKey != nil, let whose = message.whose { try Self.join(whose, target.endpoint, db) }
-            try deliver.execute(
-                arguments: [
-                    project, target.endpoint, number, target.orderKey, now.microseconds, isParked, message.whose?.text,
-                ])
-            if isParked {
+            if waits {
+                parked.append(target.endpoint)
                 answer.parked[target.endpoint] = min(answer.parked[target.endpoint] ?? number, number)
             } else {
+                try deliver(number, [target.endpoint], target.orderKey, isParked: false, message, project, db, now)
                 answer.fed.insert(target.endpoint)
             }
         }
+        // Where many hang, whoever is fast waits for what is written for all of them: it is one statement.
+        if !parked.isEmpty { try deliver(number, parked, nil, isParked: true, message, project, db, now) }
+    }
+
+    /// Puts a message in for endpoints, in their order.
+    private static func deliver(
+        _ number: Int64, _ endpoints: [Int64], _ orderKey: String?, isParked: Bool, _ message: OutboxMessage,
+        _ project: String, _ db: Database, _ now: Timestamp
+    ) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO deliveries (project, endpoint, message, state, order_key, next_at, reason, created_at, whose)
+                SELECT ?1, e.number, ?3, CASE e.state WHEN 'disabled' THEN 4 ELSE 0 END, ?4,
+                    CASE WHEN e.state = 'disabled' OR ?6 THEN NULL ELSE ?5 END,
+                    CASE e.state WHEN 'disabled' THEN 'the endpoint was disabled' END, ?5, ?7
+                FROM json_each(?2) j CROSS JOIN endpoints e ON e.number = j.value
+                WHERE true ON CONFLICT (message, endpoint) DO NOTHING
+                """)
+        try statement.execute(
+            arguments: [
+                project, "[\(endpoints.map(String.init).joined(separator: ","))]", number, orderKey, now.microseconds,
+                isParked, message.whose?.text,
+            ])
     }
 
     // MARK: What came of it
