@@ -8,7 +8,9 @@ public import Model
 public struct PeopleKeeper: Sendable {
     /// How long it gathers what comes in before it looks, unless somebody waits; three times as long as looking takes, if that
     /// is more, so that it has a quarter of the time at most.
-    private static let gathering = Duration.milliseconds(700)
+    private static let gathering = Duration.milliseconds(1_500)
+    /// How soon it sees that somebody waits.
+    private static let glance = Duration.milliseconds(100)
     private static let longest = Duration.milliseconds(3_500)
     /// Items in half a second from which the store is filled and not only written to: it makes way then.
     private static let flood: Int64 = 6_000
@@ -72,8 +74,8 @@ public struct PeopleKeeper: Sendable {
     }
 
     private func gather(for duration: Duration) async throws {
-        if store.people.isHurried { return }
-        try await Task.sleep(for: duration)
+        let end = ContinuousClock.now + duration
+        while !store.people.isHurried, ContinuousClock.now < end { try await Task.sleep(for: Self.glance) }
         for _ in 0..<Self.patience where !store.people.isHurried {
             let before = store.appliedSeq
             if before - store.people.snapshot.seq < Self.flood { return }
