@@ -143,6 +143,9 @@ struct OrderTests {
         run.update(try #require(try await outbox.store.live().endpoints.first), now: outbox.now)
         #expect(run.start(now: outbox.now) == nil && run.holdsInVain(now: outbox.now))
         #expect(run.release().count == 2 && !run.holdsInVain(now: outbox.now))
+        // Once all that waits has its place it is sent to again.
+        try await outbox.store.putInOrder(record.number)
+        run.update(try #require(try await outbox.store.live().endpoints.first), now: outbox.now)
         run.add(claimed[0])
         #expect(run.start(now: outbox.now) != nil)
         // By what was, nothing is claimed any more.
