@@ -250,3 +250,20 @@ alerts:
     answer = json.loads(shop.cli("pipeline", "alerts", "--test", "bad", "--json", code=1).stdout)
     assert [row["target"] for row in answer["deliveries"]] == ["bad"] and answer["deliveries"][0]["status"] == 500
     assert "there is no alert target" in shop.cli("pipeline", "alerts", "--test", "none", code=1).stderr
+
+
+def test_a_trigger_asks_for_a_segment_of_its_own_file_before_it_fires(shop, receiver, tmp_path):
+    text = """
+segments:
+  buyers: { segment: { did: Paid } }
+endpoints:
+  crm: { url: "URL" }
+triggers:
+  left: { when: { event: Carted, absent: { event: Paid, within: 1h }, still: { segment: buyers } }, then: [{ endpoint: crm }] }
+"""
+    path = write(tmp_path, text.replace("URL", receiver.url))
+    assert actions(send(shop, "plan", path))["trigger", "left"] == "create"
+    assert actions(send(shop, "apply", path))["trigger", "left"] == "create"
+    segment = shop.request("GET", "/v1/segments").json["data"][0]["id"]
+    assert shop.request("GET", "/v1/triggers").json["data"][0]["when"]["still"] == {"segment": segment}
+    assert set(actions(send(shop, "apply", path)).values()) == {"none"}

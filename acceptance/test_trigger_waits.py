@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import sluice
 from sluice import ALLOWED, Sluice, until
 from triggering import add, advance, fired, health, settled, trigger
 
@@ -219,3 +220,43 @@ def test_crashes_double_no_firing(tmp_path, receiver, seed):
         ids.setdefault((data["event"]["event"], data["identity"]), set()).add(request["id"])
     assert all(len(found) == 1 for found in ids.values())
     shop.stop()
+
+
+def test_a_clock_that_leaps_ahead_fires_nothing_by_that(tmp_path, receiver):
+    server = Sluice(tmp_path / "data", sluice.TESTING).start(*ALLOWED, "--clock", "test", "--hold-timers", "2h")
+
+    def clock(**moves):
+        assert server.request("POST", "/v1/test/clock", moves).status == 200
+
+    def held():
+        return server.request("GET", "/v1/status").json["held_timers"]
+
+    try:
+        endpoint = add(server, receiver.url)
+        made = trigger(server, {"event": "Cart", "absent": {"event": "Paid", "within": "30m"}}, [{"endpoint": endpoint["id"]}])
+        server.collect({"identity": "ann", "event": "Cart"})
+        assert until(lambda: health(server, made)["open"] == 1)
+        assert held() is None and "resumed" in server.cli("triggers", "resume-timers", "--json").stdout
+        clock(leap="1h")
+        assert held()["leap_seconds"] == 3600
+        doctor = server.cli("doctor").stdout
+        assert "leapt ahead by 3,600 s" in doctor, doctor
+        assert "sluice_timers_held 1" in server.request("GET", "/metrics").body.decode()
+        # Half an hour later it fires, on time, whatever the clock says.
+        clock(advance="29m")
+        assert health(server, made)["open"] == 1 and not fired(receiver)
+        clock(advance="2m")
+        assert until(lambda: fired(receiver))
+        assert fired(receiver)[0]["identity"] == "ann" and fired(receiver)[0]["late_by_s"] < 300
+        clock(back="1h")
+        assert held() is None
+        # Somebody says that the clock is right: what is due by it fires, and says how late that is.
+        server.collect({"identity": "bob", "event": "Cart"})
+        assert until(lambda: health(server, made)["open"] == 1)
+        clock(leap="1h")
+        assert held() and health(server, made)["open"] == 1
+        assert "Timers go on" in server.cli("triggers", "resume-timers").stdout
+        assert until(lambda: len(fired(receiver)) == 2)
+        assert fired(receiver)[1]["late_by_s"] > 1500 and held() is None
+    finally:
+        server.stop()

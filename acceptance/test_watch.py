@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import document
 import postgres
 import sluice
 from mail_server import Mailbox
@@ -181,6 +182,8 @@ def test_whatever_keeps_a_run_from_its_end_is_on_record_is_told_once_and_shows(w
             assert [m["type"] for m in mine()] == ["pipeline.failed", "pipeline.recovered"]
             assert mine()[0]["data"]["incident"] == mine()[1]["data"]["incident"]
         assert receiver.refused == [] and len(set(receiver.ids())) == len(receiver.ids())
+        for message in told(receiver):
+            document.check(message)
         seen = watched.incidents("pipeline=rule")
         assert seen[0]["times"] >= 1 and all(d["state"] == "delivered" for i in seen for a in i["alerts"] for d in a["deliveries"])
         metrics = watched.folder.request("GET", "/metrics").body.decode()

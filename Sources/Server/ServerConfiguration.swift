@@ -94,6 +94,8 @@ public struct ServerConfiguration: Sendable {
     public var masterKey: String?
     /// A file of further roots that webhooks' receivers are trusted by, in PEM.
     public var outboundRoots: String?
+    /// How long timers are held where the machine's clock leaps ahead by more than five minutes; zero for not at all.
+    public var timerHold: Duration = .seconds(300)
     /// Whether webhooks are sent; not by a server that ends with a command.
     public var delivers = true
     /// Folders below which pipelines may write files.

@@ -150,4 +150,6 @@ public struct EndpointRecord: Sendable, Equatable {
     public let notify: JSONValue
     /// Whether it is sent to with a certificate of ours.
     public let hasCertificate: Bool
+    /// Whether what waits for it is being put in order, so that nothing is sent to it yet.
+    public let isOrdering: Bool
 }

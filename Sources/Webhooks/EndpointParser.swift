@@ -10,7 +10,10 @@ extension EndpointDefinition {
         "timeout", "final_client_errors", "mode", "batch", "body",
     ]
 
-    /// Reads a description; what it does not say is as in `known`.
+    /// What a setting is where nobody has said.
+    private static let unsaid = EndpointDefinition(url: "")
+
+    /// Reads a description; what it does not say is as in `known`, and what it says is null is as if nobody had ever said.
     ///
     /// - Throws: `WebhookError` of `.badEndpoint`; `QueryError` with the path in `where`.
     public init(_ json: JSONValue, known: EndpointDefinition? = nil) throws {
@@ -22,25 +25,30 @@ extension EndpointDefinition {
         if let value = json["name"] { name = try Self.name(value) }
         if let value = json["events"] { events = try Self.names(value) }
         if let value = json["where"] { condition = value == .null ? JSONValue?.none : value }
-        if let value = json["description"], value != .null {
-            guard let text = value.stringValue, text.utf8.count <= 4_096 else {
-                throw Self.error("\"description\" is a text of at most 4096 bytes")
-            }
-            description = text
+        if let value = json["description"] { description = try Self.description(value) }
+        if let value = json["payload"] {
+            payload = value == .null ? Self.unsaid.payload : try Self.word(value, "payload")
         }
-        if let value = json["payload"] { payload = try Self.word(value, "payload") }
-        if let value = json["order"] { order = value == .null ? .none : try Self.word(value, "order") }
+        if let value = json["order"] { order = value == .null ? Self.unsaid.order : try Self.word(value, "order") }
         if let value = json["include"] { include = try Self.includes(value) }
         if let value = json["rate_limit"] { rate = value == .null ? nil : try EndpointRate(value) }
-        if let value = json["concurrency"] { concurrency = try Self.number(value, "concurrency", 1...100) }
+        if let value = json["concurrency"] {
+            concurrency = value == .null ? Self.unsaid.concurrency : try Self.number(value, "concurrency", 1...100)
+        }
         if let value = json["retry"] { retry = value == .null ? .standard : try RetrySchedule(value) }
-        if let value = json["timeout"] { timeout = try Self.number(value, "timeout", 1...30) }
+        if let value = json["timeout"] {
+            timeout = value == .null ? Self.unsaid.timeout : try Self.number(value, "timeout", 1...30)
+        }
         if let value = json["final_client_errors"] {
-            guard let flag = value.boolValue else { throw Self.error("\"final_client_errors\" is true or false") }
-            finalClientErrors = flag
+            guard value == .null || value.boolValue != nil else {
+                throw Self.error("\"final_client_errors\" is true or false")
+            }
+            finalClientErrors = value.boolValue ?? Self.unsaid.finalClientErrors
         }
         if let value = json["mode"] { mode = try Self.word(value, "mode") }
-        if let value = json["batch"] { batch = try Self.number(value, "batch", 1...1_000) }
+        if let value = json["batch"] {
+            batch = value == .null ? Self.unsaid.batch : try Self.number(value, "batch", 1...1_000)
+        }
         if let value = json["body"] { body = try Self.template(value) }
         try checkMode(known)
         _ = try tree()
@@ -108,6 +116,14 @@ extension EndpointDefinition {
             "timeout": JSONValue(timeout), "final_client_errors": .bool(finalClientErrors),
             "mode": .string(mode.rawValue), "batch": JSONValue(batch), "body": JSONValue(body),
         ]
+    }
+
+    private static func description(_ json: JSONValue) throws(WebhookError) -> String {
+        if json == .null { return "" }
+        guard let text = json.stringValue, text.utf8.count <= 4_096 else {
+            throw error("\"description\" is a text of at most 4096 bytes")
+        }
+        return text
     }
 
     private static func name(_ json: JSONValue) throws(WebhookError) -> String? {

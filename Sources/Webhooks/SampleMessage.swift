@@ -49,12 +49,33 @@ public enum SampleMessage {
             return .object([
                 about, .init("webhook_id", "msg_sample"), .init("delivery", .string(DeliveryRecord.id(0))),
             ])
+        case "trigger.paused": return ["trigger": trigger, "reason": "it fired oftener than it may"]
+        case let type where type.hasPrefix("pipeline."): return pipeline(type, at: time)
         default:
             return [
-                "trigger": ["id": "tr_sample", "name": "Sample", "version": 1], "instance_id": "ti_sample",
+                "trigger": trigger, "instance_id": "ti_sample",
                 "person_id": "p_sample", "identity": "ann@example.com", "event": event("Sample Event", at: time),
                 "fired_at": .string(time.text), "late_by_s": 0,
             ]
         }
+    }
+
+    private static let trigger: JSONValue = ["id": "tr_sample", "name": "Sample", "version": 1]
+
+    /// An alert of a pipeline that there is none of.
+    private static func pipeline(_ type: String, at time: Timestamp) -> JSONValue {
+        let word = String(type.dropFirst("pipeline.".count))
+        let isOver = type == "pipeline.recovered"
+        let kind = ["late", "freshness", "volume"].first { $0 == word } ?? "run"
+        let what = ["freshness": "warn", "volume": "anomaly", "recovered": "failed"][word] ?? word
+        let severity: JSONValue = word == "failed" || isOver ? "error" : "warning"
+        let until: JSONValue = isOver ? .string(time.text) : .null
+        return [
+            "pipeline": "sample", "project": "default", "incident": "inc_sample", "kind": .string(kind),
+            "severity": severity, "what": .string(what),
+            "text": .string("pipeline sample: \(what): a sample"), "reason": "a sample", "run": "run_sample",
+            "times": 1,
+            "since": .string(time.text), "until": until,
+        ]
     }
 }

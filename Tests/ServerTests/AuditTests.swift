@@ -20,6 +20,7 @@ struct AuditTests {
         "GET /v1/triggers/{id}": "its definition",
         "GET /v1/triggers/{id}/health": "counts",
         "GET /v1/webhooks/endpoints/{id}/stats": "counts", "GET /v1/hooks": "definitions",
+        "GET /v1/deliveries/replays": "counts", "GET /v1/deliveries/replays/{id}": "counts",
         "GET /v1/compactions/{id}": "a state", "GET /v1/backups/{id}": "a state",
         "GET /v1/privacy/erasures": "records that name nobody", "GET /v1/privacy/erasures/{id}": "names nobody",
         "GET /v1/privacy/retention": "rules", "GET /v1/privacy/retention/runs/{id}": "names nobody",

@@ -73,6 +73,13 @@ final class Outbox: Sendable {
         return try await store.cycle(work, now: now)
     }
 
+    /// Sends again what failed, or what a filter finds; how many.
+    func replay(_ endpoint: EndpointRecord, _ states: [DeliveryState] = [.exhausted]) async throws -> Int64 {
+        var filter = DeliveryFilter()
+        filter.states = states
+        return try await store.replay(filter, of: endpoint, by: "k", now: now)?.total ?? 0
+    }
+
     func states(_ endpoint: EndpointRecord) async throws -> [String] {
         var filter = DeliveryFilter()
         filter.endpoint = endpoint.id

@@ -96,24 +96,6 @@ struct StoreTests {
         #expect(log.body == first.message.body)
     }
 
-    @Test("What is sent again in bulk goes behind what is new")
-    func bulk() async throws {
-        let outbox = try Outbox()
-        let endpoint = try await outbox.endpoint(Self.all)
-        try await outbox.put(2, to: [endpoint])
-        for claimed in try await outbox.claim(endpoint) { _ = try await outbox.end(claimed, 500, .exhausted) }
-        var filter = DeliveryFilter()
-        filter.endpoint = endpoint.id
-        filter.states = [.exhausted]
-        #expect(try await outbox.store.replay(filter, project: "p", now: outbox.now) == 2)
-        #expect(try await outbox.store.replay(filter, project: "other", now: outbox.now) == 0)
-        outbox.advance(1)
-        try await outbox.put(1, to: [endpoint])
-        let next = try await outbox.claim(endpoint, 1)
-        #expect(next.map(\.message.id) == [MessageBody.eventID(project: "p", seq: 3)])
-        #expect(try await outbox.claim(endpoint).map(\.cause) == ["bulk", "bulk"])
-    }
-
     @Test("A person's messages go one after another, other persons' beside them")
     func ordered() async throws {
         let outbox = try Outbox()
@@ -238,36 +220,5 @@ struct StoreTests {
         #expect(live.secrets(now: outbox.now).count == 2 && live.secrets(now: outbox.now).first == second)
         outbox.advance(3_601)
         #expect(live.secrets(now: outbox.now) == [second])
-    }
-
-    @Test(
-        "Endpoints that cannot be",
-        arguments: [
-            #"{}"#, #"{"url":"https://r.example/","events":"*"}"#, #"{"url":"https://r.example/","events":[""]}"#,
-            #"{"url":"https://r.example/","order":"strict"}"#, #"{"url":"https://r.example/","include":["friends"]}"#,
-            #"{"url":"https://r.example/","rate_limit":0}"#, #"{"url":"https://r.example/","concurrency":0}"#,
-            #"{"url":"https://r.example/","timeout":31}"#, #"{"url":"https://r.example/","payload":"some"}"#,
-            #"{"url":"https://r.example/","where":{"person":"plan","is":"pro"}}"#,
-            #"{"url":"https://r.example/","where":{"did":"A"}}"#,
-            #"{"url":"https://r.example/","where":{"property":"a"}}"#,
-            #"{"url":"https://r.example/","where":{"property":"a","gt":{"time":"-30d"}}}"#,
-        ])
-    func refused(_ text: String) throws {
-        let json = try JSONValue(text: text)
-        #expect(throws: (any Error).self) { try EndpointDefinition(json) }
-    }
-
-    @Test("A description is read as it is written")
-    func roundTrip() throws {
-        let json = try JSONValue(
-            text:
-                #"{"url":"https://r.example/","events":["A","endpoint.*"],"where":{"property":"a","gt":5},"payload":"thin","include":["identities","properties"],"order":"person","rate_limit":{"count":100,"per":"m","burst":5},"concurrency":3,"retry":["1s"],"timeout":3,"final_client_errors":true,"description":"d"}"#
-        )
-        let read = try EndpointDefinition(json)
-        #expect(try EndpointDefinition(read.json) == read && read.include == [.properties, .identities])
-        #expect(read.receives(type: "endpoint.disabled") && !read.receives(type: "message.exhausted") && read.listens)
-        // What a change does not name stays.
-        let changed = try EndpointDefinition(["concurrency": 9], known: read)
-        #expect(changed.concurrency == 9 && changed.events == read.events && changed.retry == read.retry)
     }
 }

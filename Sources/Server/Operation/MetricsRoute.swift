@@ -68,6 +68,9 @@ enum MetricsRoute {
         collection(app, &out)
         let load = app.webhooks.sender.load
         out.single("webhook_attempts_in_flight", "gauge", "Attempts under way.", load.inFlight)
+        out.single(
+            "timers_held", "gauge", "Whether timers of triggers are held, since the machine's clock leapt ahead.",
+            app.webhooks.sender.heldTimers() == nil ? 0 : 1)
         out.single("webhook_endpoints", "gauge", "Endpoints of all projects.", load.endpoints)
         projects(app, lags, &out)
         return out.text

@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Journal
 internal import Model
+internal import Webhooks
 
 /// `GET /v1/status`: how far each project is, how large, and what is wrong with it.
 enum StatusRoutes {
@@ -18,11 +19,21 @@ enum StatusRoutes {
         var members: [JSONValue.Member] = [
             .init("version", .string(ServerState.version)), .init("started_at", JSONValue(exchange.app.startedAt)),
             .init("now", JSONValue(exchange.receivedAt)), .init("projects", .array(projects)),
+            .init("held_timers", held(exchange.app.webhooks.sender.heldTimers())),
         ]
         if caller.governsProjects {
             members.append(.init("unknown_keys", unknownKeys(exchange.app.unknownKeys)))
         }
         return .json(.object(members))
+    }
+
+    /// Timers that wait, since the machine's clock leapt ahead.
+    private static func held(_ timers: HeldTimers?) -> JSONValue {
+        guard let timers else { return .null }
+        return [
+            "since": .string(timers.since.text), "until": .string(timers.until.text),
+            "leap_seconds": JSONValue(timers.ahead / 1_000_000),
+        ]
     }
 
     private static func project(_ runtime: ProjectRuntime, _ exchange: Exchange) async -> JSONValue {

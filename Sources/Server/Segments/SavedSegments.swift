@@ -9,12 +9,15 @@ struct SavedSegments: SegmentSource {
     let store: EventStore
     let project: String
     let columns: ColumnBook
+    /// Segments that are about to be saved, which count as if they were.
+    var proposed: [String: SegmentRecord] = [:]
 
     func condition(
         _ json: JSONValue, path: String, at moment: Timestamp
     ) async throws -> (tree: Condition, fixed: JSONValue) {
         let expansion = SegmentExpansion(
-            control: control, store: store, project: project, columns: columns, takesFormulas: true, now: moment)
+            control: control, store: store, project: project, columns: columns, takesFormulas: true, now: moment,
+            proposed: proposed)
         let expanded = try await expansion.expanded(json, path: path)
         return try await store.condition(expanded, path: path, timezone: "UTC", now: moment)
     }

@@ -11,7 +11,16 @@ enum SystemClock {
         /// How far ahead of the machine's clock the server's is, in microseconds; only in the program that tests are run by.
         private static let ahead = Atomic<Int64>(0)
 
+        /// What of that is a leap, which the steady clock knows nothing of.
+        private static let leapt = Atomic<Int64>(0)
+
         static func advance(_ microseconds: Int64) { ahead.add(microseconds, ordering: .relaxed) }
+
+        /// Sets the time of day alone, as somebody who sets a machine's clock.
+        static func leap(_ microseconds: Int64) {
+            leapt.add(microseconds, ordering: .relaxed)
+            advance(microseconds)
+        }
     #endif
 
     /// The time of day.
@@ -27,6 +36,18 @@ enum SystemClock {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
+    }
+
+    /// Microseconds of a clock that nobody sets, and that goes on while the machine sleeps.
+    static func steadyMicroseconds() -> Int64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_BOOTTIME, &time)
+        let machine = Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
+        #if TEST_CLOCK
+            return machine + ahead.load(ordering: .relaxed) - leapt.load(ordering: .relaxed)
+        #else
+            return machine
+        #endif
     }
 
     /// Microseconds of a clock that never goes back, for durations.

@@ -30,7 +30,8 @@ extension TriggerRoutes {
     private static func check(still json: JSONValue, _ exchange: Exchange) async throws {
         let runtime = try exchange.project()
         let segments = SavedSegments(
-            control: exchange.app.control, store: runtime.store, project: runtime.name, columns: runtime.columns)
+            control: exchange.app.control, store: runtime.store, project: runtime.name, columns: runtime.columns,
+            proposed: exchange.proposed.segments)
         let tree = try await segments.condition(json, path: "when.still", at: exchange.receivedAt).tree
         var needs = PersonNeeds()
         _ = try tree.sql(

@@ -50,6 +50,11 @@ struct TriggerWatcher: Sendable {
         while !Task.isCancelled {
             let watches = sender.watches(of: project)
             let rules = watches.rules.filter(subject.has)
+            // By a clock that leapt ahead and may be put back, nobody has left anything.
+            if sender.heldTimers() != nil {
+                guard await sender.rest(.seconds(1)) else { return }
+                continue
+            }
             if rules.isEmpty {
                 (known, change) = ([:], -1)
                 guard await sender.waitForWatches(after: watches) else { return }

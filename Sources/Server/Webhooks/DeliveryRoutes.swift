@@ -6,13 +6,19 @@ internal import Webhooks
 
 /// Deliveries: listed, shown with all their attempts, sent again.
 enum DeliveryRoutes {
-    static let routes = [
-        Route(.get, "/v1/deliveries", .scope(.webhooksRead), audit: .read("deliveries.list", of: "deliveries"), list),
-        Route(.post, "/v1/deliveries/replay", .scope(.webhooksWrite), audit: .act("deliveries.replay"), replayMany),
-        Route(
-            .get, "/v1/deliveries/{id}", .scope(.webhooksRead), audit: .read("deliveries.show", of: "deliveries"), show),
-        Route(.post, "/v1/deliveries/{id}/replay", .scope(.webhooksWrite), audit: .act("deliveries.replay"), replay),
-    ]
+    static let routes =
+        ReplayRoutes.routes + [
+            Route(
+                .get, "/v1/deliveries", .scope(.webhooksRead), audit: .read("deliveries.list", of: "deliveries"), list),
+            Route(
+                .get, "/v1/deliveries/{id}", .scope(.webhooksRead), audit: .read("deliveries.show", of: "deliveries"),
+                show),
+            Route(
+                .post, "/v1/deliveries/{id}/replay", .scope(.webhooksWrite), audit: .act("deliveries.replay"), replay),
+            Route(
+                .get, "/v1/deliveries/{id}/curl", .scope(.webhooksWrite), audit: .act("deliveries.curl"), CurlRoute.show
+            ),
+        ]
 
     private static func list(_ exchange: Exchange) async throws -> Response {
         let (query, limit) = (exchange.query, try exchange.query.limit())
@@ -71,56 +77,11 @@ enum DeliveryRoutes {
         return .json(AttemptDocument.document(record), status: .accepted)
     }
 
-    /// Sends many again, behind what is new.
-    private static func replayMany(_ exchange: Exchange) async throws -> Response {
-        let body = try await RequestDocument(exchange, fields: ["endpoint", "from", "to", "status", "preview"])
-        let (service, project) = (exchange.app.webhooks, try exchange.project().name)
-        guard let id = try body.text("endpoint") else {
-            throw RequestDocument.problem("\"endpoint\" is missing: its id")
-        }
-        guard let endpoint = try await service.store.endpoint(id, project: project) else {
-            throw Problem.notFound("there is no endpoint \(id.prefix(64))")
-        }
-        guard endpoint.state == .active else {
-            throw Problem.conflict(
-                "endpoint_\(endpoint.state.rawValue)", "the endpoint is \(endpoint.state.rawValue); enable it first")
-        }
-        var filter = DeliveryFilter()
-        filter.endpoint = id
-        filter.states = [.exhausted, .skipped, .aborted]
-        if let word = try body.text("status") {
-            guard let states = DeliveryState.named(word) else { throw RequestDocument.problem("\"status\" \(words)") }
-            filter.states = states
-        }
-        filter.from = try time(body, "from")
-        filter.to = try time(body, "to")
-        if let preview = body["preview"] {
-            guard let isPreview = preview.boolValue else {
-                throw RequestDocument.problem("\"preview\" is true to be told how many it would be")
-            }
-            if isPreview {
-                let count = try await service.store.replayable(filter, project: project)
-                return .json(["would_replay": JSONValue(Int64(count))])
-            }
-        }
-        let count = try await service.store.replay(filter, project: project, now: exchange.receivedAt)
-        service.sender.nudge()
-        return .json(["replayed": JSONValue(Int64(count))], status: .accepted)
-    }
+    static let words = "is one of \(DeliveryState.allCases.map(\.word).joined(separator: ", ")), or failed"
+    static let none = Problem.notFound("there is no such delivery")
 
-    private static let words = "is one of \(DeliveryState.allCases.map(\.word).joined(separator: ", ")), or failed"
-    private static let none = Problem.notFound("there is no such delivery")
-
-    private static func number(_ exchange: Exchange) throws(Problem) -> Int64 {
+    static func number(_ exchange: Exchange) throws(Problem) -> Int64 {
         guard let number = DeliveryRecord.number(exchange.parameters[0]) else { throw none }
         return number
-    }
-
-    private static func time(_ body: RequestDocument, _ name: String) throws(Problem) -> Timestamp? {
-        guard let text = try body.time(name) else { return nil }
-        guard let time = WrittenTime(text)?.timestamp() ?? Timestamp(epochSeconds: text) else {
-            throw RequestDocument.problem("\"\(name)\" is a time, such as 2026-01-31 or 2026-01-31T12:00:00Z")
-        }
-        return time
     }
 }

@@ -36,7 +36,8 @@ final class WebhookService: Service {
                 mail: mail, policy: policy, seconds: { SystemClock.now().microseconds / 1_000_000 }))
         sender = Sender(
             store: store, http: client, actions: actions, sends: configuration.delivers,
-            clock: { SystemClock.now() }, logger: logger)
+            clock: { SystemClock.now() }, steady: { SystemClock.steadyMicroseconds() },
+            hold: configuration.timerHold.components.seconds * 1_000_000, logger: logger)
         self.control = control
         self.logger = logger
         for range in configuration.allowPrivate {

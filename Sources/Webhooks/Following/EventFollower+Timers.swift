@@ -9,7 +9,7 @@ extension EventFollower {
     func keepTimers() async {
         var pause = Duration.milliseconds(100)
         while await sender.waitForTimer(of: project) {
-            let now = sender.clock()
+            let now = sender.timerClock()
             await passed.wait(above: journal.durableSeq - 1)
             if Task.isCancelled { return }
             do {
@@ -30,7 +30,7 @@ extension EventFollower {
         // Where the store is behind, the same is asked again: what it is to have reached does not move on.
         var late: (until: Timestamp, seq: Int64)?
         while await sender.waitForTimer(of: project, asks: true) {
-            let moment = late ?? (sender.clock(), journal.durableSeq)
+            let moment = late ?? (sender.timerClock(), journal.durableSeq)
             await passed.wait(above: moment.seq - 1)
             if Task.isCancelled { return }
             do {
@@ -55,6 +55,7 @@ extension EventFollower {
         let round = try await still.round(listening.triggers.rules, until: now, seq: seq)
         var work = TriggerWork(triggers: listening.triggers)
         work.asked = (now, round.answers)
+        work.behind = sender.timersBehind
         if !round.unknown.isEmpty, !round.answers.isEmpty {
             let found = try await persons.persons(of: round.unknown, upTo: 0, isPatient: false)
             for (identity, person) in found { work.persons[identity.text] = person.number }
@@ -68,6 +69,7 @@ extension EventFollower {
         let listening = sender.listening(of: project)
         var work = TriggerWork(triggers: listening.triggers)
         work.dueUntil = now
+        work.behind = sender.timersBehind
         let unknown = try await sender.store.unknownPersons(project: project, until: now)
         if !unknown.isEmpty {
             let found = try await persons.persons(of: unknown, upTo: 0, isPatient: false)

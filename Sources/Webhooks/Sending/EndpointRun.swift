@@ -35,7 +35,7 @@ struct EndpointRun: Sendable {
         bucket = live.record.definition.rate.map { RateBucket($0, now: now) }
     }
 
-    var isActive: Bool { live.record.state == .active && !hasEnded }
+    var isActive: Bool { live.record.state == .active && !hasEnded && !live.record.isOrdering }
     var waiting: Int { queue.count - next }
 
     /// Takes over what was changed.

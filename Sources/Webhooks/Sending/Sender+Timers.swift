@@ -33,7 +33,7 @@ extension Sender {
                 let triggers = state.live.triggers[project]
                 return asks ? triggers?.nextAsked : triggers?.nextDue
             }
-            let now = clock()
+            let now = timerClock()
             guard let due else {
                 await timers.wait(above: raised)
                 continue

@@ -16,6 +16,7 @@ public final class Sender: Sendable {
         var isStopping = false
         var hasEnded = false
         var live = LiveState()
+        var watch: ClockWatch
     }
 
     let store: DeliveryStore
@@ -26,9 +27,10 @@ public final class Sender: Sendable {
     /// How old what streams wait with is.
     public let streams = StreamBook()
     let clock: @Sendable () -> Timestamp
+    let steady: @Sendable () -> Int64
     let chance: @Sendable () -> Double
     let logger: Logger
-    let state = Mutex(State())
+    let state: Mutex<State>
     /// Raised whenever a timer may have become due earlier.
     let timers = Signal()
     /// The change of the endpoints and triggers that were read last.
@@ -47,10 +49,12 @@ public final class Sender: Sendable {
     ///   - actions: makes connectors of what triggers do besides sending to endpoints.
     ///   - sends: false for a server that ends with a command: what comes is put into the outbox, and the next server sends it.
     ///   - clock: the time of day.
+    ///   - steady: microseconds of a clock that nobody sets, and that goes on while the machine sleeps.
+    ///   - hold: how long timers are held where the time of day leaps ahead of it, in microseconds; 0 for not at all.
     ///   - chance: numbers from 0 to 1, which spread retries.
     public init(
         store: DeliveryStore, http: any OutboundSending, actions: any ActionMaking = NoActions(), sends: Bool = true,
-        clock: @escaping @Sendable () -> Timestamp,
+        clock: @escaping @Sendable () -> Timestamp, steady: @escaping @Sendable () -> Int64 = { 0 }, hold: Int64 = 0,
         chance: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }, logger: Logger
     ) {
         self.store = store
@@ -58,6 +62,8 @@ public final class Sender: Sendable {
         self.actions = actions
         self.sends = sends
         self.clock = clock
+        self.steady = steady
+        state = Mutex(State(watch: ClockWatch(hold: hold)))
         self.chance = chance
         self.logger = logger
         // As many as there are places: what is claimed is bounded.
@@ -121,7 +127,8 @@ public final class Sender: Sendable {
         if case .open(let until) = run.breaker.state { trippedUntil = max(until, now) }
         let throttled = run.throttledUntil > now ? run.throttledUntil : nil
         let isTripped = run.breaker.state != .closed
-        let active = isTripped ? "tripped" : throttled == nil ? "active" : "throttled"
+        let held = throttled == nil ? "active" : "throttled"
+        let active = endpoint.isOrdering ? "ordering" : isTripped ? "tripped" : held
         let word = endpoint.state == .active ? active : endpoint.state.rawValue
         return [
             "state": .string(word), "in_flight": JSONValue(Int64(run.inFlight)),
@@ -151,6 +158,7 @@ public final class Sender: Sendable {
             group.addTask { await self.sendAll() }
             group.addTask { await self.tick() }
             group.addTask { await self.keepLog() }
+            if self.sends { group.addTask { await self.keepOrder() } }
             await self.keepLedger()
             group.cancelAll()
         }
@@ -163,6 +171,8 @@ public final class Sender: Sendable {
         var swept = ContinuousClock.now
         while !Task.isCancelled {
             let now = clock()
+            // A leap of the time of day is noticed also where no timer waits.
+            _ = timerClock()
             let isHeldBack = state.withLock { state in
                 state.dispatch.runs.values.contains { $0.isHeldBack(now: now) }
             }

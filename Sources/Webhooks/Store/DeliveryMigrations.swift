@@ -13,6 +13,8 @@ enum DeliveryMigrations {
         migrator.registerMigration("007_parked", migrate: ParkedMigration.make)
         migrator.registerMigration("008_order", migrate: OrderMigration.make)
         migrator.registerMigration("009_asks", migrate: asks)
+        migrator.registerMigration("010_ordering", migrate: OrderingMigration.make)
+        migrator.registerMigration("011_replays", migrate: ReplayMigration.make)
         return migrator
     }
 

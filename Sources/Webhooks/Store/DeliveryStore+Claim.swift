@@ -58,11 +58,14 @@ extension DeliveryStore {
             + (try take(OrderedClaim.byKey, db, [room.endpoint, lane, now.microseconds, count - rows.count]))
     }
 
+    /// Whether an endpoint is sent to now: nobody has stopped it, and what waits for it has its place.
+    static let isOpen = "EXISTS (SELECT 1 FROM endpoints WHERE number = ?1 AND state = 'active' AND is_ordering = 0)"
+
     private static func take(_ chosen: String, _ db: Database, _ arguments: StatementArguments) throws -> [Row] {
         let statement = try db.cachedStatement(
             sql: """
                 UPDATE deliveries SET state = 1, attempts = attempts + 1
-                WHERE number IN (\(chosen)) AND EXISTS (SELECT 1 FROM endpoints WHERE number = ?1 AND state = 'active')
+                WHERE number IN (\(chosen)) AND \(isOpen)
                 RETURNING number, message, attempts, forgiven, lane
                 """)
         return try Row.fetchAll(statement, arguments: arguments)

@@ -126,7 +126,9 @@ extension DeliveryStore {
         try db.execute(
             sql: "UPDATE endpoints SET definition = ?, updated_at = ? WHERE number = ?",
             arguments: [definition.json.text, now.microseconds, known.number])
-        if definition.order == .person, known.definition.order == .none { try putInOrder(db, known.number) }
+        if definition.order != known.definition.order {
+            try setOrdering(db, known.number, asks: definition.order == .person)
+        }
         if let headers {
             let (sealed, names) = try seal(headers, known.id, box)
             try db.execute(

@@ -100,6 +100,9 @@ extension DeliveryStore {
                 throw WebhookError(.conflict, "the endpoint is \(endpoint); enable it first")
             }
             try Self.again(db, "number = ?", [number], lane: 0, now)
+            // Somebody wants this one, whatever becomes of the others that it was with.
+            try db.execute(
+                sql: "UPDATE deliveries SET replay = NULL, state_before = NULL WHERE number = ?", arguments: [number])
             guard
                 let after = try Row.fetchOne(
                     db, sql: "SELECT \(Self.columns) FROM \(Self.tables) WHERE d.number = ?", arguments: [number])
@@ -108,49 +111,7 @@ extension DeliveryStore {
         }
     }
 
-    /// How many a filter finds that could be sent again.
-    public func replayable(_ filter: DeliveryFilter, project: String) async throws(WebhookError) -> Int {
-        try await read { db in
-            try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM (\(Self.replayed(filter)))",
-                arguments: Self.arguments(filter, project) + [0]) ?? 0
-        }
-    }
-
-    /// Sends again what a filter finds and is not on its way, behind everything new; piece by piece, so that what is new is written
-    /// meanwhile. How many.
-    public func replay(_ filter: DeliveryFilter, project: String, now: Timestamp) async throws(WebhookError) -> Int {
-        var (count, after): (Int, Int64) = (0, 0)
-        while true {
-            let start = after
-            let found = try await write { db in
-                let found = try Int64.fetchAll(
-                    db, sql: "\(Self.replayed(filter)) ORDER BY d.number LIMIT \(Self.chunk)",
-                    arguments: Self.arguments(filter, project) + [start])
-                let list = JSONValue.array(found.map { JSONValue($0) }).text
-                try Self.again(db, "number IN (SELECT value FROM json_each(?))", [list], lane: 1, now)
-                return found
-            }
-            count += found.count
-            guard found.count == Self.chunk, let last = found.last else { return count }
-            after = last
-        }
-    }
-
-    private static func replayed(_ filter: DeliveryFilter) -> String {
-        """
-        SELECT d.number FROM \(tables)
-        WHERE d.project = ? AND e.id = coalesce(?, e.id) AND d.state IN (\(list(filter.states))) AND d.state <> 1
-            AND d.created_at >= coalesce(?, d.created_at) AND d.created_at < coalesce(?, d.created_at + 1)
-            AND m.body IS NOT NULL AND d.number > ?
-        """
-    }
-
-    private static func arguments(_ filter: DeliveryFilter, _ project: String) -> StatementArguments {
-        [project, filter.endpoint, filter.from?.microseconds, filter.to?.microseconds]
-    }
-
-    private static func again(
+    static func again(
         _ db: Database, _ clause: String, _ arguments: StatementArguments, lane: Int64, _ now: Timestamp
     ) throws {
         try db.execute(
@@ -200,7 +161,7 @@ extension DeliveryStore {
         }
     }
 
-    private static func list(_ states: [DeliveryState]) -> String {
+    static func list(_ states: [DeliveryState]) -> String {
         states.map { "\($0.rawValue)" }.joined(separator: ", ")
     }
 }

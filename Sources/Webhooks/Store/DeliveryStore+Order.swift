@@ -11,17 +11,7 @@ extension DeliveryStore {
                 WHERE endpoint = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state < 2
                 """)
         try statement.execute(arguments: [endpoint, before, whose.text])
-    }
-
-    /// An endpoint comes to ask for order: what waits for it already has its place in it, and is parked no more.
-    static func putInOrder(_ db: Database, _ endpoint: Int64) throws {
-        for part in ["state = 1", "state = 0 AND next_at IS NOT NULL", "state = 0 AND next_at IS NULL"] {
-            try db.execute(
-                sql: """
-                    UPDATE deliveries SET order_key = whose, next_at = coalesce(next_at, created_at)
-                    WHERE endpoint = ? AND \(part)
-                    """, arguments: [endpoint])
-        }
+        try noteJoin(whose, before: before, endpoint, db)
     }
 }
 

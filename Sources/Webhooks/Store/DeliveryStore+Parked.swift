@@ -44,7 +44,7 @@ extension DeliveryStore {
         let take = try db.cachedStatement(
             sql: """
                 UPDATE deliveries SET state = 1, attempts = attempts + 1, next_at = created_at
-                WHERE number = ?2 AND EXISTS (SELECT 1 FROM endpoints WHERE number = ?1 AND state = 'active')
+                WHERE number = ?2 AND \(isOpen)
                 RETURNING number, message, attempts, forgiven, lane
                 """)
         let taken = try numbers.compactMap { try Row.fetchOne(take, arguments: [endpoint, $0]) }

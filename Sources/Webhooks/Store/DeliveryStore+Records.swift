@@ -136,6 +136,6 @@ extension EndpointRecord {
             updatedAt: time("updated_at") ?? Timestamp(microseconds: 0), secrets: row["secrets"],
             overlapEnds: time("overlap"),
             notify: (row["notify"] as String?).flatMap { try? JSONValue(text: $0) } ?? .array([]),
-            hasCertificate: row.bytes("certificate") != nil)
+            hasCertificate: row.bytes("certificate") != nil, isOrdering: row["is_ordering"])
     }
 }

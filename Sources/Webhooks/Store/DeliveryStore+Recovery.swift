@@ -7,6 +7,7 @@ extension DeliveryStore {
     /// safe. It counts, but for one that would have been the last: what may never have been sent is sent.
     func recover(now: Timestamp) async throws(WebhookError) {
         try await write { db in
+            try db.execute(sql: "UPDATE replays SET is_taking = 0, is_partial = 1 WHERE is_taking = 1")
             try db.execute(
                 sql: """
                     INSERT INTO attempts (delivery, endpoint, n, at, cause, url, error, detail, next_at)
@@ -153,7 +154,10 @@ extension DeliveryStore {
                 return db.changesCount
             }) == Self.chunk {}
         }
-        try await write { db in try Self.pruneTriggers(db, now) }
+        try await write { db in
+            try db.execute(sql: "DELETE FROM replays WHERE created_at < ?", arguments: [log])
+            try Self.pruneTriggers(db, now)
+        }
     }
 
     /// What triggers need no more: waits that are over and firings as long as messages are kept; what happened of late as long as a

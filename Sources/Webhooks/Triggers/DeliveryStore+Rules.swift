@@ -24,6 +24,8 @@ struct TriggerWork: Sendable {
     var dueUntil: Timestamp?
     /// Up to when timers that ask are run, with what was answered of them.
     var asked: (until: Timestamp, still: [Int64: StillAnswer])?
+    /// How far timers are behind the time of day, which leapt ahead, in microseconds: what fires on time is not late by that.
+    var behind: Int64 = 0
     /// What the store knows of identities that were not known when something was armed for them.
     var persons: [String: Int64] = [:]
     /// What watchers saw.
@@ -50,6 +52,7 @@ extension DeliveryStore {
     static func evaluate(
         _ work: TriggerWork, project: String, _ db: Database, _ now: Timestamp, _ answer: inout LedgerAnswer
     ) throws {
+        let now = Timestamp(microseconds: now.microseconds - work.behind)
         let tables = TriggerTables(db, project: project, now: now, targets: work.triggers.targets)
         let engine = TriggerEngine(work.triggers.rules, tables, now: now)
         for item in work.items { try engine.take(item) }

@@ -73,6 +73,13 @@ struct APIClient: Sendable {
     ///
     /// - Throws: `Failure`: `.unreachable`, `.refused`, or what the server's problem document says.
     func json(_ method: APIMethod, _ path: String, body: JSONValue? = nil) async throws -> JSONValue {
+        try await placed(method, path, body: body).document
+    }
+
+    /// The same, with where the answer says that what it made is.
+    func placed(
+        _ method: APIMethod, _ path: String, body: JSONValue? = nil
+    ) async throws -> (document: JSONValue, place: String?) {
         var headers = [("Accept", "application/json")]
         var content: HTTPClientRequest.Body?
         if let body {
@@ -80,7 +87,15 @@ struct APIClient: Sendable {
             content = .bytes(ByteBuffer(string: body.text))
         }
         let response = try await open(method, path, headers: headers, body: content)
-        return try await Self.document(response, from: name)
+        return (try await Self.document(response, from: name), response.headers.first(name: "Location"))
+    }
+
+    /// Reads a whole answer as text.
+    func text(_ path: String) async throws -> String {
+        let response = try await open(.get, path)
+        do { return String(buffer: try await response.body.collect(upTo: Self.largestAnswer)) } catch {
+            throw Failure(.unreachable, "the answer of \(name) broke off: \(ClientErrors.describe(error))")
+        }
     }
 
     /// Sends a request and hands back the answer once its head says success; the body is the caller's to read.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Connectors
 import Logging
+import Model
 import Server
 
 struct Serve: AsyncParsableCommand {
@@ -13,7 +14,7 @@ struct Serve: AsyncParsableCommand {
             The environment says the same as the flags: SLUICE_DATA, SLUICE_LISTEN, SLUICE_LOG_LEVEL, \
             SLUICE_ENGINE_MEMORY, SLUICE_ENGINE_THREADS, SLUICE_BACKLOG, SLUICE_TLS_CERTIFICATE, SLUICE_TLS_KEY, \
             SLUICE_ALLOW_PRIVATE, SLUICE_ALLOW_FOLDER, SLUICE_DBT, SLUICE_DBT_FOLDER, SLUICE_SECRET_ENV, SLUICE_SECRET_FILES, \
-            SLUICE_WEBHOOK_CA, SLUICE_PUBLIC_URL. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
+            SLUICE_WEBHOOK_CA, SLUICE_PUBLIC_URL, SLUICE_HOLD_TIMERS. A flag beats it. SLUICE_MASTER_KEY is the key that secrets are sealed \
             with, in place of master.key in the data folder.
 
             Webhooks go to public addresses by https alone. For receivers on your own network name their range with \
@@ -140,6 +141,13 @@ struct Serve: AsyncParsableCommand {
             "Further roots that webhooks' receivers are trusted by, in PEM (or SLUICE_WEBHOOK_CA).", valueName: "FILE"))
     var webhookCA: String?
 
+    @Option(
+        name: .customLong("hold-timers"),
+        help: ArgumentHelp(
+            "How long what triggers wait for is held where the machine's clock leaps ahead by more than five minutes (or SLUICE_HOLD_TIMERS), so that it can be put back; 5m if not said, 0s for not at all.",
+            valueName: "LENGTH"))
+    var holdTimers: String?
+
     #if TEST_CLOCK
         @Option(name: .long, help: "With 'test', POST /v1/test/clock sets the server's clock ahead.")
         var clock: String?
@@ -236,6 +244,12 @@ struct Serve: AsyncParsableCommand {
         configuration.secrets.folder = secretFiles ?? Environment["SLUICE_SECRET_FILES"]
         configuration.outboundRoots = webhookCA ?? Environment["SLUICE_WEBHOOK_CA"]
         configuration.masterKey = Environment["SLUICE_MASTER_KEY"]
+        if let text = holdTimers ?? Environment["SLUICE_HOLD_TIMERS"] {
+            guard let length = Durations.microseconds(text), length <= 86_400_000_000 else {
+                throw Failure(.usage, "--hold-timers \(text): give a length of time such as 5m, 1d at most, or 0s")
+            }
+            configuration.timerHold = .microseconds(length)
+        }
         return configuration
     }
 

@@ -27,10 +27,22 @@ enum StoreChecks {
 
     private static func read(_ client: APIClient) async throws -> [Check] {
         let status = try await client.json(.get, "/v1/status")
-        return (status["projects"]?.arrayValue ?? []).flatMap { project in
-            let name = Text.plain(project["project"])
-            return [journal("journal of \(name)", project), store("store of \(name)", project)]
+        return [timers(status["held_timers"])]
+            + (status["projects"]?.arrayValue ?? []).flatMap { project in
+                let name = Text.plain(project["project"])
+                return [journal("journal of \(name)", project), store("store of \(name)", project)]
+            }
+    }
+
+    private static func timers(_ held: JSONValue?) -> Check {
+        guard let held, held != .null else {
+            return Check("timers", .ok, "what triggers wait for fires when it is due")
         }
+        return Check(
+            "timers", .warning,
+            "held until \(Text.plain(held["until"])), since the machine's clock leapt ahead by "
+                + "\(Text.count(held["leap_seconds"]?.intValue ?? 0)) s: set the clock right, or if it is, let them go with "
+                + "'sluice triggers resume-timers'")
     }
 
     /// What a project's status says of its journal.

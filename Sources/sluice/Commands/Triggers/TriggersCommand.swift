@@ -8,6 +8,7 @@ struct TriggersCommand: AsyncParsableCommand {
         subcommands: [
             TriggersAdd.self, TriggersList.self, TriggersShow.self, TriggersChange.self, TriggersEnable.self,
             TriggersDisable.self, TriggersRemove.self, TriggersExplain.self, TriggersDryRun.self, TriggersTest.self,
+            TriggersResumeTimers.self,
         ])
 }
 

@@ -4,7 +4,11 @@ import Model
 struct Deliveries: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List what is and was sent to endpoints, and send it again.",
-        subcommands: [DeliveriesList.self, DeliveriesShow.self, DeliveriesReplay.self])
+        subcommands: [
+            DeliveriesList.self, DeliveriesShow.self, DeliveriesCurl.self, DeliveriesReplay.self,
+            DeliveriesReplays.self,
+            DeliveriesCancel.self,
+        ])
 }
 
 struct DeliveriesList: AsyncParsableCommand {
@@ -74,60 +78,26 @@ struct DeliveriesShow: AsyncParsableCommand {
     }
 }
 
-struct DeliveriesReplay: AsyncParsableCommand {
+struct DeliveriesCurl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "replay",
-        abstract: "Send a delivery again, or all that failed, under the ids that they have.",
+        commandName: "curl",
+        abstract: "Show a delivery as a curl command that sends it, signed anew.",
         discussion: """
-            Many go behind what is new, so that nothing waits for them.
+            Receivers accept the signature for five minutes. It is written down who asked; what the endpoint's own headers say is \
+            shown to keys with the scope admin alone.
 
-            Examples:
-              sluice deliveries replay dlv_b --data ./data
-              sluice deliveries replay --endpoint ep_x --from 2026-01-31 --data ./data
+            Example:
+              sluice deliveries curl dlv_b --data ./data
             """)
 
-    @Argument(help: "The delivery's id; none for all that the flags say.")
-    var id: String?
-
-    @Option(name: .long, help: ArgumentHelp("All of an endpoint.", valueName: "ID"))
-    var endpoint: String?
-
-    @Option(name: .long, help: ArgumentHelp("Those in a status; what did not arrive if not said.", valueName: "STATUS"))
-    var status: String?
-
-    @Option(name: .long, help: ArgumentHelp("Those made since then.", valueName: "TIME"))
-    var from: String?
-
-    @Option(name: .long, help: ArgumentHelp("Those made before.", valueName: "TIME"))
-    var to: String?
-
-    @Flag(name: .long, help: "Send nothing; say how many it would be.")
-    var preview = false
+    @Argument(help: "The delivery's id.")
+    var id: String
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Flag(name: .long, help: Self.jsonHelp)
-    var json = false
-
-    func validate() throws {
-        guard (id == nil) != (endpoint == nil) else { throw ValidationError("Give a delivery's id, or --endpoint ID.") }
-        guard !preview || id == nil else { throw ValidationError("--preview goes with --endpoint ID.") }
-    }
-
     func run() async throws {
-        if let id {
-            let path = "/v1/deliveries/\(PercentEncoding.encode(id))/replay"
-            let answer = try await Session.run(connection) { client in try await client.json(.post, path) }
-            return try Terminal.line(json ? answer.text : "The delivery \(id) is sent again.")
-        }
-        let given = [("endpoint", endpoint), ("status", status), ("from", from), ("to", to)]
-        var members = given.compactMap { name, value in value.map { JSONValue.Member(name, .string($0)) } }
-        if preview { members.append(.init("preview", true)) }
-        let body = JSONValue.object(members)
-        let answer = try await Session.run(connection) { client in
-            try await client.json(.post, "/v1/deliveries/replay", body: body)
-        }
-        let count = Text.count((answer["replayed"] ?? answer["would_replay"])?.intValue ?? 0, "message")
-        try Terminal.line(json ? answer.text : count + (preview ? " would be sent again." : " to be sent again."))
+        let path = "/v1/deliveries/\(PercentEncoding.encode(id))/curl"
+        let text = try await Session.run(connection) { client in try await client.text(path) }
+        try Terminal.line(text.hasSuffix("\n") ? String(text.dropLast()) : text)
     }
 }

@@ -1,0 +1,68 @@
+internal import Logging
+public import Model
+internal import Synchronization
+
+/// Timers that are held, since the time of day leapt ahead.
+public struct HeldTimers: Sendable {
+    /// The time of day at the leap.
+    public let since: Timestamp
+    /// When they go on by themselves.
+    public let until: Timestamp
+    /// How far it leapt, in microseconds.
+    public let ahead: Int64
+}
+
+extension Sender {
+    /// Both clocks at one moment, even where the process is stopped between the two.
+    private func clocks() -> (wall: Timestamp, steady: Int64) {
+        while true {
+            let before = steady()
+            let wall = clock()
+            if steady() - before < 1_000_000 { return (wall, before) }
+        }
+    }
+
+    /// The time by which timers are due: the time of day, but for a leap of it that nobody has accepted yet.
+    func timerClock() -> Timestamp {
+        let (wall, steady) = clocks()
+        let (time, news) = state.withLock { state in
+            let news = state.watch.look(wall: wall, steady: steady)
+            return (state.watch.time(wall), news)
+        }
+        guard let news else { return time }
+        switch news {
+        case .held(let step):
+            logger.warning(
+                "the time of day leapt ahead; what came due by that is held until it is put back, accepted or has stayed so",
+                metadata: ["seconds": "\(step / 1_000_000)", "now": "\(wall.text)"])
+        case .putBack: logger.notice("the time of day was put back; timers go on")
+        case .over: logger.notice("the time of day has stayed so; what came due by its leap fires now")
+        }
+        timers.raise()
+        return time
+    }
+
+    /// How far timers are behind the time of day, in microseconds.
+    var timersBehind: Int64 { state.withLock { $0.watch.ahead } }
+
+    /// Whether timers are held now, and until when; nil where they are not.
+    public func heldTimers() -> HeldTimers? {
+        _ = timerClock()
+        let (wall, steady) = clocks()
+        return state.withLock { state in
+            guard state.watch.isHolding else { return nil }
+            return HeldTimers(
+                since: state.watch.since, until: state.watch.end(wall: wall, steady: steady), ahead: state.watch.ahead)
+        }
+    }
+
+    /// Lets timers go on by the time of day as it is; false where none were held.
+    public func resumeTimers() -> Bool {
+        let wasHolding = state.withLock { $0.watch.accept() }
+        if wasHolding {
+            logger.notice("the time of day was accepted; timers go on")
+            timers.raise()
+        }
+        return wasHolding
+    }
+}
