@@ -35,6 +35,7 @@ public final class EventStore: Sendable {
     let lookups: PersonIndex
     /// How often rows were taken out of the store for good; manifests name it.
     let epoch: Atomic<Int64>
+    let aged: Mutex<AgedHistory?>
     private let lanes: Mutex<StoreLanes?>
     private let logger: Logger
 
@@ -53,6 +54,7 @@ public final class EventStore: Sendable {
         lookups = PersonIndex(ties: cold.ties)
         memory = EngineMemory(settings)
         epoch = Atomic(state["erasure_epoch"] ?? 0)
+        aged = Mutex(AgedHistory(state: state))
         self.lanes = Mutex(lanes)
         self.logger = logger
         progress.advance(to: state["applied_seq"] ?? 0, committedAt: state["committed_at"])
@@ -73,6 +75,7 @@ public final class EventStore: Sendable {
             let database = try StoreLanes.database(path, settings)
             // The file is ours from here on.
             try HotFile.tidy(path)
+            try SpillFolder.prepare(of: path)
             let connection = try database.connect()
             let isNew = try Schema.prepare(connection, path: path)
             let state = try StateRows.read(connection)
