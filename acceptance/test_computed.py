@@ -147,7 +147,7 @@ def test_changes_of_people_at_any_page_size(shop):
     receipts = get(shop, "/v1/privacy/records")["data"][0]["detail"]["copies"]
     assert [r["rows"] for r in receipts if r["kind"] == "people_current"] == [1]
     shop.stop()
-    raw = b"".join(path.read_bytes() for path in shop.data.rglob("hot.duckdb*"))
+    raw = b"".join(path.read_bytes() for path in shop.data.rglob("hot.duckdb*") if path.is_file())
     assert b'"revenue_total":12.3' not in raw
     shop.start()
     assert walk(shop, "dataset=people", 100, cursor)[0] == []

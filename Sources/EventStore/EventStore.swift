@@ -35,8 +35,9 @@ public final class EventStore: Sendable {
     let lookups: PersonIndex
     /// How often rows were taken out of the store for good; manifests name it.
     let epoch: Atomic<Int64>
-    private let lanes: Mutex<StoreLanes?>
-    private let logger: Logger
+    let aged: Mutex<AgedHistory?>
+    let lanes: Mutex<StoreLanes?>
+    let logger: Logger
 
     private init(
         path: String, settings: StoreSettings, lanes: StoreLanes, state: [String: Int64], cold: Cold, logger: Logger
@@ -53,6 +54,7 @@ public final class EventStore: Sendable {
         lookups = PersonIndex(ties: cold.ties)
         memory = EngineMemory(settings)
         epoch = Atomic(state["erasure_epoch"] ?? 0)
+        aged = Mutex(AgedHistory(state: state))
         self.lanes = Mutex(lanes)
         self.logger = logger
         progress.advance(to: state["applied_seq"] ?? 0, committedAt: state["committed_at"])
@@ -73,6 +75,7 @@ public final class EventStore: Sendable {
             let database = try StoreLanes.database(path, settings)
             // The file is ours from here on.
             try HotFile.tidy(path)
+            try SpillFolder.prepare(of: path)
             let connection = try database.connect()
             let isNew = try Schema.prepare(connection, path: path)
             let state = try StateRows.read(connection)
@@ -158,111 +161,5 @@ public final class EventStore: Sendable {
     func opened() throws(StoreError) -> StoreLanes {
         guard let lanes = lanes.withLock({ $0 }) else { throw StoreError(.closed, "The store is closed.") }
         return lanes
-    }
-
-    // MARK: Replacing the file
-
-    /// Closes the file, has `replace` put another one in its place, and opens that one. Nobody may be inside; whoever comes
-    /// meanwhile waits at the gate.
-    ///
-    /// - Throws: what `replace` throws, and the old file is open again; if no file can be opened, the store is closed.
-    func reopening(_ replace: @Sendable () throws -> Void) async throws {
-        weak let database = try opened().database
-        try await closeFile()
-        let failure: StoreError?
-        do {
-            // With the old file open, its log could take the place of the new one's.
-            guard database == nil else { throw StoreError(.files, "The store's file is still in use.") }
-            try replace()
-            failure = nil
-        } catch {
-            failure = StoreError(error)
-        }
-        let files = layouts.current.files
-        let opened = try StoreLanes.database(path, settings)
-        let connection = try opened.connect()
-        for file in files { try folder.attach(file, connection) }
-        try ties.load(connection)
-        recent.forget()
-        lookups.forget()
-        activeRows.store(try Generations.rows(layouts.current.active, connection), ordering: .relaxed)
-        let lanes = try StoreLanes(opened, settings)
-        self.lanes.withLock { $0 = lanes }
-        if let failure { throw failure }
-    }
-
-    /// Closes the file; in a function of its own, so that nothing of it is held on the way.
-    private func closeFile() async throws {
-        try await opened().writer.run { connection in try connection.execute("CHECKPOINT") }
-        if let lanes = lanes.withLock({ $0.take() }) { await lanes.close() }
-    }
-
-    // MARK: Following
-
-    /// Everything up to this `seq` is in the tables.
-    public var appliedSeq: Int64 { progress.snapshot.appliedSeq }
-
-    /// Returns when everything up to `seq` is in the tables; wakes the applier if it gathers.
-    ///
-    /// - Throws: `.lagging` after `timeout`, with how much is missing; `.stopped` if the applier has stopped for good;
-    ///   `.cancelled`.
-    public func waitForApplied(_ seq: Int64, timeout: Duration) async throws(StoreError) {
-        guard appliedSeq < seq else { return }
-        let progress = progress
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await progress.wait(for: seq) }
-                group.addTask {
-                    try await Task.sleep(for: timeout)
-                    throw Self.lagging(seq, progress.snapshot, timeout)
-                }
-                defer { group.cancelAll() }
-                try await group.next()
-            }
-        } catch {
-            throw StoreError(error)
-        }
-    }
-
-    private static func lagging(_ seq: Int64, _ snapshot: ApplyProgress.Snapshot, _ timeout: Duration) -> StoreError {
-        var text =
-            "The store has reached the item \(snapshot.appliedSeq) and \(seq) was asked for: \(seq - snapshot.appliedSeq)"
-            + " items are missing after \(timeout.components.seconds) s."
-        if let error = snapshot.lastError, case .retrying = snapshot.state { text += " Last error: \(error.message)" }
-        return StoreError(.lagging, text + " Try again later.", isTransient: true)
-    }
-
-    // MARK: Closing
-
-    /// Waits for the reads that run, moves the write-ahead log into the file, so that the next start is quick, and closes
-    /// the file. End the applier and cancel exports first.
-    ///
-    /// - Throws: the engine's error; the file is closed all the same, and nothing is lost: the log stays.
-    public func close() async throws(StoreError) {
-        guard let lanes = lanes.withLock({ $0.take() }) else { return }
-        await lanes.readers.close()
-        await lanes.exports.close()
-        await lanes.questions.close()
-        await lanes.compactor.close()
-        await lanes.people.close()
-        let failure = await Self.checkpoint(lanes.writer, folder)
-        await lanes.writer.close()
-        if let failure {
-            logger.error("The store closed without a checkpoint.", metadata: ["reason": "\(failure.message)"])
-            throw failure
-        }
-    }
-
-    private static func checkpoint(_ writer: Lane, _ folder: ColdFolder) async -> StoreError? {
-        do {
-            try await writer.run { connection in
-                try connection.execute("CHECKPOINT")
-                // What was replaced and still read, or not yet removed when the compactor ended.
-                try folder.tidy(keeping: try ColdCatalogue.read(connection), isNew: false, lastID: .max)
-            }
-            return nil
-        } catch {
-            return StoreError(error)
-        }
     }
 }

@@ -95,6 +95,14 @@ enum StateRows {
         return state
     }
 
+    /// Writes numbers under their names, whether they were there before or not. In a transaction.
+    static func put(_ numbers: [String: Int64], _ connection: Connection) throws(DuckDBError) {
+        for (key, number) in numbers.sorted(by: { $0.key < $1.key }) {
+            try connection.execute("DELETE FROM state WHERE key = $1", [.text(key)])
+            try connection.execute("INSERT INTO state VALUES ($1, $2)", [.text(key), .int(number)])
+        }
+    }
+
     /// Writes what a batch changed, in the batch's transaction.
     static func write(
         _ connection: Connection, appliedSeq: Int64, identityCount: Int64, committedAt: Int64

@@ -18,7 +18,7 @@ struct StoreLanes: Sendable {
             settings: [
                 "memory_limit": settings.memoryLimit, "threads": String(settings.threads),
                 "checkpoint_threshold": settings.checkpointThreshold, "preserve_insertion_order": "true",
-                "temp_directory": path + ".tmp",
+                "temp_directory": SpillFolder.path(of: path),
             ], niceness: settings.niceness)
     }
 

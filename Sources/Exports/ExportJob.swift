@@ -25,6 +25,8 @@ struct ExportJob: Sendable {
     let scratch: String
     /// How often rows were taken out of the store; none are while it runs.
     let erasureEpoch: Int64
+    /// What went by its age before.
+    let history: AgedHistory?
 
     /// Where rows and identities go that do not fit the memory.
     private var spills: Scratch { Scratch(folder: scratch, isEncrypted: !spec.recipients.isEmpty) }
@@ -170,6 +172,6 @@ struct ExportJob: Sendable {
             columns: columns(query),
             rows: parts.reduce(0) { $0 + $1.rows }, bytes: parts.reduce(0) { $0 + $1.bytes }, sha256: sha256,
             parts: parts, recipients: spec.recipients.map(\.text), seqFrom: spec.seqFrom, seqTo: spec.seqTo,
-            asOfSeq: spec.asOfSeq, asOf: spec.asOf, erasureEpoch: erasureEpoch)
+            asOfSeq: spec.asOfSeq, asOf: spec.asOf, erasureEpoch: erasureEpoch, aged: spec.aged(history))
     }
 }

@@ -68,7 +68,7 @@ public enum ExportRunner {
                     following: following, progress: progress,
                     settings: store.settings, layout: layout, recent: store.recent, memory: store.memory,
                     scratch: store.scratchFolder,
-                    erasureEpoch: store.erasureEpoch)
+                    erasureEpoch: store.erasureEpoch, history: store.agedHistory)
                 do {
                     let manifest = try await lane.run { connection in try job.run(connection) }
                     await cleanUp(lane)

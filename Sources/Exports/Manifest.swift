@@ -53,6 +53,9 @@ public struct Manifest: Sendable, Equatable {
     public var asOfSeq: Int64
     public var asOf: Timestamp
     public var erasureEpoch: Int64 = 0
+    /// What retention had taken out of the store by then of what the specification asks for: `before`, a time, and `through`, a `seq`. The
+    /// same one had other rows before. Nil where it asks for nothing of that.
+    public var aged: JSONValue?
     public var isStale = false
     /// For the KISSmetrics layout: its revisions with their times, the lines of each kind, and what had no place in them.
     public var layout: JSONValue?
@@ -78,6 +81,7 @@ public struct Manifest: Sendable, Equatable {
             .init("erasure_epoch", JSONValue(erasureEpoch)), .init("stale", .bool(isStale)),
             .init("schema_version", JSONValue(Self.schemaVersion)),
         ]
+        if let aged { members.append(.init("aged", aged)) }
         if let layout { members.append(.init("layout", layout)) }
         if let erasure { members.append(.init("erasure", erasure)) }
         return .object(members)
@@ -133,6 +137,7 @@ extension Manifest {
         erasureEpoch = try reader.integer("erasure_epoch")
         guard let stale = json["stale"]?.boolValue else { throw reader.missing("stale") }
         isStale = stale
+        aged = json["aged"]
         layout = json["layout"]
         erasure = json["erasure"]
     }

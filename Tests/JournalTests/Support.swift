@@ -229,3 +229,17 @@ func options(
     if let files { options.files = files }
     return options
 }
+
+/// A journal of three frames: "a" "b", "c", and "d" "e"; its segment's bytes and where the frames begin.
+func threeFrames() async throws -> (name: String, bytes: [UInt8], starts: [Int]) {
+    let folder = TemporaryFolder()
+    let journal = try Journal.open(options(folder, room: 0), logger: quiet)
+    var starts: [Int] = []
+    for ids in [["a", "b"], ["c"], ["d", "e"]] {
+        starts.append(max(SegmentHeader.bytes, Int(journal.status.bytesOnDisk)))
+        _ = try await journal.append(submission(ids))
+    }
+    await journal.abandon()
+    let name = folder.segments[0]
+    return (name, try folder.read(name), starts)
+}

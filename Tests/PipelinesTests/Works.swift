@@ -55,16 +55,21 @@ struct Works {
     }
 
     func collect(_ count: Int, from first: Int) async throws {
+        try await collect(
+            (first..<(first + count)).map { number in
+                let time = Timestamp(microseconds: Int64(number) * 1_000_000)
+                var item = Item(kind: .event, wire: .native, timestamp: time, receivedAt: time)
+                item.id = Array("e\(number)".utf8)
+                item.identity = Array("ann".utf8)
+                item.name = Array("Seen".utf8)
+                item.properties = Array("{}".utf8)
+                return item
+            })
+    }
+
+    func collect(_ items: [Item]) async throws {
         var submission = Submission()
-        for number in first..<(first + count) {
-            let time = Timestamp(microseconds: Int64(number) * 1_000_000)
-            var item = Item(kind: .event, wire: .native, timestamp: time, receivedAt: time)
-            item.id = Array("e\(number)".utf8)
-            item.identity = Array("ann".utf8)
-            item.name = Array("Seen".utf8)
-            item.properties = Array("{}".utf8)
-            submission.add(item)
-        }
+        for item in items { submission.add(item) }
         _ = try await journal.append(submission)
     }
 

@@ -1,56 +1,6 @@
 internal import CPostgres
 internal import Connectors
 internal import Glibc
-internal import Synchronization
-internal import Threads
-
-/// Lets another thread end what a connection waits for.
-final class PostgresBrake: Sendable {
-    private let socket = Mutex<(descriptor: Int32, isPulled: Bool)>((-1, false))
-    /// What asks the server to end a statement; made and freed with the connection.
-    private let cancel = Mutex<CancelHandle?>(nil)
-
-    /// Whatever waits on the connection fails at once, and so does the next connection. The server is asked to give up, too: it
-    /// would notice only when it next writes something.
-    func pull() {
-        let handle = cancel.withLock { handle -> CancelHandle? in
-            defer { handle = nil }
-            return handle
-        }
-        // Asking takes a connection of its own, for which nobody waits.
-        if let handle { try? SystemThread.start { handle.ask() } }
-        socket.withLock { state in
-            state.isPulled = true
-            if state.descriptor >= 0 { _ = shutdown(state.descriptor, Int32(SHUT_RDWR)) }
-        }
-    }
-
-    var isPulled: Bool { socket.withLock { $0.isPulled } }
-
-    fileprivate func watch(_ descriptor: Int32, _ handle: CancelHandle? = nil) {
-        cancel.withLock { $0 = handle }
-        socket.withLock { state in
-            state.descriptor = descriptor
-            if state.isPulled, descriptor >= 0 { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
-        }
-    }
-}
-
-/// Asks a server to end what a connection runs there.
-@safe private final class CancelHandle: Sendable {
-    // A copy of what libpq needs for it, owned here alone; libpq lets any thread use it.
-    private nonisolated(unsafe) let handle: OpaquePointer?
-
-    init(_ connection: OpaquePointer) { unsafe handle = PQgetCancel(connection) }
-
-    deinit { unsafe PQfreeCancel(handle) }
-
-    func ask() {
-        var reason = [CChar](repeating: 0, count: 256)
-        // Within the buffer; what the server says to it does not matter.
-        _ = unsafe PQcancel(handle, &reason, Int32(reason.count))
-    }
-}
 
 /// One connection to PostgreSQL by libpq, on one thread. Every call blocks.
 @safe final class PostgresConnection {
@@ -219,34 +169,4 @@ private func lend<T>(_ texts: [String?], _ body: ([UnsafePointer<CChar>?]) -> T)
     // Copies of our own, which live until the call is over.
     defer { unsafe copies.forEach { unsafe free($0) } }
     return unsafe body(copies.map { copy in unsafe copy.map { unsafe UnsafePointer($0) } } + [nil])
-}
-
-/// What libpq says, as a destination's failure.
-enum PostgresFailure {
-    /// One line, without the word that libpq begins with.
-    static func plain(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ").trimmingPrefix("ERROR:").drop { $0 == " " }
-            .description
-    }
-
-    static func connecting(_ message: String) -> ConnectorError {
-        // Whoever is there and refuses will refuse again; what nobody answers may be answered later.
-        let refusals = [
-            "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
-            "server does not support SSL", "certificate", "authentication failed",
-        ]
-        let isRefusal = refusals.contains { message.contains($0) }
-        return ConnectorError(
-            isRefusal ? .refused : .unreachable, "PostgreSQL cannot be connected to: \(message)",
-            isTransient: !isRefusal)
-    }
-
-    /// - Parameter state: the five characters of SQLSTATE.
-    static func statement(state: String, _ message: String) -> ConnectorError {
-        // Connections (08), resources (53), the operator (57), rollbacks and locks (40, 55) pass; the rest would fail again.
-        let isTransient = ["08", "40", "53", "55", "57", "58"].contains(String(state.prefix(2)))
-        return ConnectorError(
-            isTransient ? .unreachable : .refused, "PostgreSQL refused: \(message) (SQLSTATE \(state))",
-            isTransient: isTransient)
-    }
 }

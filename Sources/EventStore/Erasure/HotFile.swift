@@ -5,19 +5,9 @@ internal import Glibc
 enum HotFile {
     static func newPath(_ path: String) -> String { path + ".new" }
 
-    /// Removes what a crash left: a copy that did not take the file's place, and what the engine had laid out of memory.
+    /// Removes what a crash left: a copy that did not take the file's place.
     static func tidy(_ path: String) throws(StoreError) {
         for name in [newPath(path), newPath(path) + ".wal"] { try remove(name) }
-        let spilled = path + ".tmp"
-        guard let folder = unsafe opendir(spilled) else { return }
-        defer { unsafe _ = closedir(folder) }
-        while let entry = unsafe readdir(folder) {
-            // The entry is valid until the next call; its name ends in NUL.
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { try remove(spilled + "/" + name) }
-        }
     }
 
     /// Copies every table of the hot file, in the order of its rows.

@@ -25,7 +25,7 @@ struct StoreRemoval: Sendable {
                 if !isContinued, items.copies.isEmpty, hot.copies.allSatisfy({ $0.rows == 0 }) {
                     return hot.copies.map { RemovedCopy(kind: $0.kind, name: $0.name, rows: 0, verified: true) }
                 }
-                try await raiseEpoch()
+                try await raiseEpoch(hot.items)
                 try await noting(items)
                 // A step of the keeper that began before must not say of the rows that are left that it has seen them.
                 store.people.disturb()
@@ -33,21 +33,30 @@ struct StoreRemoval: Sendable {
                 await store.layouts.settle()
                 try await removeRetired()
                 let removed = try await rewriteHot(&items, isConcerned: isContinued || !made.isEmpty)
+                // What came in meanwhile may have been too old, too.
+                try await write([:], items)
                 return try await verify(made) + removed
             }
         }
     }
 
     /// Whoever compares two exports sees that something went, also if the rest fails.
-    private func raiseEpoch() async throws {
+    private func raiseEpoch(_ items: RemovedItems) async throws {
         let next = store.epoch.load(ordering: .acquiring) + 1
-        try await store.writing { connection in
-            try connection.transaction { connection in
-                try connection.execute("DELETE FROM state WHERE key = 'erasure_epoch'")
-                try connection.execute("INSERT INTO state VALUES ('erasure_epoch', $1)", [.int(next)])
-            }
-        }
+        try await write(["erasure_epoch": next], items)
         store.epoch.store(next, ordering: .releasing)
+    }
+
+    /// Writes numbers of the store's state, and what history it no longer has, if that is more than before.
+    private func write(_ numbers: [String: Int64], _ items: RemovedItems) async throws {
+        let known = store.agedHistory
+        let history = removal.history(items).map { known?.adding($0) ?? $0 } ?? known
+        let changes = numbers.merging(history == known ? [:] : history?.state ?? [:]) { number, _ in number }
+        guard !changes.isEmpty else { return }
+        try await store.writing { connection in
+            try connection.transaction { connection in try StateRows.put(changes, connection) }
+        }
+        store.aged.withLock { $0 = history }
     }
 
     /// Runs on the compactor's connection, which nobody else uses now, with the layout of now.

@@ -58,7 +58,7 @@ struct LayoutJob {
             exportID: job.exportID, runID: job.runID, dataset: spec.dataset, spec: spec.json, columns: [],
             rows: parts.reduce(0) { $0 + $1.rows }, bytes: parts.reduce(0) { $0 + $1.bytes }, sha256: writer.sha256,
             parts: parts, seqFrom: spec.seqFrom, seqTo: spec.seqTo, asOfSeq: spec.asOfSeq, asOf: spec.asOf,
-            erasureEpoch: job.erasureEpoch)
+            erasureEpoch: job.erasureEpoch, aged: spec.aged(job.history))
         let counts = writer.lines.counts
         manifest.layout = [
             "revisions": .array(writer.revisions.map(\.json)), "lines": counts.lines, "changed": counts.changed,

@@ -104,7 +104,8 @@ struct ReportJob {
             },
             rows: files.parts.reduce(0) { $0 + $1.rows }, bytes: files.parts.reduce(0) { $0 + $1.bytes },
             sha256: files.totalSHA256, parts: files.parts, recipients: spec.recipients.map(\.text), seqFrom: 0,
-            seqTo: spec.asOfSeq, asOfSeq: spec.asOfSeq, asOf: spec.asOf, erasureEpoch: job.erasureEpoch)
+            seqTo: spec.asOfSeq, asOfSeq: spec.asOfSeq, asOf: spec.asOf, erasureEpoch: job.erasureEpoch,
+            aged: spec.aged(job.history))
     }
 }
 

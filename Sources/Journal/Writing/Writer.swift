@@ -1,4 +1,3 @@
-internal import Logging
 internal import Model
 internal import Synchronization
 
@@ -9,12 +8,12 @@ internal import Synchronization
 final class Writer {
     let core: JournalCore
     let index: DuplicateIndex
-    private let files: any JournalFiles
-    private var active: ActiveSegment?
-    private var nextSeq: Int64
+    let files: any JournalFiles
+    var active: ActiveSegment?
+    var nextSeq: Int64
     private(set) var durableSeq: Int64
     /// What the head of the next segment says of those before it.
-    private var lastRead: Int64
+    var lastRead: Int64
     /// Bytes of frames since the start, the replayed ones included.
     private(set) var written: Int64
     private var clock = HourClock()
@@ -174,117 +173,12 @@ final class Writer {
     }
 
     @discardableResult
-    private func refuse(_ what: String) -> JournalError {
+    func refuse(_ what: String) -> JournalError {
         let error = JournalError(
             .syncFailed,
             "\(what) What the disk holds is not known: writing is refused. Check the disk and restart.",
             file: active?.path)
         core.refuse(error)
         return error
-    }
-
-    /// The next frame begins a new segment.
-    private func leaveSegment() {
-        if let active {
-            giveBackRoom(active)
-            files.close(active.descriptor)
-        }
-        active = nil
-    }
-
-    /// Cuts off what was written ahead and not used. Where that fails, the zeros stay and readers pass over them.
-    private func giveBackRoom(_ segment: ActiveSegment) {
-        guard segment.room.end > segment.bytes else { return }
-        do throws(FileError) {
-            try files.truncate(segment.descriptor, to: segment.bytes)
-            try files.synchronizeData(segment.descriptor)
-        } catch {
-            core.logger.warning("room written ahead stays in the journal", metadata: ["error": "\(error)"])
-        }
-    }
-
-    /// Begins a new segment now, without a frame.
-    func beginSegment() throws(JournalError) {
-        leaveSegment()
-        active = try create()
-    }
-
-    /// A new segment, on disk with its name before the first frame goes into it.
-    private func create() throws(JournalError) -> ActiveSegment {
-        let path = "\(core.options.directory)/\(FileNames.segment(nextSeq))"
-        let header = SegmentHeader(
-            firstSeq: nextSeq, previousLast: lastRead, salt: UInt64.random(in: 0...UInt64.max))
-        let descriptor: Int32
-        do throws(FileError) {
-            // Only what a failed attempt left can have this name.
-            if Folder.exists(path) { try files.unlink(path) }
-            descriptor = try files.open(path, .create)
-            do throws(FileError) {
-                try files.write(header.encoded().span, to: descriptor, at: 0)
-            } catch {
-                files.close(descriptor)
-                try? files.unlink(path)
-                throw error
-            }
-        } catch {
-            throw JournalError(error, while: "making \(path)")
-        }
-        do {
-            try files.synchronizeData(descriptor)
-            try files.synchronizeDirectory(core.options.directory)
-        } catch {
-            files.close(descriptor)
-            throw refuse("\(path) could not be synced (\(error)).")
-        }
-        core.segments.add(
-            Segment(
-                path: path, firstSeq: nextSeq, previousLast: lastRead, salt: header.salt,
-                bytes: Int64(SegmentHeader.bytes), lastSeq: nextSeq - 1))
-        return ActiveSegment(
-            firstSeq: nextSeq, path: path, descriptor: descriptor, salt: header.salt,
-            bytes: Int64(SegmentHeader.bytes), lastFrameAt: Int64(SegmentHeader.bytes), lastSeqBefore: nextSeq - 1)
-    }
-
-    /// Ends the threads. After a clean close the next start has nothing to read again.
-    func end(clean: Bool) {
-        core.housekeeping.stop()
-        if clean {
-            index.retireActive(hour: index.active.hour, written: written)
-            do {
-                try core.sealed.sealWaiting()
-                core.segments.sealed(through: core.sealed.snapshot.sealedThrough)
-                Housekeeping.deletePassed(core)
-                if let active, core.health.withLock({ $0.refusal == nil }) { giveBackRoom(active) }
-                try notePosition()
-            } catch {
-                core.logger.error("the journal could not be tidied at its close", metadata: ["error": "\(error)"])
-            }
-        }
-        if let active { files.close(active.descriptor) }
-        let left = core.queue.takeAbandoned()
-        let closed = JournalError(.closed, "The journal is closed.")
-        for request in left.requests { request.continuation.resume(returning: .failure(closed)) }
-        for request in left.rolls { request.continuation.resume(returning: .failure(closed)) }
-        core.waiters.close()
-        let waiting = core.health.withLock { health in
-            health.closed = true
-            defer { health.onClosed = [] }
-            return health.onClosed
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    private func notePosition() throws(JournalError) {
-        guard let active, core.segments.slowest >= active.lastSeqBefore,
-            core.health.withLock({ $0.refusal == nil })
-        else { return }
-        let position = Position(
-            firstSeq: active.firstSeq, bytes: active.bytes, offset: active.lastFrameAt,
-            lastSeqBefore: active.lastSeqBefore)
-        do {
-            try position.write(path: "\(core.options.directory)/\(FileNames.position)", files: files)
-        } catch {
-            throw JournalError(error, while: "noting where the journal ends")
-        }
     }
 }

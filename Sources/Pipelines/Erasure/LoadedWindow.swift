@@ -7,15 +7,16 @@ struct LoadedWindow {
     private let json: JSONValue
     /// The specification of the export that it is of; nil if the manifest has none.
     let spec: JSONValue?
+    /// Whether the store may have had more history when it was loaded than it has now.
+    let isBeforeAging: Bool
     /// Whether it may have rows that the store has no more, since they were too old.
     let isAged: Bool
 
     init(_ manifest: JSONValue, aged: AgedRows) {
         (json, spec) = (manifest, manifest["spec"])
         let isLasting = [Dataset.identities, .aliases].map(\.rawValue).contains(spec?["dataset"]?.stringValue ?? "")
-        isAged =
-            !isLasting && (spec?["seq_from"]?.intValue ?? 0) < aged.through
-            && (manifest["erasure_epoch"]?.intValue ?? 0) < aged.epoch
+        isBeforeAging = (manifest["erasure_epoch"]?.intValue ?? 0) < aged.epoch
+        isAged = isBeforeAging && !isLasting && (spec?["seq_from"]?.intValue ?? 0) < aged.through
     }
 
     /// Whether its rows are items that were collected, of which the store says by `seq` which went.
@@ -50,9 +51,9 @@ struct LoadedWindow {
         }
     }
 
-    /// What its columns hold that tells whose a row is; none if the manifest does not say.
-    var telling: [String: RowErasure.Holds] {
-        guard case .object(let members) = json[LoadBatch.tellingMark] ?? .null else { return [:] }
+    /// What its columns hold that tells whose a row is; nil if the manifest does not say, as in those of earlier versions.
+    var telling: [String: RowErasure.Holds]? {
+        guard case .object(let members) = json[LoadBatch.tellingMark] ?? .null else { return nil }
         let found = members.compactMap { member in
             member.value.stringValue.flatMap(RowErasure.Holds.init).map { (member.key, $0) }
         }

@@ -9,9 +9,11 @@ struct RowFilter: Sendable {
 
     /// Nil where the file's columns do not tell whose a row is. A key need not be an identity; and what the store no longer has, it
     /// cannot tell by its `seq`.
-    init?(_ window: LoadedWindow, _ erasure: RowErasure) {
+    ///
+    /// - Parameter telling: what columns hold that tells whose a row is.
+    init?(_ window: LoadedWindow, _ telling: [String: RowErasure.Holds], _ erasure: RowErasure) {
         let there = Set(window.columns.map(\.name))
-        let telling = window.telling.filter { there.contains($0.key) }.sorted { $0.key < $1.key }
+        let telling = telling.filter { there.contains($0.key) }.sorted { $0.key < $1.key }
         guard
             telling.contains(where: { entry in
                 switch entry.value {

@@ -7,8 +7,8 @@ internal import Threads
 /// Writes files that a pipeline left at a destination anew without the rows of persons.
 ///
 /// Where the store has all other rows of a file's window, the file is made from it: by the specification of its manifest, which gives the same
-/// rows but for those that are gone. Where it does not - the rows were transformed, or some are older than what the store keeps - the file
-/// itself is read back, and loses the rows that its own columns tell to be theirs.
+/// rows but for those that are gone. Where it does not - the rows were transformed, or some are older than what the store keeps, or were chosen
+/// or made by history that is - the file itself is read back, and loses the rows that its own columns tell to be theirs.
 public struct WindowRewriter: Sendable {
     public let project: PipelineProject
     public let erasure: RowErasure
@@ -34,12 +34,13 @@ public struct WindowRewriter: Sendable {
         for manifest in try await destination.windows(erasure.stream) {
             let window = LoadedWindow(manifest, aged: aged)
             guard mayHold(window) else { continue }
-            if window.isOfTheStore {
-                done.add(rows: try await rewrite(window, at: destination))
-            } else if let rows = try await filter(window, at: destination) {
+            let spec = try await resolved(window)
+            if window.isOfTheStore, !isThinned(window, spec) {
+                done.add(rows: try await rewrite(window, spec, at: destination))
+            } else if let rows = try await filter(window, spec, at: destination) {
                 done.add(rows: rows)
             } else {
-                done.leave(window.isTransformed ? .transformed : .aged)
+                done.leave(window)
             }
         }
         let windows = try await destination.windows(erasure.stream).map { LoadedWindow($0, aged: aged) }
@@ -56,11 +57,16 @@ public struct WindowRewriter: Sendable {
         return erasure.seqs.contains { $0 > window.seqFrom && $0 <= window.seqTo }
     }
 
+    /// Whether the store would choose or make other rows than it did: it has no more of the history that this takes.
+    private func isThinned(_ window: LoadedWindow, _ spec: ResolvedSpec) -> Bool {
+        window.isBeforeAging && spec.historyReach > .none
+    }
+
     /// Makes a window's file from the store.
-    private func rewrite(_ window: LoadedWindow, at destination: any Destination) async throws -> Int64 {
-        let json = redacted(window.spec ?? .null)
-        let spec = try await resolved(json, window)
-        return try await inFolder(window) { folder in
+    private func rewrite(
+        _ window: LoadedWindow, _ spec: ResolvedSpec, at destination: any Destination
+    ) async throws -> Int64 {
+        try await inFolder(window) { folder in
             let path = folder + "/rows" + spec.fileExtension
             let written = try await ExportRunner.run(
                 spec, on: project.store, to: path, exportID: window.run, runID: window.run)
@@ -73,17 +79,20 @@ public struct WindowRewriter: Sendable {
             (batch.file, batch.rows, batch.bytes) = (path, written.rows, written.bytes)
             batch.sha256 = written.parts.first?.sha256 ?? written.sha256
             batch.manifest = written.json
-            batch.tell(window.telling.mapValues(\.rawValue), isDerived: window.isDerived)
+            let telling = window.telling ?? RowTelling.columns(spec)
+            batch.tell(telling.mapValues(\.rawValue), isDerived: window.isDerived)
             try await put(batch, at: destination)
             return window.rows - written.rows
         }
     }
 
     /// Takes their rows out of a window's file; nil if they cannot be told, or the file is gone.
-    private func filter(_ window: LoadedWindow, at destination: any Destination) async throws -> Int64? {
-        guard let filter = RowFilter(window, erasure) else { return nil }
-        let json = redacted(window.spec ?? .null)
-        let spec = try await resolved(json, window)
+    private func filter(
+        _ window: LoadedWindow, _ spec: ResolvedSpec, at destination: any Destination
+    ) async throws -> Int64? {
+        // What does not say how its rows were made need not have the specification's columns under these names; a number can be anything.
+        let telling = window.telling ?? RowTelling.columns(spec).filter { $0.value != .seq }
+        guard let filter = RowFilter(window, telling, erasure) else { return nil }
         return try await inFolder(window) { folder in
             var batch = batch(window, spec)
             batch.file = folder + "/before" + spec.fileExtension
@@ -96,8 +105,8 @@ public struct WindowRewriter: Sendable {
                 guard case .changed = found, !Task.isCancelled else { throw error }
                 return nil
             }
-            if made.gone == 0, window.isDerived { return nil }
-            let (before, manifest) = (batch, window.manifest(json, after: erasure.id))
+            if made.gone == 0, window.isDerived || window.telling == nil { return nil }
+            let (before, manifest) = (batch, window.manifest(redacted(window.spec ?? .null), after: erasure.id))
             let after = try await OwnThread.run {
                 try before.with(
                     file: made.gone == 0 ? before.file : made.file, rows: made.rows, after: manifest)
@@ -107,8 +116,10 @@ public struct WindowRewriter: Sendable {
         }
     }
 
-    private func resolved(_ json: JSONValue, _ window: LoadedWindow) async throws -> ResolvedSpec {
-        try await ExportRunner.resolve(
+    /// A window's specification without names of theirs.
+    private func resolved(_ window: LoadedWindow) async throws -> ResolvedSpec {
+        let json = redacted(window.spec ?? .null)
+        return try await ExportRunner.resolve(
             try ExportSpec(json: json), on: project.store, durableSeq: window.seqTo, now: Timestamp(microseconds: 0))
     }
 

@@ -1,9 +1,5 @@
-internal import Connectors
 internal import Control
 internal import Destinations
-internal import DuckDB
-internal import EventStore
-internal import Exports
 internal import Logging
 internal import Model
 internal import Threads
@@ -15,13 +11,13 @@ struct PipelineRun {
     let project: PipelineProject
     var record: PipelineRunRecord
     var machine: RunMachine
-    private var destination: (any Destination)?
-    /// What that was made of.
-    private var settings: (settings: JSONValue, isTrusted: Bool)?
+    var destination: (any Destination)?
+    /// What `destination` was made of.
+    var settings: (settings: JSONValue, isTrusted: Bool)?
     /// Columns by which rows tell whose they are.
     var telling: [String: String] = [:]
     var batch: LoadBatch?
-    private var receipt: LoadReceipt?
+    var receipt: LoadReceipt?
     /// Set where the destination has the table already and nothing came since.
     var hasNothingToLoad = false
     /// Set while rows are on their way that are not let in yet.
@@ -40,7 +36,7 @@ struct PipelineRun {
     }
 
     /// The run's own folder.
-    private var folder: String { "\(project.folder)/\(record.pipeline)/\(record.id)" }
+    var folder: String { "\(project.folder)/\(record.pipeline)/\(record.id)" }
 
     /// Goes on until the run is over, waits for its next attempt, or was cancelled.
     mutating func goOn() async throws {
@@ -185,229 +181,5 @@ struct PipelineRun {
         case .verify: try await verify()
         case .dbt: try await build()
         }
-    }
-}
-
-extension PipelineRun {
-    /// Whether the destination could be asked, and what it says.
-    mutating func connect() async throws -> any Destination {
-        if let destination { return destination }
-        let found = try await tools.settings(
-            of: definition, project: record.project, isTrusted: record.isTrusted)
-        let (tools, definition) = (tools, definition)
-        let made = try await OwnThread.run {
-            do { return try tools.destination(found.settings, isTrusted: found.isTrusted) } catch let error
-                as ConnectorError
-            {
-                throw error.of(definition.load.target.said)
-            }
-        }
-        destination = made
-        settings = found
-        record.target = made.location
-        return made
-    }
-
-    private func stream() async throws -> LoadStream {
-        LoadStream(
-            pipeline: streamName,
-            installation: try await tools.control.installation() + "/" + record.project)
-    }
-
-    private mutating func pin() async throws {
-        let destination = try await connect()
-        if record.cause.isBackfill {
-            _ = try await pinRange(destination)
-            return machine.succeed(.window, at: tools.now())
-        }
-        let position = try await destination.position(try await stream())
-        let watermark = try await tools.control.watermark(
-            pipeline: record.pipeline, project: record.project, target: destination.location)
-        let pinned = try await project.pin()
-        let window = try Window(
-            watermark: watermark?.seq, position: position, pinned: pinned, isIncremental: definition.isIncremental)
-        var spec = try await project.spec(definition.export, tools.now())
-        let abilities = type(of: destination).abilities
-        if definition.export["format"] == nil, let format = abilities.formats.first.flatMap(ExportFormat.init) {
-            spec.format = format
-        }
-        spec.asOfSeq = window.to
-        if definition.isIncremental { (spec.seqFrom, spec.seqTo) = (window.from, window.to) }
-        var resolved = try await ExportRunner.resolve(spec, on: project.store, durableSeq: pinned, now: tools.now())
-        if abilities.cutsBySeq, definition.isIncremental, !spec.columns.isEmpty, RowTelling.seq(resolved) == nil {
-            spec.columns.append("seq as \(LoadBatch.addedSeq)")
-            resolved = try await ExportRunner.resolve(spec, on: project.store, durableSeq: pinned, now: tools.now())
-        }
-        record.spec = resolved.json
-        (record.seqFrom, record.seqTo) = (window.from, window.to)
-        hasNothingToLoad = definition.isIncremental && window.from == window.to && position != .empty
-        machine.succeed(.window, at: tools.now(), note: window.note)
-    }
-
-    private mutating func export() async throws {
-        guard let json = record.spec, let to = record.seqTo else {
-            throw PipelineError(.export, "the window is not pinned", isTransient: true)
-        }
-        let resolved = try await ExportRunner.resolve(
-            try ExportSpec(json: json), on: project.store, durableSeq: to, now: tools.now())
-        let (base, folder) = (project.folder, folder)
-        try await OwnThread.run { try RunFolder.make(base, folder) }
-        var batch = try await batch(resolved)
-        // After a crash it is written anew; only what is kept has to outlive one.
-        let manifest = try await ExportRunner.run(
-            resolved, on: project.store, to: batch.file, exportID: record.id, runID: record.id,
-            isDurable: definition.retention.time != nil, following: early?.following)
-        batch.columns = LoadColumn.columns(manifest.columns)
-        (batch.rows, batch.bytes) = (manifest.rows, manifest.bytes)
-        batch.sha256 = manifest.parts.first?.sha256 ?? manifest.sha256
-        batch.manifest = manifest.json
-        telling = RowTelling.columns(resolved, key: loadKey, through: definition.transform)
-        batch.tell(telling, isDerived: definition.transform.isDerived)
-        self.batch = batch
-        // With a transformation, its rows have the key.
-        for key in definition.load.key
-        where definition.transform.isEmpty && !manifest.columns.contains(where: { $0.name == key }) {
-            throw PipelineError(
-                .badDefinition,
-                "the key \"\(key)\" is no column of the export; there are \(manifest.columns.map(\.name).joined(separator: ", "))"
-            )
-        }
-        machine.succeed(.export, at: tools.now(), rowsOut: manifest.rows)
-    }
-
-    /// What is to be loaded, as far as it is known before it is written.
-    func batch(_ resolved: ResolvedSpec) async throws -> LoadBatch {
-        var batch = LoadBatch(
-            stream: try await stream(), run: record.id, dataset: resolved.dataset.rawValue,
-            isIncremental: isWindowed, seqFrom: record.seqFrom ?? 0, seqTo: record.seqTo ?? resolved.asOfSeq,
-            mode: loadMode, key: loadKey, columns: [], evolves: definition.load.evolves,
-            file: folder + "/rows" + resolved.fileExtension, format: resolved.format.rawValue,
-            suffix: resolved.fileExtension, rows: 0, bytes: 0, sha256: "", manifest: .null)
-        batch.seqColumn = RowTelling.seq(resolved)
-        batch.shape = RowTelling.shape(definition.export)
-        batch.cuts = try await tools.control.pipelineCuts(
-            project: record.project, pipeline: record.pipeline, target: record.target ?? "", above: batch.seqFrom)
-        return batch
-    }
-
-    private mutating func validate() async throws {
-        let batch = try requireBatch()
-        // How many rows a range of time has says nothing of how many another one should.
-        let previous = try await tools.control.loadedRows(
-            project: record.project, pipeline: record.pipeline, target: record.target ?? "",
-            limit: record.cause.isBackfill ? 0 : 7)
-        let validator = Validator(
-            plan: definition.validation, isIncremental: definition.isIncremental, file: batch.file, folder: folder,
-            format: batch.format, columns: batch.columns.map { ($0.name, $0.type) }, declared: batch.rows,
-            previous: previous, now: tools.now(), key: batch.key, json: type(of: try await connect()).abilities.json)
-        let brake = JobBrake()
-        let findings = try await withTaskCancellationHandler {
-            try await OwnThread.run { try validator.run(brake) }
-        } onCancel: {
-            brake.pull()
-        }
-        self.batch?.mayNeedRepair = findings.needsRepair
-        if let name = findings.quarantine {
-            let (from, to) = (folder + "/" + name, "\(project.folder)/\(record.pipeline)/quarantine")
-            let id = record.id
-            try await OwnThread.run { try RunFolder.keep(from, in: to, as: id + ".ndjson") }
-        }
-        guard findings.failed.isEmpty else { throw ValidationStop(checks: findings.checks) }
-        let warned = findings.checks.filter { $0.outcome == .warned }.map(\.message)
-        machine.succeed(
-            .validate, at: tools.now(), rowsIn: batch.rows, rowsOut: batch.rows, checks: findings.checks,
-            note: warned.isEmpty ? nil : warned.joined(separator: "; "))
-    }
-
-    private mutating func transform() async throws {
-        let before = try requireBatch()
-        guard !hasNothingToLoad else { return machine.succeed(.transform, at: tools.now(), rowsIn: 0, rowsOut: 0) }
-        let outcome = try await Transformer(
-            plan: definition.transform, batch: before, folder: folder, sources: .builtin, tools: tools.destinations,
-            secrets: record.isTrusted ? tools.ownerSecrets : tools.secrets
-        ).run()
-        batch = outcome.batch
-        // What was looked at before were the export's values.
-        batch?.mayNeedRepair = true
-        machine.succeed(
-            .transform, at: tools.now(), rowsIn: before.rows, rowsOut: outcome.batch.rows,
-            note: outcome.notes.isEmpty ? nil : outcome.notes.joined(separator: "; "))
-    }
-
-    private mutating func load() async throws {
-        let batch = try requireBatch()
-        guard !hasNothingToLoad else {
-            receipt = LoadReceipt(rows: 0)
-            record.rows = 0
-            machine.succeed(.load, at: tools.now(), rowsIn: 0, rowsOut: 0, note: "nothing came since the last run")
-            return
-        }
-        let destination = try await connect()
-        try await noteTarget(destination)
-        let receipt: LoadReceipt
-        if let early = try await finishEarly() { receipt = early } else { receipt = try await destination.load(batch) }
-        if let reached = receipt.reached {
-            // A load of before arrived after all: the window begins after it.
-            machine.startOver()
-            tools.logger.notice(
-                "a window was loaded already in part", metadata: ["run": "\(record.id)", "reached": "\(reached)"])
-            return
-        }
-        self.receipt = receipt
-        record.rows = receipt.rows
-        let notes = (receipt.wasThere ? ["it had been loaded before"] : []) + receipt.changes
-        machine.succeed(
-            .load, at: tools.now(), rowsIn: batch.rows, rowsOut: receipt.rows,
-            note: notes.isEmpty ? nil : notes.joined(separator: "; "))
-    }
-
-    /// Before anything is sent, so that no place is ever forgotten where somebody may have to be.
-    func noteTarget(_ destination: any Destination) async throws {
-        guard let settings else { return }
-        try await tools.control.notePipelineTarget(
-            PipelineTarget(
-                pipeline: record.pipeline, target: destination.location, settings: settings.settings,
-                isTrusted: settings.isTrusted, columns: telling), project: record.project, at: tools.now())
-    }
-
-    private mutating func verify() async throws {
-        let batch = try requireBatch()
-        guard let receipt else { throw PipelineError(.destination, "nothing was loaded", isTransient: true) }
-        if hasNothingToLoad { return machine.succeed(.verify, at: tools.now(), rowsIn: 0, rowsOut: 0) }
-        let found = try await connect().verify(batch, receipt)
-        let check = Check(
-            rule: "reconciliation", outcome: found.holds ? .passed : .failed,
-            message: "\(found.what): \(found.found), and should be \(found.expected)")
-        guard found.holds else { throw ValidationStop(checks: [check]) }
-        try await keepFile(batch)
-        machine.succeed(.verify, at: tools.now(), rowsIn: receipt.rows, rowsOut: receipt.rows, checks: [check])
-    }
-
-    /// Puts the file that was loaded where it is kept, if it is to be.
-    private func keepFile(_ batch: LoadBatch) async throws {
-        guard let time = definition.retention.time else { return }
-        let kept = KeptRunFiles(pipeline: "\(project.folder)/\(record.pipeline)")
-        let until = Timestamp(microseconds: tools.now().microseconds + time)
-        // Only rows that come by their numbers are told by them: others may have anybody in them.
-        let isTold = batch.isIncremental && batch.seqColumn != nil && definition.transform.isEmpty
-        let from = isTold ? batch.seqFrom : 0
-        let (run, recipients) = (record.id, definition.retention.recipients)
-        try await OwnThread.run {
-            try kept.keep(
-                batch.file, suffix: batch.suffix, of: run, window: (from, batch.seqTo), until: until, for: recipients)
-        }
-    }
-
-    private mutating func build() async throws {
-        guard let plan = definition.dbt else { return machine.succeed(.dbt, at: tools.now()) }
-        let step = DbtStep(
-            plan: plan, tools: tools, isTrusted: record.isTrusted, base: project.folder, folder: folder + "/dbt")
-        let found = try await step.run()
-        machine.succeed(.dbt, at: tools.now(), checks: found.checks, note: found.note)
-    }
-
-    private func requireBatch() throws(PipelineError) -> LoadBatch {
-        guard let batch else { throw PipelineError(.export, "the run's file is not there", isTransient: true) }
-        return batch
     }
 }

@@ -10,9 +10,8 @@ enum RowTelling {
         spec.columns.first { $0.source == .builtin(.seq) }?.name
     }
 
-    /// Columns by which the rows of a person can be found again where they are loaded: under the names that they have there, and without
-    /// those that are protected, which name nobody any more.
-    static func columns(_ spec: ResolvedSpec, key: [String], through plan: TransformPlan) -> [String: String] {
+    /// What an export's own columns hold of whose rows they are.
+    static func columns(_ spec: ResolvedSpec) -> [String: RowErasure.Holds] {
         var found: [String: RowErasure.Holds] = [:]
         for column in spec.columns {
             switch column.source {
@@ -23,6 +22,13 @@ enum RowTelling {
             default: break
             }
         }
+        return found
+    }
+
+    /// Columns by which the rows of a person can be found again where they are loaded: under the names that they have there, and without
+    /// those that are protected, which name nobody any more.
+    static func columns(_ spec: ResolvedSpec, key: [String], through plan: TransformPlan) -> [String: String] {
+        var found = columns(spec)
         if !plan.mappings.isEmpty {
             let named = plan.mappings.compactMap { mapping in found[mapping.from].map { (mapping.name, $0) } }
             found = Dictionary(named) { first, _ in first }

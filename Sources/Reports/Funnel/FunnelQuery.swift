@@ -8,7 +8,7 @@ internal import Model
 /// earlier than one before it, a person's least times at a step are those of the first start that leads there.
 struct FunnelQuery {
     /// How two events of a person are compared.
-    private enum Follow {
+    enum Follow {
         /// By time alone: no event can serve two steps.
         case time
         /// By time and commit order.
@@ -18,10 +18,10 @@ struct FunnelQuery {
     }
 
     let spec: FunnelSpec
-    private var query: ReportQuery
-    private let follow: Follow
+    var query: ReportQuery
+    let follow: Follow
     private var parts: [SQLFragment] = []
-    private let count: Int
+    let count: Int
     /// Whether persons are wanted one by one, with all times of the start by which they count, and not only how many they are.
     private let isOfPersons: Bool
 
@@ -156,7 +156,7 @@ struct FunnelQuery {
     }
 
     /// The breakdown if its values are those of the steps' own events.
-    private var ownBreakdown: Breakdown? {
+    var ownBreakdown: Breakdown? {
         spec.breakdown.flatMap { !$0.isOfPerson && $0.moment == .atStep ? $0 : nil }
     }
 
@@ -195,61 +195,5 @@ struct FunnelQuery {
         }
         let within: SQLFragment = spec.window.map { " WHERE r.ts <= l.t1 + \($0)" } ?? .empty
         return "SELECT \(columns.joined(", ")) FROM \(join)\(within)"
-    }
-
-    // MARK: Persons
-
-    /// Persons, how far they came, the times of the start by which they count (of those that reach furthest, the earliest), and
-    /// of each step how many starts lead there and how long the first of them took.
-    private var best: SQLFragment {
-        let orders = follow != .time && ownBreakdown != nil ? ["o"] : []
-        let letters = ["t"] + orders
-        var levels: [SQLFragment] = []
-        for step in 1...count {
-            var columns: [SQLFragment] = ["who", "\(Int64(step)) AS reached"]
-            for at in 1...count {
-                for letter in letters {
-                    let name = SQLFragment.name(letter, at)
-                    columns.append(at <= step ? "min(\(name)) AS \(name)" : "NULL AS \(name)")
-                }
-                let (number, took): (SQLFragment, SQLFragment) = (.name("n", at), .name("d", at))
-                columns.append(at == step ? "count(*) AS \(number)" : "NULL AS \(number)")
-                columns.append(
-                    at == step ? "min(\(SQLFragment.name("t", at))) - min(t1) AS \(took)" : "NULL AS \(took)")
-            }
-            levels.append("SELECT \(columns.joined(", ")) FROM \(SQLFragment.name("a", step)) GROUP BY who")
-        }
-        var columns: [SQLFragment] = ["who", "max(reached) AS reached"]
-        for at in 1...count {
-            for letter in letters {
-                let name = SQLFragment.name(letter, at)
-                columns.append("\(ReportDialect.lastPresent(name, by: "reached")) AS \(name)")
-            }
-            for letter in ["n", "d"] {
-                let name = SQLFragment.name(letter, at)
-                columns.append("max(\(name)) AS \(name)")
-            }
-        }
-        // The last level has all times, so that the union takes its types.
-        return "SELECT \(columns.joined(", ")) FROM (\(levels.reversed().joined(" UNION ALL "))) h GROUP BY who"
-    }
-
-    /// Each person of `best` with the value by which it counts.
-    private mutating func valued(_ breakdown: Breakdown) throws(QueryError) -> SQLFragment {
-        let time = SQLFragment.name("t", breakdown.step)
-        let values: SQLFragment
-        if ownBreakdown != nil {
-            let isStep = ReportDialect.hasBit("e.step", breakdown.step - 1)
-            let same: SQLFragment =
-                follow == .time ? "e.ts = b.\(time)" : "e.o = b.\(SQLFragment.name("o", breakdown.step))"
-            values = """
-                SELECT b.who, \(ReportDialect.first("e.v", by: "e.seq")) AS v FROM best b \
-                JOIN base e ON e.who = b.who AND \(same) WHERE \(isStep) GROUP BY b.who
-                """
-        } else {
-            values = try query.values(
-                breakdown, at: "SELECT who, \(time) AS ts FROM best WHERE reached >= \(Int64(breakdown.step))")
-        }
-        return "SELECT b.*, w.v FROM best b LEFT JOIN (\(values)) w ON w.who = b.who"
     }
 }

@@ -175,7 +175,10 @@ final class DestinationErasures: Sendable {
             let page = try await control.privacyRecords(project: project, kind: .retention, before: before, limit: 200)
             // One that has not ended may have taken some out all the same.
             for record in page where record.startedAt != nil {
-                aged.through = max(aged.through, record.detail[ErasureRun.agedThrough]?.intValue ?? .max)
+                let through = record.detail[ErasureRun.agedThrough]?.intValue ?? .max
+                // Nothing was old enough.
+                guard through > 0 else { continue }
+                aged.through = max(aged.through, through)
                 aged.epoch = max(aged.epoch, record.detail["erasure_epoch"]?.intValue ?? .max)
             }
             before = page.last?.number

@@ -208,6 +208,8 @@ struct Export: AsyncParsableCommand {
             \(Text.bytes(manifest["bytes"]?.intValue ?? 0))\(files)
             manifest: \(path).manifest.json
             """)
+        guard let before = manifest["aged"]?["before"]?.stringValue else { return }
+        try Terminal.line("retention took what it asks for of before \(before): it had other rows once")
     }
 }
 
