@@ -1,5 +1,6 @@
 import Model
 import NIOHTTP1
+import Server
 import Testing
 
 /// What is asked by bodies.
