@@ -32,7 +32,7 @@ enum StatusRoutes {
         guard let timers else { return .null }
         return [
             "since": .string(timers.since.text), "until": .string(timers.until.text),
-            "leap_seconds": JSONValue(timers.ahead / 1_000_000),
+            "leap_seconds": JSONValue(timers.leapSeconds),
         ]
     }
 

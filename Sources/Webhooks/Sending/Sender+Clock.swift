@@ -10,6 +10,9 @@ public struct HeldTimers: Sendable {
     public let until: Timestamp
     /// How far it leapt, in microseconds.
     public let ahead: Int64
+
+    /// The same in whole seconds: the two clocks are read one after the other.
+    public var leapSeconds: Int64 { (ahead + 500_000) / 1_000_000 }
 }
 
 extension Sender {
