@@ -1,12 +1,12 @@
 internal import DuckDB
 
-/// The tables of a project's hot file, format 2.
+/// The tables of a project's hot file, format 3.
 ///
 /// No table has a key, and one has an index: appends are in `seq` order and happen once, since `applied_seq` changes in the same transaction as
 /// the rows. Events and property changes lie in generations of tables (`Generations`) and are never updated there, so that
 /// their physical order is that of `seq`; each generation becomes a cold file some day.
 enum Schema {
-    static let version: Int64 = 2
+    static let version: Int64 = 3
 
     private static let tables = """
         CREATE TABLE identities(identity_id BIGINT, identity VARCHAR, person_id BIGINT, named_seq BIGINT,
@@ -56,7 +56,7 @@ enum Schema {
         guard found > 0 else {
             throw StoreError(.files, "The file \(path) is no store of this program: it names the format \(found).")
         }
-        if found < 2 { try upgradeToGenerations(connection) }
+        if found < 2 { try upgradeToGenerations(connection) } else if found < 3 { try upgradeToRuns(connection) }
         // A copy for a backup comes without it.
         try storing {
             try connection.execute("CREATE INDEX IF NOT EXISTS identities_by_text ON identities(identity)")
@@ -77,8 +77,18 @@ enum Schema {
                     \(Generations.table) \(ColdCatalogue.table) \(identityIndex())
                     INSERT INTO generations VALUES (1);
                     INSERT INTO state VALUES ('last_cold_id', 0);
-                    UPDATE state SET value = 2 WHERE key = 'format_version';
+                    UPDATE state SET value = \(version) WHERE key = 'format_version';
                     """)
+            }
+        }
+    }
+
+    /// Format 2 had one cold file for each sorted run.
+    private static func upgradeToRuns(_ connection: Connection) throws(StoreError) {
+        try storing {
+            try connection.transaction { connection in
+                try connection.execute(
+                    ColdCatalogue.addingRuns + "UPDATE state SET value = \(version) WHERE key = 'format_version'")
             }
         }
     }

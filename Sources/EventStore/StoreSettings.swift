@@ -37,6 +37,8 @@ public struct StoreSettings: Sendable {
     public var hotRows: Int64 = 200_000
     /// Rows from which a month has a cold file of its own; fewer share one with other months.
     public var monthRows: Int64 = 20_000
+    /// Rows from which a month has several cold files, by identity.
+    public var partRows = ColdRun.partRows
     /// How long nothing comes in before the compactor also does what can wait.
     public var idleness: Duration = .seconds(5)
     /// Rows that the engine sorts at once for an export that it writes itself.

@@ -184,13 +184,15 @@ struct ApplierTests {
         let folder = try TemporaryFolder()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store = try EventStore.open(directory: folder.path, settings: StoreSettings(), logger: logger)
-        try await store.writing { try $0.execute("UPDATE state SET value = 3 WHERE key = 'format_version'") }
+        try await store.writing {
+            try $0.execute("UPDATE state SET value = \(Schema.version + 1) WHERE key = 'format_version'")
+        }
         try await store.close()
         let error = #expect(throws: StoreError.self) {
             try EventStore.open(directory: folder.path, settings: StoreSettings(), logger: logger)
         }
         #expect(error?.code == .newerFormat)
-        #expect(error?.message.contains("has the format 3, and this program reads up to 2") == true)
+        #expect(error?.message.contains("has the format 4, and this program reads up to 3") == true)
     }
 
     @Test func aClosedStoreSaysSo() async throws {

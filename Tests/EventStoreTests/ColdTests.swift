@@ -8,18 +8,19 @@ import Testing
 
 @Suite("Cold files hold the same rows")
 struct ColdTests {
-    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Small enough that few rows make many files.
-    private static var settings: StoreSettings {
+    static var settings: StoreSettings {
         var settings = StoreSettings()
         settings.hotRows = 40
         settings.monthRows = 15
+        settings.partRows = 25
         return settings
     }
 
     /// Items of every kind, spread over two years and a few stray times.
-    private static func items(_ count: Int, seed: Int) -> [Item] {
+    static func items(_ count: Int, seed: Int) -> [Item] {
         var random = SeededGenerator(seed: seed)
         return DeterminismTests.items(count, seed: seed).map { item in
             var item = item
@@ -37,12 +38,12 @@ struct ColdTests {
             + (table == .propertyChanges ? ", name" : "")
     }
 
-    private static func rows(_ store: EventStore) async throws -> [String] {
+    static func rows(_ store: EventStore) async throws -> [String] {
         try await store.read { connection in try all.flatMap { try texts(connection, $0) } }
     }
 
     /// What every file must keep to.
-    private static func check(_ store: EventStore) async throws {
+    static func check(_ store: EventStore) async throws {
         let layout = store.layout
         for file in layout.files {
             let contents = file.contents
@@ -69,8 +70,15 @@ struct ColdTests {
             #expect(found.map { $0[3] }.min() == contents.identities.lowerBound)
             #expect(found.map { $0[4] }.max() == contents.identities.upperBound)
         }
-        let months = Dictionary(grouping: layout.files.compactMap(\.month)) { $0 }
+        let months = Dictionary(grouping: layout.files.filter { $0.month != nil }, by: \.month).mapValues(ColdRun.runs)
         #expect(months.values.allSatisfy { $0.count <= CompactionPlan.mostOfMonth })
+        for run in ColdRun.runs(layout.files) {
+            let all = run.files.map(\.contents.identities)
+            #expect(
+                zip(all, all.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound },
+                "nobody is in two files of a run")
+            #expect(Set(run.files.map(\.tier)).count == 1 && run.files.count <= ColdRun.mostParts)
+        }
         let names = try ColdFolder(project: String(store.path.dropLast("/hot.duckdb".count))).names().sorted()
         #expect(names == layout.files.map(\.name).sorted(), "no file is left that nobody names")
     }
@@ -98,8 +106,9 @@ struct ColdTests {
             #expect(try await Self.rows(fixture.store) == expected)
             try await Self.check(fixture.store)
             #expect(fixture.store.layout.generations.count == 1)
-            let months = fixture.store.layout.files.compactMap(\.month)
-            #expect(Set(months).count == months.count)
+            let runs = ColdRun.runs(fixture.store.layout.files.filter { $0.month != nil })
+            #expect(Set(runs.map(\.files[0].month)).count == runs.count, "a month has one run")
+            #expect(runs.contains { $0.files.count > 1 })
         }
         // And after a start.
         try await StoreFixture.with(folder, settings: Self.settings) { fixture in
@@ -158,64 +167,5 @@ struct ColdTests {
         }
         #expect(error?.code == .files)
         #expect(error?.message.contains(names[0]) == true)
-    }
-
-    @Test func aStoreOfFormat1IsTakenOver() async throws {
-        let folder = try TemporaryFolder()
-        do {
-            let database = try Database(path: folder.path + "/hot.duckdb")
-            let connection = try database.connect()
-            try connection.execute(
-                """
-                CREATE TABLE events(seq BIGINT, event_id VARCHAR, identity_id BIGINT, event VARCHAR, timestamp TIMESTAMP,
-                    received_at TIMESTAMP, properties VARCHAR);
-                CREATE TABLE identities(identity_id BIGINT, identity VARCHAR, person_id BIGINT, named_seq BIGINT,
-                    first_seq BIGINT);
-                CREATE TABLE property_changes(seq BIGINT, identity_id BIGINT, timestamp TIMESTAMP, name VARCHAR,
-                    value VARCHAR);
-                CREATE TABLE aliases(seq BIGINT, timestamp TIMESTAMP, identity VARCHAR, other VARCHAR,
-                    identity_id BIGINT, other_id BIGINT, derived BOOLEAN, undone_seq BIGINT);
-                CREATE TABLE rejects(seq BIGINT, received_at TIMESTAMP, protocol VARCHAR, reason VARCHAR, raw VARCHAR);
-                CREATE TABLE names(kind VARCHAR, name VARCHAR, folded VARCHAR, first_seq BIGINT);
-                CREATE TABLE state(key VARCHAR, value BIGINT);
-                INSERT INTO state VALUES ('format_version', 1), ('applied_seq', 2), ('identity_count', 1),
-                    ('committed_at', 0);
-                INSERT INTO identities VALUES (1, 'ann', 1, NULL, 1);
-                INSERT INTO events VALUES (1, 'e1', 1, 'Seen', '2026-01-02', '2026-01-02', '{}');
-                INSERT INTO property_changes VALUES (2, 1, '2026-02-02', 'plan', '"pro"');
-                """)
-        }
-        try await StoreFixture.with(folder, settings: Self.settings) { fixture in
-            #expect(fixture.store.appliedSeq == 2)
-            try await fixture.apply([event("ann", "Bought", id: "e3")])
-            let expected = try await Self.rows(fixture.store)
-            #expect(expected.count == 3)
-            try await Compactor(store: fixture.store, logger: Self.logger).compact(isFull: true)
-            #expect(try await Self.rows(fixture.store) == expected)
-            #expect(try await fixture.rows("SELECT value FROM state WHERE key = 'format_version'") == ["2"])
-        }
-    }
-}
-
-@Suite("Row groups of cold files")
-struct RowGroupTests {
-    @Test(arguments: [
-        (Int64(0), 16_384), (1, 16_384), (4_194_304, 16_384), (4_194_305, 32_768), (8_388_609, 65_536),
-        (1_000_000_000, 65_536),
-    ])
-    func areFewHundredAtMost(rows: Int64, size: Int) {
-        #expect(ColdWriter.rowGroupRows(of: rows) == size)
-    }
-
-    /// The engine takes some sizes only.
-    @Test(arguments: [Int64(0), 5_000_000, 50_000_000])
-    func theEngineTakesTheirSize(rows: Int64) throws {
-        let path = "/tmp/sluice-row-groups-\(UInt64.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let folder = try ColdFolder(project: path)
-        let connection = try Database(path: nil).connect()
-        let writer = try ColdWriter(connection, folder, id: 1, rows: rows)
-        writer.abandon()
     }
 }

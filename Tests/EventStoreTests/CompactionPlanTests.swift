@@ -7,12 +7,15 @@ import Testing
 struct CompactionPlanTests {
     private static let january = Month(rawValue: 2026 * 12)
 
-    private static func file(_ id: Int64, tier: Int64, rows: Int64 = 100, months: Int64 = 1) -> ColdFile {
+    private static func file(
+        _ id: Int64, tier: Int64, rows: Int64 = 100, months: Int64 = 1, run: Int64? = nil, identity: Int64 = 1
+    ) -> ColdFile {
         let start = january.start
         let end = Month(rawValue: january.rawValue + months - 1).start
         return ColdFile(
-            id: id, name: "f\(id)", tier: tier,
-            contents: ColdContents(events: rows, seqs: id...id, times: start...end, identities: 1...1), bytes: 1)
+            id: id, name: "f\(id)", tier: tier, run: run ?? id,
+            contents: ColdContents(events: rows, seqs: id...id, times: start...end, identities: identity...identity),
+            bytes: 1)
     }
 
     private static func next(_ files: [ColdFile], _ effort: CompactionPlan.Effort = .usual) -> [Int64]? {
@@ -66,6 +69,24 @@ struct CompactionPlanTests {
         #expect(Self.next([Self.file(1, tier: 1), Self.file(2, tier: 3)], .full) == [1, 2])
         // One file of months with few rows is as good as it gets.
         #expect(Self.next([Self.file(1, tier: 1, months: 4), Self.file(2, tier: 1)], .full) == nil)
+    }
+
+    @Test func theFilesOfARunAreOne() {
+        // Ten files of one run, and three other runs of the tier: four are merged.
+        let parts = (1...10).map { Self.file($0, tier: 2, rows: 50, run: 1, identity: 11 - $0) }
+        let others = (20...22).map { Self.file($0, tier: 2) }
+        #expect(Self.next(parts) == nil && Self.next(parts, .full) == nil)
+        #expect(Self.next(parts + Array(others.dropLast())) == nil)
+        #expect(Self.next(parts + others) == Array(20...22) + Array((1...10).reversed()), "in the order of identities")
+        #expect(!CompactionPlan.isCrowded(parts + (30...43).map { Self.file($0, tier: 3) }))
+    }
+
+    @Test func aLargeMonthIsCut() {
+        let cuts: [Int64: Int64] = [
+            0: 0, 1: 1, 1_048_576: 1_048_576, 2_097_151: 2_097_151, 2_097_152: 1_048_576, 17_000_000: 1_062_500,
+            160_000_000: 10_000_000,
+        ]
+        for (rows, part) in cuts { #expect(ColdRun.rowsOfPart(of: rows) == part) }
     }
 
     @Test func idlenessIsForWhatIsWorthIt() {

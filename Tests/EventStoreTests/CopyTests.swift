@@ -14,6 +14,7 @@ struct CopyTests {
         var settings = StoreSettings()
         settings.hotRows = 60
         settings.monthRows = 15
+        settings.partRows = 25
         return settings
     }
 

@@ -14,6 +14,7 @@ struct RemovalTests {
         var settings = StoreSettings()
         settings.hotRows = 40
         settings.monthRows = 15
+        settings.partRows = 25
         return settings
     }
 

@@ -43,6 +43,7 @@ struct ColdExportTests {
         var settings = StoreSettings()
         settings.hotRows = 60
         settings.monthRows = 30
+        settings.partRows = 30
         settings.sortedRows = 40
         settings.sortedBytes = 4_000
         settings.identityBytes = 0

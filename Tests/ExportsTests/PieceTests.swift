@@ -19,7 +19,7 @@ struct PieceTests {
     @Test(arguments: ["seq", "timestamp", "storage"], ["none", "zstd"])
     func parquetReadsAsOne(order: String, compression: String) async throws {
         var settings = StoreSettings()
-        (settings.sortedRows, settings.hotRows, settings.monthRows) = (40, 60, 30)
+        (settings.sortedRows, settings.hotRows, settings.monthRows, settings.partRows) = (40, 60, 30, 30)
         try await LiveStore.with(settings: settings) { live in
             try await live.write(Self.events(500))
             let compactor = Compactor(
@@ -66,7 +66,7 @@ struct PieceTests {
         for bytes in [1 << 20, 0] {
             var settings = StoreSettings()
             settings.identityBytes = bytes
-            (settings.hotRows, settings.monthRows) = (60, 30)
+            (settings.hotRows, settings.monthRows, settings.partRows) = (60, 30, 30)
             let found = try await LiveStore.with(settings: settings) { live in
                 try await live.write(Self.events(200))
                 // More than a page of identities, and some who are tied.

@@ -27,6 +27,7 @@ struct WindowTests {
         var settings = StoreSettings()
         settings.hotRows = 30
         settings.monthRows = 10
+        settings.partRows = 20
         settings.sortedBytes = 2_000
         try await LiveStore.with(settings: settings) { live in
             var random = SeededGenerator(seed: seed)

@@ -11,6 +11,8 @@ struct ColdMerge {
     let monthRows: Int64
     /// Months that have one already.
     let months: Set<Month>
+    /// Rows from which a month has several files (`ColdRun`).
+    let partRows: Int64
     /// Whether the step is to end, since something waits that may not.
     let makesWay: @Sendable () -> Bool
 
@@ -26,12 +28,10 @@ struct ColdMerge {
                 let merges = try RowTable.allCases.map { table in
                     let part = cuts.count > 2 ? " WHERE seq > \(after) AND seq <= \(upTo)" : ""
                     let statement = "SELECT * FROM \(source.name(table))\(part) ORDER BY \(table.storageOrder)"
-                    return try SortedMerge([SortedRun(connection.sibling(), statement, table, makesWay)])
+                    return try SortedMerge([SortedRun(connection.sibling(), [statement], table, makesWay)])
                 }
                 let id = firstID + Int64(made.count)
-                if let file = try write(
-                    merges, id: id, rows: Self.sortedRows, tier: { _ in 0 }, while: { _ in true })
-                {
+                if let file = try write(merges, id: id, rows: Self.sortedRows, finish: { try $0.finish(tier: 0) }) {
                     made.append(file)
                 }
             }
@@ -67,20 +67,20 @@ struct ColdMerge {
         return made
     }
 
-    /// One file a month with all rows of the inputs, and one for all months that have few rows and no file yet.
-    func merge(_ inputs: [ColdFile]) throws -> [ColdFile] {
+    /// Files of one month each with all rows of the runs, and one for all months that have few rows and no file yet.
+    func merge(_ runs: [ColdRun]) throws -> [ColdFile] {
+        let inputs = runs.flatMap(\.files)
         let own = try ownMonths(inputs)
         let merges = try RowTable.allCases.map { table in
             try SortedMerge(
-                try inputs.map { file in
-                    let statement = "SELECT * FROM \(Layout.Source.file(file).name(table))"
-                    return SortedRun(try connection.sibling(), statement, table, makesWay)
+                try runs.map { run in
+                    let statements = run.files.map { "SELECT * FROM \(Layout.Source.file($0).name(table))" }
+                    return SortedRun(try connection.sibling(), statements, table, makesWay)
                 })
         }
-        let tier = { (contents: ColdContents) in CompactionPlan.tier(rows: contents.rows) }
         let expected = inputs.reduce(0) { $0 + $1.contents.rows }
         return try removingOnError { made in
-            try merge(merges, own, tier, &made)
+            try merge(merges, own, &made)
             guard made.reduce(0, { $0 + $1.contents.rows }) == expected else {
                 throw StoreError(
                     .damaged, "The merged files do not have the \(expected) rows of those that were merged.")
@@ -95,38 +95,46 @@ struct ColdMerge {
             for table in RowTable.allCases {
                 try writer.write(table, from: Layout.Source.file(file).name(table), without: goes(table))
             }
-            return try writer.finish(tier: { _ in file.tier }).map { [$0] } ?? []
+            return try writer.finish(tier: file.tier, run: file.run).map { [$0] } ?? []
         } catch {
             writer.abandon()
             throw error
         }
     }
 
-    private func merge(
-        _ merges: [SortedMerge], _ own: [Month: Int64], _ tier: (ColdContents) -> Int64, _ made: inout [ColdFile]
-    ) throws {
+    private func merge(_ merges: [SortedMerge], _ own: [Month: Int64], _ made: inout [ColdFile]) throws {
         let shared = try ColdWriter(try connection.sibling(), folder, id: firstID, rows: 0)
         do {
             while let month = merges.compactMap({ $0.key?.month }).min() {
-                guard own[month] != nil else {
-                    try fill(shared, merges) { own[$0.month] == nil }
-                    continue
-                }
-                let id = firstID + 1 + Int64(made.count)
-                if let file = try write(
-                    merges, id: id, rows: own[month] ?? 0, tier: tier, while: { $0.month == month })
-                {
-                    made.append(file)
+                if let rows = own[month] {
+                    try writeMonth(month, rows: rows, merges, &made)
+                } else {
+                    try shared.write(merges) { own[$0.month] == nil }
                 }
             }
-            if let file = try shared.finish(tier: tier) { made.append(file) }
+            if let file = try shared.finish(tier: { CompactionPlan.tier(rows: $0.rows) }) { made.append(file) }
         } catch {
             shared.abandon()
             throw error
         }
     }
 
-    /// The months of the inputs that get a file of their own, with the number of their rows.
+    /// The files of one month.
+    private func writeMonth(_ month: Month, rows: Int64, _ merges: [SortedMerge], _ made: inout [ColdFile]) throws {
+        let part = ColdRun.rowsOfPart(of: rows, least: partRows)
+        let tier = CompactionPlan.tier(rows: rows)
+        // The shared file has the first number.
+        let run = firstID + 1 + Int64(made.count)
+        while merges.contains(where: { $0.key?.month == month }) {
+            let id = firstID + 1 + Int64(made.count)
+            let file = try write(
+                merges, id: id, rows: part, upTo: part, while: { $0.month == month },
+                finish: { try $0.finish(tier: tier, run: run) })
+            if let file { made.append(file) }
+        }
+    }
+
+    /// The months of the inputs that get files of their own, with the number of their rows.
     private func ownMonths(_ inputs: [ColdFile]) throws -> [Month: Int64] {
         let only = Set(inputs.map(\.contents.months))
         if only.count == 1, let months = only.first, months.count == 1 {
@@ -144,17 +152,14 @@ struct ColdMerge {
         return rows.filter { $0.value >= monthRows || months.contains($0.key) }
     }
 
-    private func fill(_ writer: ColdWriter, _ merges: [SortedMerge], while belongs: (SortKey) -> Bool) throws {
-        for (table, merge) in zip(RowTable.allCases, merges) { try writer.write(table, from: merge, while: belongs) }
-    }
-
     private func write(
-        _ merges: [SortedMerge], id: Int64, rows: Int64, tier: (ColdContents) -> Int64, while belongs: (SortKey) -> Bool
+        _ merges: [SortedMerge], id: Int64, rows: Int64, upTo most: Int64 = .max,
+        while belongs: (SortKey) -> Bool = { _ in true }, finish: (ColdWriter) throws -> ColdFile?
     ) throws -> ColdFile? {
         let writer = try ColdWriter(try connection.sibling(), folder, id: id, rows: rows)
         do {
-            try fill(writer, merges, while: belongs)
-            return try writer.finish(tier: tier)
+            try writer.write(merges, upTo: most, while: belongs)
+            return try finish(writer)
         } catch {
             writer.abandon()
             throw error

@@ -95,7 +95,7 @@ public struct Compactor: Sendable {
 
     /// Makes what is hot cold and merges what is to be merged, then returns. Only one at a time may do this.
     ///
-    /// - Parameter isFull: also what is written to now, and until each month has one file.
+    /// - Parameter isFull: also what is written to now, and until each month has one run of files.
     public func compact(isFull: Bool) async throws { try await compact(isFull ? .full : .usual) }
 
     func compact(_ effort: CompactionPlan.Effort) async throws {
@@ -123,7 +123,7 @@ public struct Compactor: Sendable {
             return true
         }
         guard let plan = CompactionPlan.next(layout.files, effort) else { return false }
-        let made = try await store.compacting { merge in try merge.merge(plan.inputs) }
+        let made = try await store.compacting { merge in try merge.merge(plan.runs) }
         try await Self.keeping(made, store) { try await store.exchange(plan.inputs, for: made) }
         log("Cold files were merged.", plan.inputs, made)
         return true

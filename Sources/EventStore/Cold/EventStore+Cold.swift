@@ -3,7 +3,7 @@ internal import Model
 internal import Synchronization
 
 extension EventStore {
-    /// Asks for a full compaction: everything hot becomes cold, and each month one file. Returns its number.
+    /// Asks for a full compaction: everything hot becomes cold, and each month one run of files. Returns its number.
     public func requestCompaction() -> Int64 { compaction.request() }
 
     /// How far such a compaction is; nil if there never was one of that number.
@@ -54,7 +54,7 @@ extension EventStore {
         return try await compactor { [settings] connection in
             let merge = ColdMerge(
                 connection: connection, folder: folder, firstID: firstID, monthRows: settings.monthRows,
-                months: months, makesWay: { [gate] in !isRemoving && gate.isShut(.merge) })
+                months: months, partRows: settings.partRows, makesWay: { [gate] in !isRemoving && gate.isShut(.merge) })
             let made = try body(merge)
             var attached: [ColdFile] = []
             do {

@@ -64,10 +64,11 @@ final class SortedMerge {
     }
 }
 
-/// One sorted run: the rows of a statement on a connection of its own.
+/// One sorted run: the rows of statements, one after another, on a connection of its own.
 final class SortedRun {
     private let connection: Connection
-    private let statement: String
+    /// Those that are still to be asked, the next one last.
+    private var statements: [String]
     private let table: RowTable
     private let identityColumn: Int
     private let timeColumn: Int
@@ -81,20 +82,17 @@ final class SortedRun {
     private let makesWay: @Sendable () -> Bool
 
     init(
-        _ connection: Connection, _ statement: String, _ table: RowTable,
+        _ connection: Connection, _ statements: [String], _ table: RowTable,
         _ makesWay: @escaping @Sendable () -> Bool = { false }
     ) {
         self.makesWay = makesWay
         self.connection = connection
-        self.statement = statement
+        self.statements = statements.reversed()
         self.table = table
         (identityColumn, timeColumn) = (table.identityColumn, table.timeColumn)
     }
 
-    fileprivate func begin() throws {
-        rows = try connection.query(statement)
-        try take(nil)
-    }
+    fileprivate func begin() throws { try take(nil) }
 
     fileprivate func advance() throws {
         row += 1
@@ -107,7 +105,7 @@ final class SortedRun {
     private func take(_ last: SortKey?) throws {
         try Task.checkCancellation()
         if makesWay() { throw StoreError(.interrupted, "The step made way for a removal.", isTransient: true) }
-        chunk = try rows?.nextChunk().map { ChunkRows($0) }
+        chunk = try nextChunk()
         row = 0
         guard let chunk else {
             key = nil
@@ -116,6 +114,16 @@ final class SortedRun {
         read(chunk)
         if let last, let key, key < last {
             throw StoreError(.damaged, "The rows of \(table.rawValue) that are to be merged are not in order.")
+        }
+    }
+
+    /// The next chunk with rows.
+    private func nextChunk() throws -> ChunkRows? {
+        while true {
+            if let chunk = try rows?.nextChunk() { return ChunkRows(chunk) }
+            guard let statement = statements.popLast() else { return nil }
+            rows = nil
+            rows = try connection.query(statement)
         }
     }
 

@@ -49,8 +49,8 @@ enum RowStatements {
         for part in RowPlan.make(sources, query.spec.order) {
             let from = query.relation(part.sources, table)
             let filter = part.months.map { query.within($0) }
-            if !part.isSorted, let statement = try inOrder(query, part.sources[0], table, filter, connection) {
-                statements.append(Statement(sql: statement.sql, arrival: statement.arrival, total: total))
+            if !part.isSorted, let inOrder = try inOrder(query, part.sources, table, filter, connection) {
+                statements += inOrder.map { Statement(sql: $0.sql, arrival: $0.arrival, total: total) }
             } else if table == .propertyChanges && query.hasJoins {
                 // The changes of one item, which are told apart by their names alone and which a join may have mixed, are sorted
                 // by the engine: all rows, a piece at a time.
@@ -97,30 +97,36 @@ enum RowStatements {
                 return within.lowerBound <= months.lowerBound && months.upperBound <= within.upperBound
             }
             // The engine makes row groups of what a scan brings at once, which depends on where rows lie; of sorted rows it fills them.
-            if total < smallestGroups, let part,
-                let statement = try inOrder(query, part.sources[0], table, piece.filter, connection)
+            if total < smallestGroups, let part, part.sources.count == 1,
+                let inOrder = try inOrder(query, part.sources, table, piece.filter, connection)
             {
-                return statement
+                return inOrder[0]
             }
             return Statement(sql: query.selectSorted(from: all, filter: piece.filter))
         }
     }
 
-    /// Rows as they lie in one source; nil if the engine's plan does not keep their order.
+    /// Rows as they lie, a statement for each source; nil if the engine's plan of one does not keep their order.
     private static func inOrder(
-        _ query: ExportQuery, _ source: Layout.Source, _ table: RowTable, _ filter: SQLFragment?,
+        _ query: ExportQuery, _ sources: [Layout.Source], _ table: RowTable, _ filter: SQLFragment?,
         _ connection: Connection
-    ) throws -> Statement? {
-        var arrival = Arrival.inOrder
-        var extra: [SQLFragment] = []
-        if query.writer == .rows {
-            let order = if case .generation = source { ExportOrder.seq } else { query.spec.order }
-            extra = query.sortColumns(order)
-            arrival = .ascending(order)
+    ) throws -> [Statement]? {
+        var statements: [Statement] = []
+        for source in sources {
+            var arrival = Arrival.inOrder
+            var extra: [SQLFragment] = []
+            if query.writer == .rows {
+                let order = if case .generation = source { ExportOrder.seq } else { query.spec.order }
+                extra = query.sortColumns(order)
+                arrival = .ascending(order)
+            }
+            let sql = query.select(extra, from: query.relation([source], table), filter: filter)
+            guard try !query.hasJoins || OrderGuard.keepsOrder(connection, sql, of: source.name(table)) else {
+                return nil
+            }
+            statements.append(Statement(sql: sql, arrival: arrival))
         }
-        let sql = query.select(extra, from: query.relation([source], table), filter: filter)
-        guard try !query.hasJoins || OrderGuard.keepsOrder(connection, sql, of: source.name(table)) else { return nil }
-        return Statement(sql: sql, arrival: arrival)
+        return statements
     }
 }
 
@@ -130,7 +136,13 @@ struct RowSource {
     let rows: Int64
     let seqs: ClosedRange<Int64>
     let months: ClosedRange<Month>
+    /// Nobody else has rows in a cold file.
+    let identities: ClosedRange<Int64>
 
+    var isCold: Bool { if case .file = source { true } else { false } }
+}
+
+extension RowSource {
     /// Nil if it has none in the ranges of the specification.
     init?(_ source: Layout.Source, _ table: RowTable, _ spec: ResolvedSpec, _ connection: Connection) throws {
         self.source = source
@@ -138,7 +150,7 @@ struct RowSource {
         switch source {
         case .file(let file):
             rows = table == .events ? file.contents.events : file.contents.changes
-            (seqs, times) = (file.contents.seqs, file.contents.times)
+            (seqs, times, identities) = (file.contents.seqs, file.contents.times, file.contents.identities)
         case .generation:
             let found = try connection.row(
                 "SELECT count(*), min(seq), max(seq), min(timestamp), max(timestamp) FROM \(source.name(table))")
@@ -146,7 +158,7 @@ struct RowSource {
                 let last = found[4].timestamp
             else { return nil }
             rows = found[0].int ?? 0
-            seqs = low...high
+            (seqs, identities) = (low...high, .min ... .max)
             times = Timestamp(microseconds: first)...Timestamp(microseconds: last)
         }
         months = Month(of: times.lowerBound)...Month(of: times.upperBound)
@@ -154,11 +166,4 @@ struct RowSource {
         if let from = spec.from, times.upperBound < from { return nil }
         if let to = spec.to, times.lowerBound >= to { return nil }
     }
-
-    /// Made by tests.
-    init(_ source: Layout.Source, rows: Int64, seqs: ClosedRange<Int64>, months: ClosedRange<Month>) {
-        (self.source, self.rows, self.seqs, self.months) = (source, rows, seqs, months)
-    }
-
-    var isCold: Bool { if case .file = source { true } else { false } }
 }

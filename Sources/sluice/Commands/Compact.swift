@@ -3,7 +3,7 @@ import Model
 
 struct Compact: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Merge the store's files now: everything new becomes cold, and each month one file.",
+        abstract: "Merge the store's files now: everything new becomes cold, and what lies in many becomes few.",
         discussion: """
             The store does this by itself as it grows, a part at a time; the command does all of it, so that reads of \
             the past are as quick as they can be. Collecting, reading and exporting go on meanwhile.

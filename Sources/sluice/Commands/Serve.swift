@@ -158,6 +158,7 @@ struct Serve: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
+        OpenFiles.raiseLimit()
         let configuration = try settings()
         let server: SluiceServer
         do throws(ServerError) {
