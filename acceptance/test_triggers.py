@@ -36,6 +36,25 @@ def test_an_event_with_a_condition_fires_within_a_moment(shop, receiver):
     assert len(receiver.requests) == 1 and receiver.refused == []
 
 
+def test_a_sequence_of_events_fires_because_of_its_last(shop, receiver):
+    endpoint = add(shop, receiver.url)
+    when = {"sequence": [{"event": "Signed up"}, {"event": "Invited", "within": "7d"},
+                         {"event": "Paid", "where": {"property": "amount", "gt": 10}, "within": "14d"}]}
+    made = trigger(shop, when, [{"endpoint": endpoint["id"]}])
+    shop.collect({"identity": "ann", "event": "Signed up"})
+    shop.collect({"identity": "ann", "event": "Paid", "properties": {"amount": 20}},
+                 {"identity": "ann", "event": "Invited"},
+                 {"identity": "ann", "event": "Paid", "properties": {"amount": 5}})
+    shop.collect({"identity": "ann", "event": "Paid", "properties": {"amount": 30}},
+                 {"identity": "bob", "event": "Paid", "properties": {"amount": 30}})
+    assert until(lambda: health(shop, made)["fired"] == 1)
+    settled(shop)
+    assert [data["event"]["properties"] for data in fired(receiver)] == [{"amount": 30}]
+    why = shop.request("GET", f"/v1/triggers/{made['id']}/explain?identity=bob").json
+    assert "the steps before it" in str(why)
+    trigger(shop, {"sequence": when["sequence"][:1]}, status=400)
+
+
 def test_an_endpoint_gets_a_firing_once_however_it_is_reached(shop, receiver):
     endpoint = add(shop, receiver.url, events=["trigger.fired"])
     add(shop, receiver.url + "/other", events=["trigger.*"])

@@ -17,7 +17,12 @@ extension TriggerEngine {
             correlation: correlation, identity: item.identity, person: item.person, seq: item.seq,
             eventID: item.eventID, at: mark.at, deadline: deadline,
             fireAt: max(deadline, item.receivedAt.microseconds) + absence.grace)
-        guard try mayStart(instance, rule, absence, item) else { return }
+        let chain = SequenceChain(rule: rule, absence: absence, storage: storage)
+        let follows = try chain.leads(to: mark, key: key, correlation: correlation)
+        // What comes late may still lead to it where that is waited for.
+        guard follows || absence.grace > 0 else { return try storage.count(.ignored, rule: number) }
+        if absence.firesAtOnce { return try fire(rule, item, key) }
+        guard try mayStart(instance, rule, absence, item, follows: follows) else { return }
         if absence.reentry == .restart {
             try storage.mark(
                 rule: number, version: rule.version, role: .starts, key: key, correlation: correlation,
@@ -37,11 +42,12 @@ extension TriggerEngine {
 
     /// Whether re-entry lets it start; others may have to make room for it.
     private func mayStart(
-        _ instance: TriggerInstance, _ rule: TriggerRule, _ absence: TriggerWhen.Absence, _ item: TriggerItem
+        _ instance: TriggerInstance, _ rule: TriggerRule, _ absence: TriggerWhen.Absence, _ item: TriggerItem,
+        follows: Bool
     ) throws -> Bool {
         let number = rule.number
         var others = try storage.open(rule: number, key: instance.key)
-        if absence.reentry == .each, others.count >= Self.mostOpen {
+        if absence.reentry == .each || !follows, others.count >= Self.mostOpen {
             try storage.count(.overflow, rule: number)
             return false
         }
@@ -52,6 +58,7 @@ extension TriggerEngine {
         switch absence.reentry {
         case .each: return true
         case .restart:
+            guard follows else { return true }
             others.removeAll { $0.correlation != instance.correlation }
             for other in others where Self.restarts(instance, over: other) {
                 try close(other, .superseded, by: item.eventID)
@@ -62,6 +69,8 @@ extension TriggerEngine {
                 try storage.count(.ignored, rule: number)
                 return false
             }
+            // Which of the others follow its steps is known when they come due.
+            if !absence.before.isEmpty { return true }
         case .firstOpen: others.removeAll { $0.correlation != instance.correlation }
         }
         for other in others {
@@ -127,8 +136,36 @@ extension TriggerEngine {
         let starts = try storage.marks(
             rule: instance.rule, version: instance.version, role: .starts, key: instance.key,
             correlation: instance.correlation, from: instance.at, to: instance.deadline - 1)
-        let later = starts.first { Self.ends($0, instance) && $0.seq != instance.seq }
-        return later.map { (.superseded, "seq \($0.seq)") }
+        for mark in starts where Self.ends(mark, instance) && mark.seq != instance.seq {
+            guard try follows(mark, of: instance, absence) else { continue }
+            return (.superseded, "seq \(mark.seq)")
+        }
+        return nil
+    }
+
+    /// Whether the steps before a start led to it.
+    private func follows(
+        _ mark: TriggerMark, of instance: TriggerInstance, _ absence: TriggerWhen.Absence
+    ) throws -> Bool {
+        guard !absence.before.isEmpty, let rule = rules.rule(instance.rule, instance.version) else { return true }
+        return try SequenceChain(rule: rule, absence: absence, storage: storage)
+            .leads(to: mark, key: instance.key, correlation: instance.correlation)
+    }
+
+    /// Whether the steps before it led to what started a wait.
+    func follows(_ instance: TriggerInstance, _ absence: TriggerWhen.Absence) throws -> Bool {
+        try follows(TriggerMark(at: instance.at, seq: instance.seq), of: instance, absence)
+    }
+
+    /// Notes a step before the last.
+    func step(
+        _ item: TriggerItem, _ rule: TriggerRule, _ absence: TriggerWhen.Absence, _ role: TriggerRules.Role,
+        _ key: String
+    ) throws {
+        try storage.mark(
+            rule: rule.number, version: rule.version, role: role, key: key,
+            correlation: try correlation(item, absence, nil), identity: item.identity,
+            TriggerMark(at: Self.time(item), seq: item.seq))
     }
 
     func close(_ instance: TriggerInstance, _ state: TriggerInstance.State, by cause: String) throws {

@@ -35,6 +35,7 @@ extension TriggerEngine {
             return try close(instance, .cancelled, by: "the trigger is another one")
         }
         if let (state, by) = try ending(of: instance, absence) { return try close(instance, state, by: by) }
+        guard try follows(instance, absence) else { return try close(instance, .cancelled, by: SequenceChain.missing) }
         switch rule.state {
         case .held:
             fired.state = .held

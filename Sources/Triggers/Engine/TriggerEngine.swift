@@ -49,6 +49,9 @@ public struct TriggerEngine {
         case (.count(let count), .starts): try self.count(item, rule, count, key)
         case (.absence(let absence), .starts): try start(item, rule, absence, key)
         case (.absence(let absence), .ends): try end(item, rule, absence, key)
+        case (.absence(let absence), .step1), (.absence(let absence), .step2), (.absence(let absence), .step3),
+            (.absence(let absence), .step4):
+            try step(item, rule, absence, interest.role, key)
         case (.property(let change), .sets): try set(item, rule, change, key)
         case (.newPerson, .identifies): try identify(item, rule, key, wasKnown: false)
         default: break

@@ -3,7 +3,7 @@ public import Model
 
 extension TriggerWhen {
     private static let kinds = [
-        "event", "absent", "count", "property", "new_person", "silence", "segment", "column", "report",
+        "event", "absent", "sequence", "count", "property", "new_person", "silence", "segment", "column", "report",
     ]
 
     /// Reads `when`. Errors name the node: `when.absent.within`.
@@ -13,6 +13,7 @@ extension TriggerWhen {
         let node = try TriggerNode(json, path)
         let policy = try policy(node)
         let shared = ["cooldown", "max_age", "at_most"]
+        if node["sequence"] != nil { return (.absence(try sequence(node, shared)), policy) }
         if node["absent"] != nil {
             try node.allow(
                 ["event", "where", "absent", "correlate", "reentry", "grace", "retract", "late", "still"] + shared)
@@ -77,30 +78,26 @@ extension TriggerWhen {
     }
 
     private static func absence(_ node: TriggerNode) throws -> Absence {
-        guard let absent = node["absent"] else { throw node.error("absent", "is missing") }
-        let inner = try TriggerNode(absent, node.path + ".absent")
-        try inner.allow(["event", "where", "within"])
         guard node["event"] != nil else {
             throw node.error("event", "is missing: after which event the other one is waited for")
         }
-        guard let within = try inner.length("within"), within > 0 else {
-            throw inner.error("within", "is missing: for how long it is waited for, such as 30m")
-        }
-        guard within <= 366 * 86_400_000_000 else { throw inner.error("within", "is at most 366d") }
-        var correlate: String?
-        if let value = node["correlate"] {
-            guard let text = value.stringValue, text.hasPrefix("properties."), text.utf8.count > 11 else {
-                throw node.error("correlate", "is a property of both events, such as properties.cart_id")
-            }
-            correlate = String(text.dropFirst(11))
-        }
+        return try absence(node, of: try events(node))
+    }
+
+    /// What is waited for after an event.
+    static func absence(_ node: TriggerNode, of starts: EventTest) throws -> Absence {
+        guard let absent = node["absent"] else { throw node.error("absent", "is missing") }
+        let inner = try TriggerNode(absent, node.path + ".absent")
+        try inner.allow(["event", "where", "within"])
+        let within = try window(inner, "for how long it is waited for, such as 30m")
+        let correlate = try correlate(node)
         let retracts = node["retract"] ?? false
         guard let flag = retracts.boolValue else { throw node.error("retract", "is true or false") }
         if let still = node["still"] {
             guard case .object = still else { throw node.error("still", "is a condition on people") }
         }
         return Absence(
-            starts: try events(node), ends: try events(inner), within: within, correlate: correlate,
+            starts: starts, ends: try events(inner), within: within, correlate: correlate,
             reentry: try node.word("reentry") ?? .restart, grace: try node.length("grace") ?? 0, retracts: flag,
             still: node["still"])
     }
@@ -136,8 +133,25 @@ extension TriggerWhen {
         return PropertyChange(name: name, from: node["from"], to: node["to"])
     }
 
+    /// `within`.
+    static func window(_ node: TriggerNode, _ what: String) throws -> Int64 {
+        guard let within = try node.length("within"), within > 0 else {
+            throw node.error("within", "is missing: \(what)")
+        }
+        guard within <= 366 * 86_400_000_000 else { throw node.error("within", "is at most 366d") }
+        return within
+    }
+
+    static func correlate(_ node: TriggerNode) throws -> String? {
+        guard let value = node["correlate"] else { return nil }
+        guard let text = value.stringValue, text.hasPrefix("properties."), text.utf8.count > 11 else {
+            throw node.error("correlate", "is a property of all these events, such as properties.cart_id")
+        }
+        return String(text.dropFirst(11))
+    }
+
     /// `event` and `where`.
-    private static func events(_ node: TriggerNode) throws -> EventTest {
+    static func events(_ node: TriggerNode) throws -> EventTest {
         var names: [String]
         switch node["event"] {
         case .string(let name)?: names = name == "*" ? [] : [name]
@@ -164,34 +178,5 @@ extension TriggerWhen {
         }
         try condition.checkAlone(path: path)
         return EventTest(names: names, condition: condition)
-    }
-}
-
-extension TriggerAction {
-    /// Reads `then`: a list of objects with one member each. Settings of connectors are looked at by their own fields.
-    public static func list(_ json: JSONValue, path: String = "then") throws(TriggerError) -> [TriggerAction] {
-        guard let elements = json.arrayValue, elements.count <= 20 else {
-            throw TriggerError(at: path, "is a list of at most 20 actions, such as {\"endpoint\": \"ep_…\"}")
-        }
-        var actions: [TriggerAction] = []
-        for (place, element) in elements.enumerated() {
-            guard case .object(let members) = element, members.count == 1 else {
-                throw TriggerError(
-                    at: "\(path)[\(place)]", "is an object with one member: {\"endpoint\": id} or {\"slack\": {…}}")
-            }
-            let (kind, value) = (members[0].key, members[0].value)
-            if kind == "endpoint" {
-                guard let id = value.stringValue, !id.isEmpty else {
-                    throw TriggerError(at: "\(path)[\(place)].endpoint", "is an endpoint's id")
-                }
-                if !actions.contains(.endpoint(id)) { actions.append(.endpoint(id)) }
-            } else {
-                guard case .object = value else {
-                    throw TriggerError(at: "\(path)[\(place)].\(kind)", "is an object with the settings")
-                }
-                actions.append(.connector(kind, value))
-            }
-        }
-        return actions
     }
 }

@@ -53,6 +53,9 @@ extension TriggerRule {
         }
         switch when {
         case .count(let count): return "there were not \(count.atLeast) within the window"
+        case .absence(let absence) where !absence.before.isEmpty:
+            return
+                "\(last.eventID) is the last step; \(SequenceChain.missing), or a cooldown, an import or the depth of a loop let it go"
         default:
             return
                 "\(last.eventID) starts it; a cooldown, re-entry, an import or the depth of a loop let it go, or it is still to be looked at"
@@ -101,7 +104,8 @@ extension TriggerRule {
         case .held: "it came due while the trigger was held"
         case .fired: "it fired"
         case .cancelled:
-            by.hasPrefix(StillAnswer.word) ? "when it came due, \(by)" : "what was waited for came: \(by)"
+            by.hasPrefix(StillAnswer.word) || by == SequenceChain.missing
+                ? "when it came due, \(by)" : "what was waited for came: \(by)"
         case .satisfied: "what was waited for had come already: \(by)"
         case .superseded: "another start took its place: \(by)"
         case .expired: "it came due too late: \(by)"

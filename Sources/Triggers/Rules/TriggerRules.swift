@@ -15,6 +15,14 @@ public struct TriggerRules: Sendable {
         case identifies = 3
         /// It breaks a silence.
         case breaks = 4
+        /// It is a step of a sequence before the last.
+        case step1 = 10
+        case step2 = 11
+        case step3 = 12
+        case step4 = 13
+
+        /// Those of the steps, in their order.
+        public static let steps: [Role] = [.step1, .step2, .step3, .step4]
     }
 
     public struct Interest: Sendable, Equatable {
@@ -46,8 +54,9 @@ public struct TriggerRules: Sendable {
             case .event(let test): add(test, place, .starts)
             case .count(let count): add(count.test, place, .starts)
             case .absence(let absence):
+                for (step, role) in zip(absence.before, Role.steps) { add(step.test, place, role) }
                 add(absence.starts, place, .starts)
-                add(absence.ends, place, .ends)
+                if let ends = absence.ends { add(ends, place, .ends) }
             case .silence(let silence): add(silence.test, place, .breaks)
             case .property(let change):
                 byProperty[ExactText(change.name), default: []].append(Interest(rule: place, role: .sets))

@@ -23,7 +23,7 @@ public enum TriggerWhen: Sendable, Equatable {
     case property(PropertyChange)
     /// Somebody is identified for the first time.
     case newPerson
-    /// An event, and not another one of the same person within a length of time.
+    /// An event, and not another one of the same person within a length of time; or the last of several events in their order.
     case absence(Absence)
     /// No such event of anybody for so long.
     case silence(Silence)
@@ -56,8 +56,11 @@ public enum TriggerWhen: Sendable, Equatable {
     }
 
     public struct Absence: Sendable, Equatable {
+        /// What must have come before the start, in this order.
+        public var before: [Step] = []
         public let starts: EventTest
-        public let ends: EventTest
+        /// What is waited for; nil for a sequence that nothing is waited for after.
+        public let ends: EventTest?
         /// Microseconds: the window is [the start, the start + this).
         public let within: Int64
         /// A property of both events that must be the same.
@@ -69,6 +72,16 @@ public enum TriggerWhen: Sendable, Equatable {
         public let retracts: Bool
         /// What must be so of the person when it comes due: a condition on people, as it was written.
         public let still: JSONValue?
+
+        /// Whether nothing is waited for, not even what comes late.
+        public var firesAtOnce: Bool { ends == nil && grace == 0 }
+    }
+
+    /// One event of a sequence before its last.
+    public struct Step: Sendable, Equatable {
+        public let test: EventTest
+        /// Within how long the next one follows, in microseconds: it lies in [this one, this one + this).
+        public let next: Int64
     }
 
     /// What another start does while one is waited for.

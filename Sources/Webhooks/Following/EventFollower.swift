@@ -182,7 +182,11 @@ public struct EventFollower: Sendable {
             // What starts a wait can be told later whose it is; what fires now cannot.
             let fires = items.contains { item in
                 item.interests.contains { interest in
-                    if case .absence = rules.rules[interest.rule].when { false } else { interest.role != .ends }
+                    if case .absence(let absence) = rules.rules[interest.rule].when {
+                        absence.firesAtOnce && interest.role == .starts
+                    } else {
+                        interest.role != .ends
+                    }
                 }
             }
             let asked = Array(Set(items.lazy.filter { !$0.interests.isEmpty }.map { ExactText($0.identity) })).map(

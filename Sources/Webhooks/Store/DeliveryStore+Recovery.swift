@@ -176,7 +176,7 @@ extension DeliveryStore {
                 let span: Int64
                 switch rule.when {
                 case .absence(let absence):
-                    span = absence.within + absence.grace
+                    span = absence.within + absence.grace + absence.before.reduce(0) { $0 + $1.next }
                     // That it has fired for somebody is kept where it may only once.
                     if absence.reentry != .onceEver { try pruneFirings(db, rule, now) }
                 case .count(let count):
@@ -187,7 +187,10 @@ extension DeliveryStore {
                     continue
                 }
                 try db.execute(
-                    sql: "DELETE FROM trigger_marks WHERE trigger_number = ? AND version = ? AND role < 2 AND at < ?",
+                    sql: """
+                        DELETE FROM trigger_marks WHERE trigger_number = ? AND version = ? AND (role < 2 OR role > 9)
+                            AND at < ?
+                        """,
                     arguments: [rule.number, rule.version, now.microseconds - span - rule.policy.mostAge - day])
             }
         }

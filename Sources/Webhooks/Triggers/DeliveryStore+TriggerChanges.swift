@@ -66,12 +66,12 @@ extension DeliveryStore {
             return try cancelOpen(db, known.number, by: "another version", now)
         }
         // What was heard of lately still counts, if it is the same that is waited for.
-        if after.ends == before.ends, after.correlate == before.correlate {
+        if after.ends == before.ends, after.before == before.before, after.correlate == before.correlate {
             try db.execute(
                 sql: """
                     INSERT OR IGNORE INTO trigger_marks
                     SELECT project, trigger_number, ?, role, key, correlation, at, seq, identity FROM trigger_marks
-                    WHERE trigger_number = ? AND version = ? AND role < 2
+                    WHERE trigger_number = ? AND version = ? AND (role < 2 OR role > 9)
                     """, arguments: [version, known.number, known.version])
         }
         switch open {

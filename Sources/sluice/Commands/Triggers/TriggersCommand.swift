@@ -30,6 +30,8 @@ struct TriggersAdd: AsyncParsableCommand {
               {"event": "Purchased", "where": {"property": "amount", "gt": 100}}
               {"event": "Added to cart", "absent": {"event": "Purchased", "within": "30m"}, "correlate": "properties.cart_id"}
                   with "still": {"person": "plan", "is": "free"}: only if that is so of the person when it comes due
+              {"sequence": [{"event": "Signed up"}, {"event": "Invited", "within": "7d"}], "absent": {"event": "Paid", "within": "14d"}}
+                  2 to 5 events in their order, each within its time after the one before; without "absent" it fires because of the last
               {"count": {"event": "Payment failed", "at_least": 3, "within": "1h"}}
               {"property": "plan", "from": "trial", "to": "pro"}    {"new_person": true}    {"silence": {"for": "10m"}}
               {"segment": "seg_…", "on": "entered"}    {"column": "engagement_score", "below": 40, "recover_at": 50, "for": "1h"}
