@@ -47,7 +47,7 @@ def test_a_sequence_of_events_fires_because_of_its_last(shop, receiver):
                  {"identity": "ann", "event": "Paid", "properties": {"amount": 5}})
     shop.collect({"identity": "ann", "event": "Paid", "properties": {"amount": 30}},
                  {"identity": "bob", "event": "Paid", "properties": {"amount": 30}})
-    assert until(lambda: health(shop, made)["fired"] == 1)
+    assert until(lambda: health(shop, made)["counts"]["fired"] == 1)
     settled(shop)
     assert [data["event"]["properties"] for data in fired(receiver)] == [{"amount": 30}]
     why = shop.request("GET", f"/v1/triggers/{made['id']}/explain?identity=bob").json
