@@ -14,7 +14,8 @@ extension EventStore {
         let layout = layouts.pin()
         defer { layouts.unpin(layout) }
         let lookups = lookups
-        try await opened().exports.run { [memory] connection in
+        // A lane that stands back: look-ups come meanwhile, which is why it is made.
+        try await opened().questions.run { [memory] connection in
             try memory.usual(connection) { connection in
                 try connection.transaction { connection in
                     try lookups.build(PersonRows(connection: connection, layout: layout, upTo: seq), version)
@@ -33,7 +34,13 @@ struct PersonRows {
 
     /// The rows of a table after a `seq`; nil if no source can have any.
     func rows(_ table: RowTable, after: Int64?, _ columns: String) -> String? {
-        let parts = layout.sources.compactMap { source -> String? in
+        let parts = parts(table, after: after, columns)
+        return parts.isEmpty ? nil : parts.joined(separator: " UNION ALL ")
+    }
+
+    /// The same of each source by itself.
+    private func parts(_ table: RowTable, after: Int64?, _ columns: String) -> [String] {
+        layout.sources.compactMap { source -> String? in
             var tests: [String] = []
             if case .file(let file) = source {
                 if file.contents.rows(of: table) == 0 { return nil }
@@ -46,7 +53,33 @@ struct PersonRows {
             let test = tests.isEmpty ? "" : " WHERE " + tests.joined(separator: " AND ")
             return "SELECT \(columns) FROM \(source.name(table))\(test)"
         }
-        return parts.isEmpty ? nil : parts.joined(separator: " UNION ALL ")
+    }
+
+    /// What identities did after a `seq`; one that lies in several places comes several times.
+    ///
+    /// A source at a time, as its rows lie: in cold files, those of one identity together. Grouped by the engine it would take all
+    /// processors for as long, and look-ups come meanwhile.
+    func eachActivity(after: Int64?, _ body: (Int64, PersonActivity) -> Void) throws(DuckDBError) {
+        var rests = Rests()
+        for part in parts(.events, after: after, "identity_id, timestamp") {
+            var current: (identity: Int64, activity: PersonActivity)?
+            let found = try connection.query(part)
+            while let chunk = try found.nextChunk() {
+                rests.take()
+                let (identities, times) = (chunk.column(0), chunk.column(1))
+                let (ids, moments) = (identities.int64s, times.int64s)
+                for row in 0..<chunk.rowCount {
+                    let activity = PersonActivity(first: moments[row], last: moments[row], count: 1)
+                    if let known = current, known.identity == ids[row] {
+                        current = (ids[row], known.activity.with(activity))
+                    } else {
+                        if let known = current { body(known.identity, known.activity) }
+                        current = (ids[row], activity)
+                    }
+                }
+            }
+            if let current { body(current.identity, current.activity) }
+        }
     }
 
     func each(_ sql: String?, _ body: (Chunk, Int) -> Void) throws(DuckDBError) {
@@ -74,37 +107,37 @@ extension PersonIndex {
         // With many whose properties have to be read from the tables all of it is made anew.
         let after = before.hidden > Self.mostHidden ? nil : before.asOf
         var (names, last) = (before.names, before.last)
-        try rows.each(
+        let found = try rows.connection.query(
             "SELECT identity_id, identity FROM identities WHERE identity_id > \(last) AND identity_id <= \(Self.mostIdentities)"
-        ) { chunk, row in
-            let id = chunk.int64(0, row: row)
-            names.set(chunk.text(1, row: row) { Hash128($0, seed: seed) }, id)
-            last = max(last, id)
+        )
+        var rests = Rests()
+        while let chunk = try found.nextChunk() {
+            rests.take()
+            let (numbers, texts) = (chunk.column(0), chunk.column(1))
+            let ids = numbers.int64s
+            for row in 0..<chunk.rowCount {
+                names.set(Hash128(texts.text(row), seed: seed), ids[row])
+                last = max(last, ids[row])
+            }
         }
         let circles =
             before.circles.version == tiesVersion
             ? before.circles : try TiedCircles(rows.connection, version: tiesVersion)
-        var added: [(Int64, PersonActivity)] = []
-        let events = rows.rows(.events, after: after, "identity_id, timestamp")
-        try rows.each(
-            events.map {
-                "SELECT identity_id, count(*), min(timestamp), max(timestamp) FROM (\($0)) e GROUP BY identity_id"
+        var (all, added) = (ActivityTable(), [Int64: PersonActivity]())
+        try rows.eachActivity(after: after) { identity, found in
+            if after == nil {
+                all.add(found, to: identity)
+            } else {
+                added[identity] = added[identity]?.with(found) ?? found
             }
-        ) { chunk, row in
-            let activity = PersonActivity(
-                first: chunk.int64(2, row: row), last: chunk.int64(3, row: row), count: chunk.int64(1, row: row))
-            added.append((chunk.int64(0, row: row), activity))
         }
         if after == nil {
-            var activity = ActivityTable()
-            for (identity, found) in added { activity.add(found, to: identity) }
             let documents = try documents(rows)
             // Whoever has newer rows than the index is noted, and not looked for here.
             state.withLock { state in
                 guard state.isWatching, state.asOf == before.asOf else { return }
-                (state.activity, state.documents, state.hidden) = (activity, documents, 0)
+                (state.activity, state.documents, state.hidden) = (all, documents, 0)
             }
-            added = []
         }
         var changed: [Int64] = []
         if let after {
