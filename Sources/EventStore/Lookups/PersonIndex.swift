@@ -143,5 +143,13 @@ extension PersonIndex.State {
 
 extension EventStore {
     /// The person of an identity as of now, if it can be told without the engine; nil tells nothing.
-    public func known(identity: String) -> PersonIndex.Known? { lookups.find(identity, seq: appliedSeq) }
+    public func known(identity: String) -> PersonIndex.Known? {
+        let known = lookups.find(identity, seq: appliedSeq)
+        // Whoever looks somebody up most often asks next what they did: then the engine need not be asked whose the number is. Since
+        // when is not kept here; it only tells which files are too old.
+        if let known, let (id, text) = known.identities.first, known.identities.count == 1, ties.single(id) == nil {
+            ties.remember(PersonTies.Single(identity: text, firstSeq: 0), id)
+        }
+        return known
+    }
 }
