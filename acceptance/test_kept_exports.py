@@ -4,6 +4,9 @@ import json
 import shutil
 import sqlite3
 
+import duckdb
+import pytest
+
 from sluice import cli, until
 from test_erasure import OTHER, WHO, VALUE, files_with, status_of
 
@@ -217,4 +220,78 @@ def test_what_a_run_that_was_cut_off_left_goes(folder):
     assert files_with(WHO, folder=exports) == [] and not partial.exists()
     assert sorted(path.name for path in exports.iterdir()) == [ended["whole"]]
     assert file_of(folder, ended["whole"]).status == 200
+    folder.stop()
+
+
+def retain(server, *rules):
+    """Applies rules of retention, and waits for it."""
+    assert server.request("PUT", "/v1/privacy/retention", {"rules": list(rules)}).status == 200
+    started = server.request("POST", "/v1/privacy/retention/runs").json["id"]
+    done = until(lambda: (answer := server.request("GET", f"/v1/privacy/retention/runs/{started}").json)["status"]
+                 not in ("queued", "running") and answer)
+    assert done["status"] == "succeeded", done
+
+
+def joined(server):
+    """Two who joined long ago and came back."""
+    people = [WHO, "bob"]
+    server.collect(*[{"identity": who, "event": "Joined", "timestamp": "2020-01-01"} for who in people])
+    server.collect(*[{"identity": who, "event": "Seen", "id": f"seen-{who}"} for who in people])
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
+def test_exports_that_were_chosen_by_what_is_gone_keep_everybody_else(folder, form):
+    folder.start()
+    joined(folder)
+    where = {"did": "Joined"}
+    flags = ["--seq-from", "2", "--where", json.dumps(where), "--format", form]
+    whole, told = (folder.data.parent / f"{name}.{form}" for name in ["whole", "told"])
+    outside = written(folder, whole, *flags)
+    untold = written(folder, told, *flags, "--columns", "event,timestamp")
+    own = run(folder, dataset="events", seq_from=2, where=where, format=form, part_rows=1, compression="none")
+    retain(folder, {"event": "Joined", "older_than": "30d"})
+    assert status_of(folder, outside)["manifest"]["erasure_epoch"] == 0
+    mode = whole.stat().st_mode
+    receipts = erase(folder, WHO)
+    assert receipts.keys() == {outside, untold, own}, receipts
+    assert all(copy["verified"] for copies in receipts.values() for copy in copies)
+    for export in [outside, own]:
+        assert sum(copy["rows"] for copy in receipts[export]) == 1, receipts
+        assert all("taken out of the file itself" in copy["how"] for copy in receipts[export]), receipts
+        shown = status_of(folder, export)["manifest"]
+        assert shown["rows"] == 1 and shown["erasure_epoch"] == 0 and len(shown["erasures"]) == 1, shown
+    # Bob is there, whom the store would not find again.
+    read = {"csv": "read_csv('{}')", "ndjson": "read_json('{}', format='newline_delimited')", "parquet": "read_parquet('{}')"}
+    assert duckdb.sql(f"SELECT identity, event FROM {read[form].format(whole)}").fetchall() == [("bob", "Seen")]
+    if form == "csv":
+        assert whole.read_bytes().count(b"\r\n") == 2
+    assert whole.stat().st_mode == mode
+    cli("verify", f"{whole}.manifest.json")
+    (manifest,) = (folder.data / "projects/default/exports" / own).glob("*.manifest.json")
+    cli("verify", manifest)
+    # Where no column tells, the file goes rather than to lose others' rows without a word.
+    assert "not made again" in receipts[untold][0]["how"] and not told.exists()
+    assert "erasure" in json.loads(told.with_name(told.name + ".manifest.json").read_text())
+    assert status_of(folder, untold)["status"] == "succeeded"
+    assert not [path for path in folder.data.parent.iterdir() if path.name.startswith(".")]
+    # Whoever is erased later leaves it, too.
+    receipts = erase(folder, "bob")
+    assert status_of(folder, outside)["manifest"]["rows"] == 0 and len(receipts[outside]) == 1
+    cli("verify", f"{whole}.manifest.json")
+    folder.stop()
+
+
+def test_what_retention_took_before_stores_said_so_is_known_after_a_start(folder):
+    folder.start()
+    joined(folder)
+    retain(folder, {"event": "Joined", "older_than": "30d"})
+    before = status_of(folder, run(folder, dataset="events"))["manifest"]["aged"]
+    folder.stop()
+    # As an earlier version left it.
+    with duckdb.connect(str(folder.data / "projects/default/hot.duckdb")) as store:
+        assert store.sql("DELETE FROM state WHERE key LIKE 'aged_%' RETURNING key").fetchall()
+    folder.start()
+    after = status_of(folder, run(folder, dataset="events"))["manifest"]["aged"]
+    # When it ran is all that is known of what was too old.
+    assert after["through"] == before["through"] == 2 and after["before"] > before["before"]
     folder.stop()

@@ -1,6 +1,7 @@
 """Whoever is erased leaves what pipelines loaded, wherever that is, and what they keep here."""
 
 import json
+import sqlite3
 
 import duckdb
 import pytest
@@ -213,3 +214,25 @@ load: {{ destination: {{ type: folder, path: {flow.files}/hashed }} }}
     found = sluice.until(lambda: (now := erasure(flow.folder, asked))["status"] == "succeeded" and now)
     assert not copies(found)["p"]["verified"] and "transformed" in copies(found)["p"]["how"], found
     assert file.read_bytes() == before
+
+
+def test_a_run_of_retention_that_did_not_end_has_no_file_left_as_it_is(flow):
+    flow.collect(20)
+    flow.apply(f"""
+name: p
+export: {{ dataset: events, columns: [event, timestamp], format: csv }}
+load: {{ destination: {{ type: folder, path: {flow.files}/plain }} }}
+""")
+    assert flow.run()["rows"] == 20
+    flow.folder.stop()
+    with sqlite3.connect(flow.folder.data / "control.sqlite") as control:
+        control.execute("INSERT INTO privacy_records (id, project, kind, status, detail, created_at, started_at) "
+                        "VALUES ('cut-off', 'default', 'retention', 'failed', '{\"copies\":[]}', 1, 1)")
+    control.close()
+    flow.start()
+    asked = flow.folder.request("POST", "/v1/privacy/erasures", {"identities": ["user-3"]}).json
+    found = sluice.until(lambda: (now := erasure(flow.folder, asked))["status"] == "succeeded" and now)
+    assert found and copies(found)["p"]["verified"] and copies(found)["p"]["rows"] == 1, found
+    (file,) = (flow.files / "plain").glob("*.csv")
+    assert len(rows_of(file)) == 19
+    sluice.cli("verify", str(file) + ".manifest.json")

@@ -32,6 +32,8 @@ public protocol Destination: Sendable {
     func windows(_ stream: LoadStream) async throws(ConnectorError) -> [JSONValue]
     /// Where files are kept: brings the file that a batch was loaded as to a path.
     func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> FetchedWindow
+    /// Where files are kept: puts a batch's manifest in the place of the one that is there; its file stays as it is.
+    func remark(_ batch: LoadBatch) async throws(ConnectorError)
     /// Says beside what was loaded last whether something newer failed to come.
     func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError)
     /// Settings as answers show them: without what may be a secret.

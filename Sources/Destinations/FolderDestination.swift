@@ -122,6 +122,14 @@ public struct FolderDestination: Destination {
         }
     }
 
+    public func remark(_ batch: LoadBatch) async throws(ConnectorError) {
+        try await blocking { () throws in
+            try FilePieces.write(
+                Array(WindowName.manifest(batch).text.utf8),
+                to: try roots.resolve(path) + "/" + WindowName(batch).file + WindowName.suffix)
+        }
+    }
+
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
         try await blocking { () throws in
             let folder = try roots.resolve(path)

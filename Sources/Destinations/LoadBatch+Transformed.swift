@@ -10,6 +10,8 @@ extension LoadBatch {
     public static let derivedMark = "derived"
     /// In a manifest: erasures whose rows were taken out of the file itself.
     public static let erasuresMark = "erasures"
+    /// In a manifest: which erasure is about to put another file, and that one's SHA-256. Where the file is that one, the manifest is to follow.
+    public static let intentMark = "erasing"
 
     /// The batch with another file of the same format, as after a transformation. Blocks.
     public func with(file: String, columns: [LoadColumn], rows: Int64) throws(ConnectorError) -> LoadBatch {

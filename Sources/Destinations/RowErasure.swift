@@ -76,6 +76,8 @@ extension Destination {
 
     public func fetch(_ batch: LoadBatch, to path: String) async throws(ConnectorError) -> FetchedWindow { .gone }
 
+    public func remark(_ batch: LoadBatch) async throws(ConnectorError) {}
+
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {}
 
     public static func shown(_ settings: JSONValue) -> JSONValue { ShownSettings.masked(settings, fields) }

@@ -59,6 +59,9 @@ public struct Manifest: Sendable, Equatable {
     public var isStale = false
     /// For the KISSmetrics layout: its revisions with their times, the lines of each kind, and what had no place in them.
     public var layout: JSONValue?
+    /// Erasures whose rows were taken out of the files themselves, since the store could not make them again: the specification gives other
+    /// rows now.
+    public var erasures: [String] = []
     /// Why its files are no longer there; nil while they are.
     public var erasure: JSONValue?
 
@@ -83,6 +86,7 @@ public struct Manifest: Sendable, Equatable {
         ]
         if let aged { members.append(.init("aged", aged)) }
         if let layout { members.append(.init("layout", layout)) }
+        if !erasures.isEmpty { members.append(.init("erasures", .array(erasures.map { .string($0) }))) }
         if let erasure { members.append(.init("erasure", erasure)) }
         return .object(members)
     }
@@ -139,6 +143,7 @@ extension Manifest {
         isStale = stale
         aged = json["aged"]
         layout = json["layout"]
+        erasures = (json["erasures"]?.arrayValue ?? []).compactMap(\.stringValue)
         erasure = json["erasure"]
     }
 }

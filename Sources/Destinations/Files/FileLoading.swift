@@ -63,7 +63,7 @@ struct FileLoading: Sendable {
             let sum = known["parts"]?.arrayValue?.first?["sha256"]?.stringValue
             if sum == batch.sha256, try await store.found(batch, as: file)?.isSame == true {
                 // The same rows after somebody was erased: the file is known to be of afterwards from now on.
-                let marks = ["erasure_epoch", LoadBatch.erasuresMark]
+                let marks = ["erasure_epoch", LoadBatch.erasuresMark, LoadBatch.intentMark, "spec"]
                 if marks.contains(where: { known[$0] != batch.manifest[$0] }) {
                     try await store.put(manifest: bytes, as: name, isNew: false)
                 }
@@ -102,6 +102,12 @@ struct FileLoading: Sendable {
         return try await blocking { () throws in
             try FilePieces.digest(path)?.sha256 == batch.sha256 ? .whole : .changed
         }
+    }
+
+    /// Puts a batch's manifest in the place of the one that is there.
+    func remark(_ batch: LoadBatch) async throws(ConnectorError) {
+        let name = WindowName(batch).file + WindowName.suffix
+        try await store.put(manifest: Array(WindowName.manifest(batch).text.utf8), as: name, isNew: false)
     }
 
     /// Says in the newest manifest, or in all of them, whether something newer failed to come.

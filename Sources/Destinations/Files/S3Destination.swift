@@ -66,6 +66,8 @@ public struct S3Destination: Destination {
         try await loading.fetch(batch, to: path)
     }
 
+    public func remark(_ batch: LoadBatch) async throws(ConnectorError) { try await loading.remark(batch) }
+
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
         try await loading.mark(stream, isStale: isStale)
     }

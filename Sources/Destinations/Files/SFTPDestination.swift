@@ -62,6 +62,8 @@ public struct SFTPDestination: Destination {
         try await loading.fetch(batch, to: path)
     }
 
+    public func remark(_ batch: LoadBatch) async throws(ConnectorError) { try await loading.remark(batch) }
+
     public func mark(_ stream: LoadStream, isStale: Bool) async throws(ConnectorError) {
         try await loading.mark(stream, isStale: isStale)
     }

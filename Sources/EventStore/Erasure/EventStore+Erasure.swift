@@ -17,9 +17,6 @@ extension EventStore {
     /// number have the same bytes.
     public var erasureEpoch: Int64 { epoch.load(ordering: .acquiring) }
 
-    /// What went by its age, as far as the store has written it down; nil if nothing ever did.
-    public var agedHistory: AgedHistory? { aged.withLock { $0 } }
-
     /// Whether a cold file is still in the folder, whatever the catalogue says.
     public func hasColdFile(named name: String) throws -> Bool { try folder.names().contains(name) }
 

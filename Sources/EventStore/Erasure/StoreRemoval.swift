@@ -19,7 +19,7 @@ struct StoreRemoval: Sendable {
     func run() async throws -> [RemovedCopy] {
         try await store.gate.shutting(.merge) {
             try await store.gate.shutting(.long) {
-                var items = try await self.cold()
+                let items = try await self.cold()
                 let hot = try await self.hot(items)
                 // Where nothing goes, nothing changes.
                 if !isContinued, items.copies.isEmpty, hot.copies.allSatisfy({ $0.rows == 0 }) {
@@ -32,31 +32,10 @@ struct StoreRemoval: Sendable {
                 let made = try await rewriteCold(items.copies)
                 await store.layouts.settle()
                 try await removeRetired()
-                let removed = try await rewriteHot(&items, isConcerned: isContinued || !made.isEmpty)
-                // What came in meanwhile may have been too old, too.
-                try await write([:], items)
+                let removed = try await rewriteHot(items, isConcerned: isContinued || !made.isEmpty)
                 return try await verify(made) + removed
             }
         }
-    }
-
-    /// Whoever compares two exports sees that something went, also if the rest fails.
-    private func raiseEpoch(_ items: RemovedItems) async throws {
-        let next = store.epoch.load(ordering: .acquiring) + 1
-        try await write(["erasure_epoch": next], items)
-        store.epoch.store(next, ordering: .releasing)
-    }
-
-    /// Writes numbers of the store's state, and what history it no longer has, if that is more than before.
-    private func write(_ numbers: [String: Int64], _ items: RemovedItems) async throws {
-        let known = store.agedHistory
-        let history = removal.history(items).map { known?.adding($0) ?? $0 } ?? known
-        let changes = numbers.merging(history == known ? [:] : history?.state ?? [:]) { number, _ in number }
-        guard !changes.isEmpty else { return }
-        try await store.writing { connection in
-            try connection.transaction { connection in try StateRows.put(changes, connection) }
-        }
-        store.aged.withLock { $0 = history }
     }
 
     /// Runs on the compactor's connection, which nobody else uses now, with the layout of now.
@@ -135,22 +114,27 @@ struct StoreRemoval: Sendable {
 
     // MARK: The hot file
 
-    private func rewriteHot(_ items: inout RemovedItems, isConcerned: Bool) async throws -> [RemovedCopy] {
-        let known = items
+    private func rewriteHot(_ known: RemovedItems, isConcerned: Bool) async throws -> [RemovedCopy] {
         let store = store
-        let (copies, all) = try await store.gate.shutting(.write) {
+        return try await store.gate.shutting(.write) {
             store.people.disturb()
             try await checkPersons()
             let (copies, refused, found) = try await hot(known)
             try await noting(found)
             // Rows that are cold now were hot once, and their bytes may still be there.
             if isConcerned || copies.contains(where: { $0.rows > 0 }) {
+                // What came in since may be too old as well. With its rows it goes from the file, or not at all.
+                let history = history(found, epoch: store.erasureEpoch)
                 try await onLane { connection, layout in
+                    if let history, history != store.agedHistory {
+                        try connection.transaction { connection in try StateRows.put(history.state, connection) }
+                    }
                     try removal.forgetPeople(connection)
                     try HotFile.copy(store.path, generations: layout.generations, connection) { table in
                         table == "names" ? removal.unusedNames : removal.condition(table, rejects: refused)
                     }
                 }
+                store.aged.withLock { $0 = history }
                 try await store.gate.shutting(.read) {
                     await store.layouts.settle()
                     let path = store.path
@@ -158,15 +142,10 @@ struct StoreRemoval: Sendable {
                 }
             }
             let left = try await hot(known).copies
-            return (
-                zip(copies, left).map { before, after in
-                    RemovedCopy(
-                        kind: before.kind, name: before.name, rows: before.rows, verified: after.rows == 0)
-                }, found
-            )
+            return zip(copies, left).map { before, after in
+                RemovedCopy(kind: before.kind, name: before.name, rows: before.rows, verified: after.rows == 0)
+            }
         }
-        items = all
-        return copies
     }
 
     /// Nobody becomes known from here on.

@@ -10,6 +10,15 @@ extension ResolvedSpec {
         return max(columns, condition?.historyReach(in: dataset) ?? .none)
     }
 
+    /// Whether it chooses or makes rows by history that is gone: run now, it can lose rows that are not gone themselves.
+    public func isThinned(by history: AgedHistory) -> Bool {
+        switch historyReach {
+        case .none: false
+        case .properties: asOfSeq < history.asOf
+        case .past: true
+        }
+    }
+
     /// What a manifest says of history that is gone: nil where the export has no need of it.
     func aged(_ history: AgedHistory?) -> JSONValue? {
         guard let history, isMissing(history) else { return nil }

@@ -32,6 +32,23 @@ struct LoadedWindow {
     /// Erasures whose rows were taken out of the file itself.
     var erasures: [String] { (json[LoadBatch.erasuresMark]?.arrayValue ?? []).compactMap(\.stringValue) }
 
+    /// An erasure that was about to put another file in this one's place, and the SHA-256 of that.
+    var intent: (erasure: String, sha256: String)? {
+        guard let erasure = json[LoadBatch.intentMark]?["erasure"]?.stringValue,
+            let sha256 = json[LoadBatch.intentMark]?["sha256"]?.stringValue
+        else { return nil }
+        return (erasure, sha256)
+    }
+
+    /// The file's name.
+    var file: String { json["parts"]?.arrayValue?.first?["file"]?.stringValue ?? "" }
+    var dataset: String { spec?["dataset"]?.stringValue ?? "" }
+    var format: String { spec?["format"]?.stringValue ?? "csv" }
+    /// What the file's name ends with, such as `.csv.gz`.
+    var suffix: String { String(decoding: file.utf8.drop { $0 != 0x2e }, as: UTF8.self) }
+    /// Whether the file is named after where its window begins.
+    var isIncremental: Bool { spec?["seq_from"] != nil || spec?["seq_to"] != nil }
+
     var seqFrom: Int64 { spec?["seq_from"]?.intValue ?? 0 }
     var seqTo: Int64 { spec?["seq_to"]?.intValue ?? spec?["as_of_seq"]?.intValue ?? 0 }
     var erasureEpoch: Int64 { json["erasure_epoch"]?.intValue ?? 0 }
@@ -60,17 +77,55 @@ struct LoadedWindow {
         return Dictionary(found) { first, _ in first }
     }
 
-    /// The manifest of the file once an erasure's rows went out of it: others' that went from the store meanwhile may be in it still.
+    /// Columns that are called after persons, with what they are called from now on: no two alike.
+    func renames(_ renamed: (String) -> String) -> [String: String] {
+        var (taken, found): (Set<String>, [String: String]) = (Set(columns.map(\.name)), [:])
+        for column in columns {
+            let plain = renamed(column.name)
+            guard plain != column.name else { continue }
+            var (name, number) = (plain, 2)
+            while !taken.insert(name).inserted { (name, number) = ("\(plain) \(number)", number + 1) }
+            found[column.name] = name
+        }
+        return found
+    }
+
+    /// The manifest under another specification, and other names of columns. What is of the load, such as the file's name, is added by the
+    /// destination.
     ///
-    /// What is of the load, such as the file's name, is added by the destination.
-    func manifest(_ spec: JSONValue, after erasure: String) -> JSONValue {
+    /// - Parameter done: the erasures whose rows went out of the file itself: others' that went from the store meanwhile may be in it still.
+    func manifest(_ spec: JSONValue, _ renames: [String: String] = [:], after done: [String]) -> JSONValue {
         guard case .object(let members) = json else { return json }
-        let ofLoads = ["pipeline", "installation", LoadBatch.erasuresMark]
-        let done = (erasures + [erasure]).map { JSONValue.string($0) }
+        let left = members.filter { ![LoadBatch.erasuresMark, LoadBatch.intentMark].contains($0.key) }
+        var changed = Self.withoutLoad(left).map { member -> JSONValue.Member in
+            switch member.key {
+            case "spec": return .init("spec", spec)
+            case "columns":
+                let columns = columns.map { column -> JSONValue in
+                    ["name": .string(renames[column.name] ?? column.name), "type": .string(column.type)]
+                }
+                return .init("columns", .array(columns))
+            case LoadBatch.tellingMark:
+                guard case .object(let told) = member.value else { return member }
+                return .init(member.key, .object(told.map { .init(renames[$0.key] ?? $0.key, $0.value) }))
+            default: return member
+            }
+        }
+        if !done.isEmpty { changed.append(.init(LoadBatch.erasuresMark, .array(done.map { .string($0) }))) }
+        return .object(changed)
+    }
+
+    /// The manifest as it is, which says too that another file is about to take the place of this one.
+    func manifest(before erasure: String, puts sha256: String) -> JSONValue {
+        guard case .object(let members) = json else { return json }
+        let intent: JSONValue = ["erasure": .string(erasure), "sha256": .string(sha256)]
         return .object(
-            members.filter { !ofLoads.contains($0.key) }.map {
-                $0.key == "spec" ? .init("spec", spec) : $0
-            } + [.init(LoadBatch.erasuresMark, .array(done))])
+            Self.withoutLoad(members.filter { $0.key != LoadBatch.intentMark })
+                + [.init(LoadBatch.intentMark, intent)])
+    }
+
+    private static func withoutLoad(_ members: [JSONValue.Member]) -> [JSONValue.Member] {
+        members.filter { !["pipeline", "installation"].contains($0.key) }
     }
 }
 

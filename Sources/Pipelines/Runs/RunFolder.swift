@@ -22,6 +22,34 @@ enum RunFolder {
         guard unsafe rename(file, folder + "/" + name) == 0 else { throw failure("move", file) }
     }
 
+    /// A folder beside a file, named after an export, and what it lies in.
+    static func beside(_ path: String, _ export: String) -> (base: String, folder: String) {
+        let base = path.utf8.lastIndex(of: 0x2f).map { String(decoding: path.utf8[...$0], as: UTF8.self) } ?? ""
+        return (base, "\(base).\(export).partial")
+    }
+
+    /// Has a file be in a run's folder, too. Blocks.
+    static func link(_ file: String, as name: String) throws(PipelineError) {
+        guard unsafe Glibc.link(file, name) == 0 else { throw failure("link", file) }
+    }
+
+    /// Puts a file in another one's place, durably, for whoever may read that one. Blocks.
+    static func replace(_ file: String, by new: String) throws(PipelineError) {
+        var found = stat()
+        guard unsafe stat(file, &found) == 0 else { throw failure("look at", file) }
+        let descriptor = unsafe open(new, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("open", new) }
+        defer { close(descriptor) }
+        guard fchmod(descriptor, found.st_mode & 0o7777) == 0, fsync(descriptor) == 0 else {
+            throw failure("sync", new)
+        }
+        guard unsafe rename(new, file) == 0 else { throw failure("rename", new) }
+        let place = unsafe open(beside(file, "").base, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard place >= 0 else { throw failure("open the folder of", file) }
+        defer { close(place) }
+        guard fsync(place) == 0 else { throw failure("sync the folder of", file) }
+    }
+
     /// Removes a folder with everything in it; nothing if it is not there. Blocks.
     static func remove(_ folder: String) {
         for name in names(folder) where unsafe unlink(folder + "/" + name) != 0 { remove(folder + "/" + name) }

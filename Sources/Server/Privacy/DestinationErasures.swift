@@ -161,29 +161,13 @@ final class DestinationErasures: Sendable {
             let names = NamedTexts(request.identities)
             // In this order: what went by its age meanwhile is seen by the store's number.
             let epoch = runtime.store.erasureEpoch
+            let history = runtime.store.agedHistory
             return try await WindowRewriter(
-                project: project, erasure: erasure, epoch: epoch, aged: try await agedRows(runtime.name),
-                redacted: { names.specification($0) }
+                project: project, erasure: erasure, epoch: epoch,
+                aged: AgedRows(through: history?.through ?? 0, epoch: history?.epoch ?? 0),
+                redacted: { names.specification($0) }, renamed: { names.redacted($0) }
             ).rewrite(at: destination)
         }
-    }
-
-    /// What retention may have taken out of the store.
-    private func agedRows(_ project: String) async throws -> AgedRows {
-        var (aged, before): (AgedRows, Int64?) = (AgedRows(), nil)
-        repeat {
-            let page = try await control.privacyRecords(project: project, kind: .retention, before: before, limit: 200)
-            // One that has not ended may have taken some out all the same.
-            for record in page where record.startedAt != nil {
-                let through = record.detail[ErasureRun.agedThrough]?.intValue ?? .max
-                // Nothing was old enough.
-                guard through > 0 else { continue }
-                aged.through = max(aged.through, through)
-                aged.epoch = max(aged.epoch, record.detail["erasure_epoch"]?.intValue ?? .max)
-            }
-            before = page.last?.number
-        } while before != nil
-        return aged
     }
 
     private func within<T: Sendable>(

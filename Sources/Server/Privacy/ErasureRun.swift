@@ -50,11 +50,11 @@ struct ErasureRun: Sendable {
             throw StoreError(
                 .files, "What was erased could still be in \(unverified.joined(separator: ", ")).", isTransient: true)
         }
+        let persons = (request.targets ?? []).map { PersonID($0.id).text }
         receipts += try await KeptExports(
             project: runtime.name, control: control, exports: exports, items: request.items, names: names,
-            epoch: store.erasureEpoch, erasure: id
+            identities: texts, persons: persons, store: store, epoch: store.erasureEpoch, erasure: id
         ).erase()
-        let persons = (request.targets ?? []).map { PersonID($0.id).text }
         receipts += try await PipelineCopies(
             runtime: runtime, control: control, keeper: keeper, items: request.items,
             names: NamedTexts(texts + persons)

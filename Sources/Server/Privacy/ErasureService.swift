@@ -51,6 +51,7 @@ final class ErasureService: Service {
     /// Queues what is not done: there is a file of it.
     func recover() async throws {
         for runtime in projects.all {
+            try await EarlierRetention(control: control).tell(runtime)
             let folder = ErasureRequest.folder(runtime.directory)
             let names = try await Blocking.run { Folder.names(folder).sorted() }
             for name in names {

@@ -14,6 +14,10 @@ struct KeptExports: Sendable {
     /// What went from the store.
     let items: RemovedItems
     let names: NamedTexts
+    /// All identities of the persons, and what the persons are called.
+    let identities: [String]
+    let persons: [String]
+    let store: EventStore
     /// The store's number; files with it were made after the rows had gone.
     let epoch: Int64
     let erasure: String
@@ -69,6 +73,8 @@ struct KeptExports: Sendable {
         }
         let files = KeptFiles(record: record, manifest: manifest, folder: exports.folder(record), rows: rows)
         let state = record.outPath == nil ? .ours : try await Blocking.run { files.state() }
+        let thinned = isNamed ? nil : try await thinned(record, manifest)
+        if let thinned, state == .ours, let receipts = try await eraseRows(thinned, files) { return receipts }
         if state == .ours, record.outPath != nil, !isNamed {
             // Once they are gone, nothing but this tells that they were there.
             try await control.rewriteExport(marked(record, manifest, isAgain: true))
@@ -77,7 +83,11 @@ struct KeptExports: Sendable {
         if !isNamed {
             // What its owner moved or removed is not written there again with everybody's data.
             guard isRemoved || isBegun && state == .gone else { return receipts }
-            if try await exports.runAgain(record) { return receipts }
+            if thinned != nil {
+                receipts = receipts.map(Self.unmade)
+            } else if try await exports.runAgain(record) {
+                return receipts
+            }
         }
         let marked = marked(record, manifest, isAgain: false)
         if let text = marked.manifest, let failure = try await Blocking.run({ files.replaceManifest(text) }) {

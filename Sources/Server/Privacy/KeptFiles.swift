@@ -17,6 +17,9 @@ struct KeptFiles: Sendable {
         case unreadable
     }
 
+    /// What a receipt says of a file that was removed.
+    static let removed = "file removed"
+
     let record: ExportRecord
     let manifest: Manifest
     let folder: String
@@ -25,6 +28,11 @@ struct KeptFiles: Sendable {
 
     /// Where their manifest lies, if a caller wanted them somewhere.
     private var beside: String? { record.outPath.map { $0 + Manifest.suffix } }
+
+    /// Where their manifest lies in a folder of their own; nil if it is gone with them.
+    private var own: String? {
+        Folder.names(folder).first { $0.hasSuffix(Manifest.suffix) }.map { folder + "/" + $0 }
+    }
 
     func state() -> State {
         guard let beside else { return .ours }
@@ -45,12 +53,12 @@ struct KeptFiles: Sendable {
     func remove(_ state: State) -> (receipts: [ErasureReceipt], isRemoved: Bool) {
         guard record.outPath != nil else {
             Folder.remove(folder)
-            let receipts = manifest.parts.map {
-                receipt("\(record.id)/\($0.file)", verified: !PrivateFile.exists(path($0)), "file removed")
+            let receipts = manifest.parts.enumerated().map {
+                receipt(name($0), verified: !PrivateFile.exists(path($1)), Self.removed)
             }
             return (receipts, !PrivateFile.exists(folder))
         }
-        let receipts = manifest.parts.enumerated().map { remove($1, "\(record.id) part \($0 + 1)", state) }
+        let receipts = manifest.parts.enumerated().map { remove($1, name($0), state) }
         return (receipts, state == .ours && self.state() == .gone)
     }
 
@@ -61,7 +69,7 @@ struct KeptFiles: Sendable {
             // One that cannot be removed says so by being there.
             try? PrivateFile.remove(path(part))
             let isGone = !PrivateFile.exists(path(part))
-            return receipt(name, verified: isGone, isGone ? "file removed" : "the file cannot be removed")
+            return receipt(name, verified: isGone, isGone ? Self.removed : "the file cannot be removed")
         case .ours, .gone:
             return receipt(name, verified: !isThere, "its owner has moved or removed it; nothing was touched")
         case .replaced(let files):
@@ -81,9 +89,9 @@ struct KeptFiles: Sendable {
 
     /// Writes another manifest where this export's is; a receipt if that cannot be done.
     func replaceManifest(_ text: String) -> ErasureReceipt? {
-        guard let beside, [.ours, .gone].contains(state()) else { return nil }
+        guard let place = beside ?? own, [.ours, .gone].contains(state()) else { return nil }
         do {
-            try PrivateFile.write(Array((text + "\n").utf8), to: beside)
+            try PrivateFile.write(Array((text + "\n").utf8), to: place)
             return nil
         } catch {
             return ErasureReceipt(
@@ -92,7 +100,12 @@ struct KeptFiles: Sendable {
         }
     }
 
-    private func path(_ part: Manifest.Part) -> String { folder + "/" + part.file }
+    func path(_ part: Manifest.Part) -> String { folder + "/" + part.file }
+
+    /// What a part is called in receipts.
+    func name(_ place: Int) -> String {
+        record.outPath == nil ? "\(record.id)/\(manifest.parts[place].file)" : "\(record.id) part \(place + 1)"
+    }
 
     private func receipt(_ name: String, verified: Bool, _ how: String) -> ErasureReceipt {
         ErasureReceipt(kind: "export", name: name, rows: rows, verified: verified, how: how)
