@@ -147,4 +147,14 @@ struct WatchTests {
             #expect(bench.storage.firings.isEmpty && bench.storage.places.isEmpty)
         }
     }
+
+    @Test("A report that was looked at by a clock which was put back since is looked at again")
+    func putBack() throws {
+        let watch = ReportWatch(
+            report: .null, value: "a", threshold: Threshold(.above, 1), every: 100, against: nil, leastBase: 0)
+        func isDue(_ lookedAt: Int64, _ now: Int64) -> Bool {
+            watch.isDue(lookedAt: Timestamp(microseconds: lookedAt), now: Timestamp(microseconds: now))
+        }
+        #expect(!isDue(1_000, 1_099) && isDue(1_000, 1_100) && isDue(90_000, 1_000))
+    }
 }

@@ -81,6 +81,27 @@ struct OrderingTests {
         #expect(try await outbox.claim(ordered).map(\.message.id) == ["msg_c1"])
     }
 
+    @Test("Who had become known before has one order with what came when nobody knew them, also of what did not arrive")
+    func knownBefore() async throws {
+        let outbox = try Outbox()
+        let endpoint = try await outbox.endpoint(["url": "https://r.example/", "events": ["*"]])
+        try await Self.put("c0", nil, identity: "cookie", to: endpoint, outbox)
+        for claimed in try await outbox.claim(endpoint) { _ = try await outbox.end(claimed, 500, .exhausted) }
+        try await Self.put("c1", nil, identity: "cookie", to: endpoint, outbox)
+        try await Self.put("c2", Self.ann, identity: "cookie", to: endpoint, outbox)
+        let ordered = try await Self.asked("person", endpoint, outbox)
+        try await outbox.store.putInOrder(endpoint.number)
+        let claimed = try await outbox.claim(ordered)
+        #expect(claimed.map(\.message.id) == ["msg_c1"])
+        _ = try await outbox.end(try #require(claimed.first), 500, .exhausted)
+        #expect(try await outbox.claim(ordered).map(\.message.id) == ["msg_c2"])
+        #expect(try await outbox.replay(ordered) == 2)
+        let keys = try await outbox.store.read { db in
+            try String.fetchAll(db, sql: "SELECT DISTINCT coalesce(order_key, '') FROM deliveries")
+        }
+        #expect(keys == [Self.ann.text])
+    }
+
     @Test("Where it is asked for no more, what waits is sent at once")
     func calledOff() async throws {
         let outbox = try Outbox()

@@ -153,12 +153,12 @@ struct ReviewTests {
         try await outbox.put(count, to: [endpoint])
         var filter = DeliveryFilter()
         filter.endpoint = endpoint.id
-        #expect(try await outbox.store.replayable(filter, project: "p") == count)
+        #expect(try await outbox.store.replayable(filter, of: endpoint) == count)
         #expect(try await outbox.replay(endpoint, [.pending]) == count)
         try await outbox.store.write { db in try db.execute(sql: "UPDATE deliveries SET state = 2") }
         outbox.advance(31 * 86_400)
         try await outbox.store.prune(now: outbox.now)
-        #expect(try await outbox.store.replayable(filter, project: "p") == 0)
+        #expect(try await outbox.store.replayable(filter, of: endpoint) == 0)
         outbox.advance(60 * 86_400)
         try await outbox.store.prune(now: outbox.now)
         let left = try await outbox.store.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM messages") }

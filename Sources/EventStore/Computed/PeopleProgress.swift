@@ -13,6 +13,9 @@ public struct PeopleSnapshot: Sendable, Equatable {
     var state: PeopleState?
 
     public init() {}
+
+    /// The day that it is of, by what zone; nil before the keeper's first look.
+    public var day: (number: Int64, timezone: String)? { state.map { ($0.day.number, $0.day.timezone) } }
 }
 
 /// What the keeper of the table of people is asked for, and how far it is.
@@ -116,6 +119,9 @@ extension EventStore {
 
     /// How far the table of people is.
     public var peopleSnapshot: PeopleSnapshot { people.snapshot }
+
+    /// Has the keeper look what has become of the table of people.
+    public func wakePeople() { people.wake() }
 
     /// Waits until the table of people has everything up to a `seq`, but no longer than `timeout`.
     ///

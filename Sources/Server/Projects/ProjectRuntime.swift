@@ -68,7 +68,8 @@ final class ProjectRuntime: Sendable {
         applier = Applier(store: store, journal: journal, logger: logger)
         compactor = Compactor(store: store, logger: logger)
         columns = ColumnBook(store: store, project: name)
-        keeper = PeopleKeeper(store: store, logger: logger) { SystemClock.now() }
+        // By the clock of timers: the table is not of a day to which the time of day leapt and may be put back.
+        keeper = PeopleKeeper(store: store, logger: logger) { [sender = webhooks.sender] in sender.timerClock() }
         streams = StreamKeeper(
             project: name, journal: journal, store: store, sender: webhooks.sender, logger: logger)
         let made = webhooks.follower(self, logger: logger)

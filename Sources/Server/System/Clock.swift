@@ -50,6 +50,16 @@ enum SystemClock {
         #endif
     }
 
+    /// Which boot of the machine that clock is of; nil where the machine does not say.
+    static func boot() -> String? {
+        let file = unsafe open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 36)
+        let count = unsafe read(file, &bytes, 36)
+        return count == 36 ? String(decoding: bytes, as: UTF8.self) : nil
+    }
+
     /// Microseconds of a clock that never goes back, for durations.
     static func monotonicMicroseconds() -> Int64 {
         var time = timespec()

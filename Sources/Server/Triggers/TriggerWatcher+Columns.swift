@@ -16,10 +16,26 @@ extension TriggerWatcher {
         guard let place = watched.ready(definition) else {
             return try await begin(name, threshold, watched, watches, definition)
         }
+        guard try await isOfToday(watched) else { return }
         if store.peopleSnapshot.changeSeq > place.changeSeq {
             try await walk(name, threshold, watched, watches, place)
         }
         if !watched.pending.isEmpty { try await end(name, threshold, watched, watches) }
+    }
+
+    /// Whether the table of people is of a day that has come. Where the time of day was put back, it is not until the keeper has looked at
+    /// everybody again, and nobody has crossed anything by what it says meanwhile.
+    private func isOfToday(_ watched: WatchedRule) async throws -> Bool {
+        let snapshot = store.peopleSnapshot
+        guard let known = snapshot.day else { return true }
+        let today = try await store.day(of: sender.timerClock(), in: known.timezone)
+        if known.number != today { store.wakePeople() }
+        if known.number > today {
+            watched.awaitsDay = true
+        } else if snapshot.pending == 0 {
+            watched.awaitsDay = false
+        }
+        return !watched.awaitsDay
     }
 
     private func begin(

@@ -16,7 +16,7 @@ extension TriggerWatcher {
         let source = ReportSource(definitions: definitions)
         let definition = Self.digest(try await source.json(watch, at: Self.fixed))
         let known = watched.ready(definition)
-        if let known, now.microseconds < known.lookedAt.microseconds + watch.every { return }
+        if let known, !watch.isDue(lookedAt: known.lookedAt, now: now) { return }
         let seq = known == nil ? try await given(watched) : journal.durableSeq
         try await store.waitForApplied(seq, timeout: .seconds(30))
         let began = ContinuousClock.now

@@ -22,6 +22,8 @@ final class WatchedRule {
     private(set) var isBehind = false
     private(set) var writtenAt = ContinuousClock.now
     var failures = 0
+    /// Whether the table of people was of a day that has not come, and what was said of it is not corrected for everybody yet.
+    var awaitsDay = false
 
     struct Asked: Equatable {
         let seq: Int64

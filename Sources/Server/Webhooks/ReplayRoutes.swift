@@ -45,14 +45,16 @@ enum ReplayRoutes {
                 throw RequestDocument.problem("\"preview\" is true to be told how many it would be")
             }
             if isPreview {
-                let count = try await service.store.replayable(filter, project: project)
+                let count = try await service.store.replayable(filter, of: endpoint)
                 return .json(["would_replay": JSONValue(Int64(count))])
             }
         }
         let made = try await service.store.replay(
             filter, of: endpoint, by: try exchange.requireCaller().key, now: exchange.receivedAt)
         service.sender.nudge()
-        var response = Response.json(["replayed": JSONValue(made?.total ?? 0)], status: .accepted)
+        var answer: [JSONValue.Member] = [.init("replayed", JSONValue(made?.total ?? 0))]
+        if made?.isPartial == true { answer.append(.init("partial", .bool(true))) }
+        var response = Response.json(.object(answer), status: .accepted)
         if let made {
             exchange.note.made(made.id)
             response.headers[.location] = "\(path)s/\(made.id)"

@@ -37,6 +37,7 @@ final class WebhookService: Service {
         sender = Sender(
             store: store, http: client, actions: actions, sends: configuration.delivers,
             clock: { SystemClock.now() }, steady: { SystemClock.steadyMicroseconds() },
+            boot: SystemClock.boot(),
             hold: configuration.timerHold.components.seconds * 1_000_000, logger: logger)
         self.control = control
         self.logger = logger

@@ -99,4 +99,9 @@ public struct ReportWatch: Sendable, Equatable {
     public let against: Int64?
     /// What is less than this is no ground for a percentage.
     public let leastBase: Double
+
+    /// Whether it is to be looked at again. A last look that is still to come was one before the time of day was put back.
+    public func isDue(lookedAt: Timestamp, now: Timestamp) -> Bool {
+        lookedAt > now || now.microseconds >= lookedAt.microseconds + every
+    }
 }

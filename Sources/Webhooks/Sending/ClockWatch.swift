@@ -31,6 +31,22 @@ public struct ClockWatch: Sendable {
 
     public var isHolding: Bool { ahead > 0 }
 
+    /// Goes on with what was noted before a start. Of the same boot, a leap since then is found as one while it ran; of another one nothing
+    /// can be compared, for a machine may have been off for long, and only a hold that was on goes on where the time of day was not put back.
+    public mutating func resume(_ mark: ClockMark, boot: String, wall: Timestamp, steady: Int64) {
+        guard hold > 0 else { return }
+        if mark.boot == boot {
+            (offset, ahead, until, since) = (mark.offset, mark.ahead, mark.until, mark.since)
+        } else if mark.ahead > 0, wall >= mark.since {
+            (ahead, until, since) = (mark.ahead, steady + hold, mark.since)
+        }
+    }
+
+    /// What is to be known after a start; nil before the first look.
+    public func mark(boot: String) -> ClockMark? {
+        offset.map { ClockMark(boot: boot, offset: $0, ahead: ahead, until: until, since: since) }
+    }
+
     /// Takes in what both clocks say.
     public mutating func look(wall: Timestamp, steady: Int64) -> News? {
         let now = wall.microseconds - steady

@@ -17,7 +17,7 @@ public struct HeldTimers: Sendable {
 
 extension Sender {
     /// Both clocks at one moment, even where the process is stopped between the two.
-    private func clocks() -> (wall: Timestamp, steady: Int64) {
+    func clocks() -> (wall: Timestamp, steady: Int64) {
         while true {
             let before = steady()
             let wall = clock()
@@ -26,7 +26,7 @@ extension Sender {
     }
 
     /// The time by which timers are due: the time of day, but for a leap of it that nobody has accepted yet.
-    func timerClock() -> Timestamp {
+    public func timerClock() -> Timestamp {
         let (wall, steady) = clocks()
         let (time, news) = state.withLock { state in
             let news = state.watch.look(wall: wall, steady: steady)
@@ -43,6 +43,27 @@ extension Sender {
         }
         timers.raise()
         return time
+    }
+
+    /// Takes up how the clocks stood before the start, before anything asks for the time. Where that cannot be read nothing is held, and
+    /// whatever else reads the file says so.
+    func resumeClock() {
+        guard let boot, let mark = try? store.clockMark() else { return }
+        let (wall, steady) = clocks()
+        state.withLock { $0.watch.resume(mark, boot: boot, wall: wall, steady: steady) }
+    }
+
+    /// Notes for the next start how the clocks stand, where that has changed.
+    func noteClock() async {
+        guard let boot else { return }
+        let (mark, noted) = state.withLock { ($0.watch.mark(boot: boot), $0.clockMark) }
+        guard let mark, !mark.says(noted) else { return }
+        do {
+            try await store.note(mark)
+            state.withLock { $0.clockMark = mark }
+        } catch {
+            logger.warning("how the clocks stand cannot be noted for now", metadata: ["error": "\(error)"])
+        }
     }
 
     /// How far timers are behind the time of day, in microseconds.

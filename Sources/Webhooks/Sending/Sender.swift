@@ -17,6 +17,8 @@ public final class Sender: Sendable {
         var hasEnded = false
         var live = LiveState()
         var watch: ClockWatch
+        /// What was noted of it last.
+        var clockMark: ClockMark?
     }
 
     let store: DeliveryStore
@@ -28,6 +30,7 @@ public final class Sender: Sendable {
     public let streams = StreamBook()
     let clock: @Sendable () -> Timestamp
     let steady: @Sendable () -> Int64
+    let boot: String?
     let chance: @Sendable () -> Double
     let logger: Logger
     let state: Mutex<State>
@@ -50,11 +53,13 @@ public final class Sender: Sendable {
     ///   - sends: false for a server that ends with a command: what comes is put into the outbox, and the next server sends it.
     ///   - clock: the time of day.
     ///   - steady: microseconds of a clock that nobody sets, and that goes on while the machine sleeps.
+    ///   - boot: which boot of the machine that clock is of; nil for one that is not compared with any before a start.
     ///   - hold: how long timers are held where the time of day leaps ahead of it, in microseconds; 0 for not at all.
     ///   - chance: numbers from 0 to 1, which spread retries.
     public init(
         store: DeliveryStore, http: any OutboundSending, actions: any ActionMaking = NoActions(), sends: Bool = true,
-        clock: @escaping @Sendable () -> Timestamp, steady: @escaping @Sendable () -> Int64 = { 0 }, hold: Int64 = 0,
+        clock: @escaping @Sendable () -> Timestamp, steady: @escaping @Sendable () -> Int64 = { 0 },
+        boot: String? = nil, hold: Int64 = 0,
         chance: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }, logger: Logger
     ) {
         self.store = store
@@ -63,11 +68,13 @@ public final class Sender: Sendable {
         self.sends = sends
         self.clock = clock
         self.steady = steady
+        self.boot = boot
         state = Mutex(State(watch: ClockWatch(hold: hold)))
         self.chance = chance
         self.logger = logger
         // As many as there are places: what is claimed is bounded.
         (claims, send) = AsyncStream.makeStream()
+        resumeClock()
     }
 
     /// Reads the endpoints anew, after they were changed.
@@ -164,39 +171,6 @@ public final class Sender: Sendable {
         }
     }
 
-    /// Looks every second what has become due, and oftener where a rate holds something back.
-    private func tick() async {
-        var pruned = Timestamp(microseconds: 0)
-        var bounded = clock()
-        var swept = ContinuousClock.now
-        while !Task.isCancelled {
-            let now = clock()
-            // A leap of the time of day is noticed also where no timer waits.
-            _ = timerClock()
-            let isHeldBack = state.withLock { state in
-                state.dispatch.runs.values.contains { $0.isHeldBack(now: now) }
-            }
-            do { try await Task.sleep(for: isHeldBack ? .milliseconds(50) : .seconds(1)) } catch { return }
-            // One endpoint that is held back keeps no other one's retries waiting.
-            if ContinuousClock.now - swept < .seconds(1) {
-                wake()
-            } else {
-                nudge()
-                swept = .now
-            }
-            if now.microseconds - bounded.microseconds > 60_000_000 {
-                bounded = now
-                await bound(now)
-            }
-            if now.microseconds - pruned.microseconds > 3_600_000_000 {
-                pruned = now
-                do { try await store.prune(now: now) } catch {
-                    logger.warning("what is old stays in the outbox for now", metadata: ["error": "\(error)"])
-                }
-            }
-        }
-    }
-
     /// Moves the outbox's log into its file now and then, beside what is written: soon where nothing comes, else seldom, for both share a
     /// disk.
     private func keepLog() async {
@@ -211,17 +185,6 @@ public final class Sender: Sendable {
                 logger.warning("the outbox's log is not moved into its file for now", metadata: ["error": "\(error)"])
             }
             (moved, at) = (now, .now)
-        }
-    }
-
-    /// Looks whether too much waits.
-    private func bound(_ now: Timestamp) async {
-        do {
-            let (dropped, isFed) = try await store.bound(now: now)
-            if dropped > 0 { logger.warning("too much waits for an endpoint", metadata: ["dropped": "\(dropped)"]) }
-            if isFed { nudge() }
-        } catch {
-            logger.warning("how much waits cannot be looked at for now", metadata: ["error": "\(error)"])
         }
     }
 

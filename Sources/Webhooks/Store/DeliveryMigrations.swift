@@ -15,6 +15,7 @@ enum DeliveryMigrations {
         migrator.registerMigration("009_asks", migrate: asks)
         migrator.registerMigration("010_ordering", migrate: OrderingMigration.make)
         migrator.registerMigration("011_replays", migrate: ReplayMigration.make)
+        migrator.registerMigration("012_replay_returns", migrate: ReplayReturnMigration.make)
         return migrator
     }
 

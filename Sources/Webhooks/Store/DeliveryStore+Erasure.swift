@@ -85,7 +85,7 @@ extension DeliveryStore {
         // Why one was refused is in the receiver's words.
         try db.execute(
             sql: """
-                UPDATE deliveries SET order_key = NULL, whose = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
+                UPDATE deliveries SET order_key = NULL, whose = NULL, was = NULL, state = CASE WHEN state < 2 THEN 5 ELSE state END,
                     reason = CASE WHEN state < 2 THEN 'erased' WHEN state = 5 THEN 'the receiver refused it' ELSE reason END,
                     finished_at = coalesce(finished_at, \(now.microseconds)), next_at = NULL
                 WHERE message IN (\(chosen))

@@ -13,6 +13,7 @@ extension DeliveryStore {
                 try db.execute(
                     sql: "UPDATE deliveries SET state = 0, attempts = attempts - 1 WHERE number = ? AND state = 1",
                     arguments: [claimed.number])
+                try Self.returnCancelled(claimed.number, db, now)
             }
             let change = try Self.change(db)
             answer.change = change
@@ -67,6 +68,9 @@ extension DeliveryStore {
                 Blob(message.body).data, message.depth, message.identity,
             ])
         guard let number else { return }
+        if let whose = message.whose, message.targets.contains(where: { $0.orderKey == nil }) {
+            try know(whose, project, db)
+        }
         var parked: [Int64] = []
         for target in message.targets {
             let waits = target.orderKey == nil && answer.parks.contains(target.endpoint)
@@ -122,6 +126,7 @@ extension DeliveryStore {
         }
         if db.changesCount > 0 {
             try log(outcome, nextAt: nextAt, db)
+            try returnCancelled(number, db, now)
         } else {
             // Erased meanwhile, or removed with its endpoint. What the receiver said of the endpoint itself still holds.
             let isThere = try Bool.fetchOne(

@@ -102,7 +102,7 @@ extension DeliveryStore {
             try Self.again(db, "number = ?", [number], lane: 0, now)
             // Somebody wants this one, whatever becomes of the others that it was with.
             try db.execute(
-                sql: "UPDATE deliveries SET replay = NULL, state_before = NULL WHERE number = ?", arguments: [number])
+                sql: "UPDATE deliveries SET replay = NULL, was = NULL WHERE number = ?", arguments: [number])
             guard
                 let after = try Row.fetchOne(
                     db, sql: "SELECT \(Self.columns) FROM \(Self.tables) WHERE d.number = ?", arguments: [number])

@@ -13,6 +13,17 @@ extension DeliveryStore {
         try statement.execute(arguments: [endpoint, before, whose.text])
         try noteJoin(whose, before: before, endpoint, db)
     }
+
+    /// The same for endpoints that ask for no order, and may come to: whose it is, is known by then.
+    static func know(_ whose: OrderKey, _ project: String, _ db: Database) throws {
+        guard let before = whose.before else { return }
+        let statement = try db.cachedStatement(
+            sql: """
+                UPDATE deliveries INDEXED BY deliveries_unknown SET whose = ?2
+                WHERE whose = ?1 AND whose < 'j' AND order_key IS NULL AND state <> 2 AND project = ?3
+                """)
+        try statement.execute(arguments: [before, whose.text, project])
+    }
 }
 
 /// Whose each delivery is: beside the key by which some go out in order, which only those have that do, since its index costs.

@@ -36,6 +36,7 @@ extension DeliveryStore {
                     arguments: [now.microseconds, max(forgiven, attempts - limit + 1), number])
             }
         }
+        try await settleReplays(now: now)
     }
 
     /// How far a project's journal was followed; nil if it never was.

@@ -1,6 +1,7 @@
 public import Connectors
 internal import GRDB
 internal import Glibc
+internal import Synchronization
 
 /// The outbox: endpoints, messages, deliveries and attempts, and how far the journal was followed. One SQLite file for all projects,
 /// `delivery.sqlite`, synced at each commit.
@@ -14,6 +15,8 @@ public final class DeliveryStore: Sendable {
     /// Moves the log into the file beside the one that writes, so that no delivery waits for the syncs of that.
     private let mover: DatabaseQueue
     let box: SecretBox
+    /// Replays that are being filled now, by their numbers.
+    let takings = Mutex<Set<Int64>>([])
 
     /// Opens or makes the file. Blocking.
     public init(path: String, box: SecretBox) throws(WebhookError) {
