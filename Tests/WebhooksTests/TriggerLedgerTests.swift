@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Triggers and their outbox, in one transaction")
 struct TriggerLedgerTests {
-    private static func trigger(
+    static func trigger(
         _ outbox: Outbox, _ when: String, _ actions: [TriggerAction] = []
     ) async throws -> TriggerRecord {
         try await outbox.store.create(
@@ -16,14 +16,14 @@ struct TriggerLedgerTests {
             now: outbox.now, durable: { 0 })
     }
 
-    private static func item(_ seq: Int64, _ name: String, _ outbox: Outbox, of who: String = "ann") -> TriggerItem {
+    static func item(_ seq: Int64, _ name: String, _ outbox: Outbox, of who: String = "ann") -> TriggerItem {
         TriggerItem(
             kind: .event, seq: seq, identity: who, eventID: "e\(seq)", name: name, at: outbox.now,
             receivedAt: outbox.now, properties: Array("{}".utf8))
     }
 
     @discardableResult
-    private static func take(_ items: [TriggerItem], due: Bool = false, _ outbox: Outbox) async throws -> LedgerAnswer {
+    static func take(_ items: [TriggerItem], due: Bool = false, _ outbox: Outbox) async throws -> LedgerAnswer {
         let live = try await outbox.store.live()
         var work = TriggerWork(triggers: try #require(live.triggers["p"]))
         work.items = items.compactMap { item in

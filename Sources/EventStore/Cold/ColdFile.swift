@@ -40,9 +40,6 @@ public struct ColdContents: Sendable, Equatable {
 
 /// The catalogue of cold files, a table of the hot file.
 enum ColdCatalogue {
-    static let schema: [ColumnType] = [
-        .int64, .text, .int64, .int64, .int64, .int64, .int64, .timestamp, .timestamp, .int64, .int64, .int64, .int64,
-    ]
     private static let columns =
         "id, file, tier, events, changes, min_seq, max_seq, min_time, max_time, min_identity, max_identity, bytes, run"
     static let table = """

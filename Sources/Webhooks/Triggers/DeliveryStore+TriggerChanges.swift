@@ -65,14 +65,10 @@ extension DeliveryStore {
         else {
             return try cancelOpen(db, known.number, by: "another version", now)
         }
-        // What was heard of lately still counts, if it is the same that is waited for.
-        if after.ends == before.ends, after.before == before.before, after.correlate == before.correlate {
-            try db.execute(
-                sql: """
-                    INSERT OR IGNORE INTO trigger_marks
-                    SELECT project, trigger_number, ?, role, key, correlation, at, seq, identity FROM trigger_marks
-                    WHERE trigger_number = ? AND version = ? AND (role < 2 OR role > 9)
-                    """, arguments: [version, known.number, known.version])
+        // What was heard of lately still counts, if it is the same that is waited for, or that comes before it.
+        if after.correlate == before.correlate {
+            if after.ends == before.ends { try keepMarks(db, known, "role < 2") }
+            if after.before.map(\.test) == before.before.map(\.test) { try keepMarks(db, known, "role > 9") }
         }
         switch open {
         case .pin: break
@@ -84,6 +80,16 @@ extension DeliveryStore {
                     WHERE trigger_number = ?4 AND state < 2
                     """, arguments: [version, after.within, after.grace, known.number, after.still != nil])
         }
+    }
+
+    /// Takes what the version before has heard of over to the next one.
+    private static func keepMarks(_ db: Database, _ known: TriggerRecord, _ which: String) throws {
+        try db.execute(
+            sql: """
+                INSERT OR IGNORE INTO trigger_marks
+                SELECT project, trigger_number, version + 1, role, key, correlation, at, seq, identity FROM trigger_marks
+                WHERE trigger_number = ? AND version = ? AND \(which)
+                """, arguments: [known.number, known.version])
     }
 
     static func cancelOpen(_ db: Database, _ number: Int64, by cause: String, _ now: Timestamp) throws {

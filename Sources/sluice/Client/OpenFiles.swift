@@ -3,7 +3,7 @@ internal import Glibc
 /// How many files the process may have open.
 enum OpenFiles {
     /// Raises the limit to what the operator allows at most: connections and cold files can be more than the usual 1,024. Best
-    /// effort, as nothing fails for it now.
+    /// effort: where it cannot be raised, it stays as it is.
     static func raiseLimit() {
         var limit = rlimit()
         // Both calls read and write this one value alone.
