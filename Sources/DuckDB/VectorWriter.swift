@@ -80,7 +80,7 @@ internal import CDuckDB
     }
 }
 
-/// Somewhere to point to for a text of no bytes.
+/// Somewhere to point to for a text of no bytes: made once, never written and never freed.
 private nonisolated(unsafe) let emptyText: UnsafePointer<CChar> = {
     // One byte for the life of the process.
     let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
